@@ -1,0 +1,79 @@
+"""Everything that can go wrong, with the exit code it ends a command with.
+
+    CardioSegError          1   internal; never shown on purpose
+    ├── UsageError          2   the call contradicts itself
+    │   └── ConfigError     2   a setting is unknown or out of range
+    ├── InputError          4   a file or data set cannot be used as it is
+    │   ├── GeometryError   4   spacing, grid or dimensions
+    │   └── LabelError      4   label values
+    ├── ModelError          5   a model is missing, broken or not the one its card names
+    └── OutputError         6   the result cannot be written
+
+A message is one line: file · what was found · what was expected · what to do.
+"""
+
+from pathlib import Path
+
+EXIT_OK = 0
+EXIT_INTERNAL = 1
+EXIT_USAGE = 2
+EXIT_SOME_FAILED = 3
+EXIT_INPUT = 4
+EXIT_MODEL = 5
+EXIT_RESOURCES = 6
+EXIT_QUALITY = 7
+EXIT_INTERRUPTED = 130
+
+
+class CardioSegError(Exception):
+    """An error a person can act on.
+
+    Args:
+        file: what it is about: a path, or the name of a setting.
+        found: what is there.
+        expected: what should be there.
+        cure: what the person can do, as a sentence without a full stop.
+    """
+
+    exit_code = EXIT_INTERNAL
+
+    def __init__(self, file: Path | str, *, found: str, expected: str, cure: str) -> None:
+        self.file, self.found, self.expected, self.cure = str(file), found, expected, cure
+        text = f"{file}: found {found}; expected {expected}; {cure}"
+        super().__init__(" ".join(text.split()))
+
+
+class UsageError(CardioSegError):
+    """The call contradicts itself."""
+
+    exit_code = EXIT_USAGE
+
+
+class ConfigError(UsageError):
+    """A setting is unknown, of the wrong type or out of range."""
+
+
+class InputError(CardioSegError):
+    """A file or a data set cannot be used as it is."""
+
+    exit_code = EXIT_INPUT
+
+
+class GeometryError(InputError):
+    """Spacing, grid or dimensions make no sense, or two grids differ."""
+
+
+class LabelError(InputError):
+    """A mask holds values that its label table does not name."""
+
+
+class ModelError(CardioSegError):
+    """A model is missing, broken or not the one its metadata names."""
+
+    exit_code = EXIT_MODEL
+
+
+class OutputError(CardioSegError):
+    """A result cannot be written: the disk is full, the folder is closed, or the file is already there."""
+
+    exit_code = EXIT_RESOURCES

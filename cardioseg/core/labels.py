@@ -1,0 +1,43 @@
+"""Structures by name; integers appear only here and in files.
+
+ACDC stores RV 1, MYO 2, LV 3. Other sources differ (UK Biobank and MONAI's model zoo: LV 1, MYO 2, RV 3), which is
+why nothing else in the package compares a mask with a number.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+MYOCARDIAL_DENSITY_G_PER_ML = 1.05
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """Names of the classes, index = value in the mask; index 0 is the background."""
+
+    names: tuple[str, ...]
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, int]) -> "LabelTable":
+        """From name → value as data sets state it; values must be 0, 1, 2, … without a gap."""
+        by_value = {int(value): str(name) for name, value in mapping.items()}
+        if sorted(by_value) != list(range(len(mapping))):
+            raise ValueError(f"label values are {sorted(mapping.values())}, not 0 to {len(mapping) - 1}")
+        return cls(tuple(by_value[value] for value in range(len(by_value))))
+
+    @property
+    def structures(self) -> tuple[str, ...]:
+        """The names without the background."""
+        return self.names[1:]
+
+    def value(self, name: str) -> int:
+        """The mask value of a structure; KeyError if the table has no such name."""
+        try:
+            return self.names.index(name)
+        except ValueError:
+            raise KeyError(f"no structure {name!r} among {', '.join(self.names)}") from None
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+ACDC_LABELS = LabelTable(("background", "RV", "MYO", "LV"))

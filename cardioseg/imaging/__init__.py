@@ -1,0 +1,1 @@
+"""Volumes in, volumes out; the only part that reads image files."""

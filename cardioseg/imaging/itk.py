@@ -1,0 +1,47 @@
+"""NRRD and MetaImage through SimpleITK, brought to the same record as NIfTI.
+
+ITK's world is LPS, NIfTI's RAS: the first two world axes change sign.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from cardioseg.core.errors import InputError
+from cardioseg.imaging.nifti import ImageFile, settle_geometry
+
+
+def open_itk(path: Path) -> ImageFile:
+    """Open a file SimpleITK reads; voxels come at once, as these formats have no cheap frame access.
+
+    Raises:
+        InputError: unreadable, or several values per voxel.
+    """
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1][:120]
+        raise InputError(path, found=f"unreadable data ({reason})", expected="an intact image", cure="export or copy it again") from None
+    if image.GetNumberOfComponentsPerPixel() > 1:
+        raise InputError(path, found="several values per voxel", expected="one grey value per voxel", cure="convert the image to greyscale")
+    array = sitk.GetArrayViewFromImage(image).T
+    pixdim = (list(image.GetSpacing()) + [1.0])[:3]
+    affine, spacing, notes = settle_geometry(path, pixdim, _ras_affine(image, pixdim), "pixdim")
+    frames = array.shape[3] if array.ndim == 4 else 1
+
+    def load(index: int) -> np.ndarray:
+        return np.asarray(array[..., index] if array.ndim == 4 else array)
+
+    return ImageFile(path, tuple(array.shape), frames, affine, spacing, None, notes, None, load)
+
+
+def _ras_affine(image: sitk.Image, pixdim: list[float]) -> np.ndarray:
+    dimensions = image.GetDimension()
+    axes = min(dimensions, 3)
+    direction = np.eye(3)
+    direction[:axes, :axes] = np.array(image.GetDirection()).reshape(dimensions, dimensions)[:axes, :axes]
+    affine = np.eye(4)
+    affine[:3, :3] = direction * np.array(pixdim)
+    affine[:axes, 3] = image.GetOrigin()[:axes]
+    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine

@@ -1,0 +1,226 @@
+"""Reading images frame by frame and writing results on the same grid.
+
+One rule for geometry: the spacing is ``pixdim``. When the affine disagrees (every ACDC file stores a unit affine), volumes
+taken from the affine are 5 to 38 times too small while every ratio still looks right, so the disagreement is noted and the
+affine's columns are rescaled; ``trust="affine"`` turns the rule round. Results carry the input's geometry fields bit for bit.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import nibabel as nib
+import numpy as np
+
+from cardioseg.core.atomic import replacing
+from cardioseg.core.errors import GeometryError, InputError
+from cardioseg.core.volume import Volume
+
+Trust = Literal["pixdim", "affine"]
+NIFTI_ENDINGS = (".nii.gz", ".nii")
+ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
+ENDINGS = NIFTI_ENDINGS + ITK_ENDINGS
+MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}
+SPACING_TOLERANCE = 0.01
+
+
+def stem(path: Path) -> str:
+    """File name without its image ending: "a.b.nii.gz" → "a.b"."""
+    for ending in ENDINGS:
+        if path.name.lower().endswith(ending):
+            return path.name[: -len(ending)]
+    return path.stem
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An opened image: geometry now, voxels one frame at a time.
+
+    Attributes:
+        path: the file.
+        shape: stored shape, two to four axes.
+        frames: number of volumes; 1 for a 3-D file.
+        affine: (4, 4) voxel index → world in mm, columns of length ``spacing``.
+        spacing: voxel size in mm.
+        frame_seconds: time between frames as stored, None when the file does not say.
+        notes: decisions taken while reading.
+    """
+
+    path: Path
+    shape: tuple[int, ...]
+    frames: int
+    affine: np.ndarray
+    spacing: tuple[float, float, float]
+    frame_seconds: float | None
+    notes: tuple[str, ...]
+    header: Any = field(repr=False)
+    load: Callable[[int], np.ndarray] = field(repr=False)
+
+    def frame(self, index: int) -> Volume:
+        """One volume (X, Y, Z), values as stored after scaling.
+
+        Raises:
+            InputError: the voxels cannot be read, or are NaN or infinite.
+        """
+        try:
+            array = np.asarray(self.load(index))
+        except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError) as error:
+            raise _broken(self.path, error) from None
+        array = array.reshape(array.shape + (1,) * (3 - array.ndim))
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            bad = int((~np.isfinite(array)).sum())
+            raise InputError(self.path, found=f"{bad} NaN or infinite voxels", expected="finite intensities", cure="repair or re-export the image")
+        return Volume(array, self.affine, self.spacing, self.header, self.notes)
+
+
+def read(path: Path, *, trust: Trust = "pixdim") -> Volume:
+    """The one volume of a 2-D or 3-D file.
+
+    Raises:
+        InputError: not a readable image, or a cine with several frames.
+    """
+    image = open_image(path, trust=trust)
+    if image.frames > 1:
+        raise InputError(path, found=f"{image.frames} frames", expected="one volume", cure="pass a 3-D file here")
+    return image.frame(0)
+
+
+def open_image(path: Path, *, trust: Trust = "pixdim") -> ImageFile:
+    """Open a NIfTI, NRRD or MetaImage file without reading its voxels.
+
+    Raises:
+        InputError: missing, empty, truncated, or not an image.
+        GeometryError: five axes, or a spacing that is zero or not a number.
+    """
+    if not path.is_file():
+        raise InputError(path, found="no such file", expected="an image file", cure="check the path")
+    if path.stat().st_size == 0:
+        raise InputError(path, found="an empty file", expected=f"an image ({', '.join(ENDINGS)})", cure="export or copy it again")
+    if path.name.lower().endswith(ITK_ENDINGS):
+        from cardioseg.imaging.itk import open_itk
+
+        return open_itk(path)
+    return _open_nifti(path, trust)
+
+
+def _open_nifti(path: Path, trust: Trust) -> ImageFile:
+    try:
+        image = nib.load(path)
+        header: Any = image.header
+        best = np.asarray(image.affine, dtype=np.float64)
+    except Exception as error:
+        # nibabel raises a dozen unrelated types on damaged headers; each means the same to the person.
+        raise _broken(path, error) from None
+    shape = _squeezed_shape(path, tuple(int(n) for n in header.get_data_shape()))
+    if header.get_data_dtype().fields is not None:
+        raise InputError(path, found="RGB voxels", expected="one grey value per voxel", cure="convert the image to greyscale")
+    unit = MILLIMETRES.get(header.get_xyzt_units()[0], 1.0) if hasattr(header, "get_xyzt_units") else 1.0
+    stored = [float(z) * unit for z in header.get_zooms()[:3]]
+    affine, spacing, notes = settle_geometry(path, stored + [1.0] * (3 - len(stored)), best * np.array([[unit]] * 3 + [[1.0]]), trust)
+    proxy: Any = image.dataobj
+
+    def load(index: int) -> np.ndarray:
+        voxels = proxy[..., index] if len(shape) == 4 else proxy
+        return np.asarray(voxels).reshape(shape[:3])
+
+    frames = shape[3] if len(shape) == 4 else 1
+    return ImageFile(path, shape, frames, affine, spacing, _frame_seconds(header, frames), notes, header, load)
+
+
+def _squeezed_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, ...]:
+    kept = shape
+    while len(kept) > 2 and kept[-1] == 1 and len(kept) != 3:
+        kept = kept[:-1]
+    if not 2 <= len(kept) <= 4 or 0 in kept:
+        raise GeometryError(path, found=f"shape {shape}", expected="2 to 4 axes (x, y, slices, frames)", cure="split the file into volumes")
+    return kept
+
+
+def settle_geometry(
+    path: Path, pixdim: list[float], affine: np.ndarray, trust: Trust
+) -> tuple[np.ndarray, tuple[float, float, float], tuple[str, ...]]:
+    """One spacing from the two a header states, the affine rescaled to it, and a note when they disagree.
+
+    Raises:
+        GeometryError: the trusted spacing is zero, negative or not a number.
+    """
+    columns = np.linalg.norm(affine[:3, :3], axis=0)
+    spacing = np.asarray(pixdim if trust == "pixdim" else columns, dtype=np.float64)
+    if not np.isfinite(spacing).all() or (spacing <= 0).any():
+        shown = " × ".join(f"{value:g}" for value in spacing)
+        cure = "correct the header, or pass --trust affine" if trust == "pixdim" else "correct the header, or pass --trust pixdim"
+        raise GeometryError(path, found=f"spacing {shown} mm", expected="three positive numbers", cure=cure)
+    notes: tuple[str, ...] = ()
+    if not np.allclose(pixdim, columns, rtol=SPACING_TOLERANCE):
+        stated = " × ".join(f"{value:.4g}" for value in pixdim)
+        implied = " × ".join(f"{value:.4g}" for value in columns)
+        notes = (f"pixdim says {stated} mm, the affine {implied} mm; {trust} was trusted",)
+    usable = np.isfinite(affine).all() and (columns > 0).all()
+    rescaled = np.eye(4) if not usable else affine.copy()
+    rescaled[:3, :3] *= spacing / (columns if usable else 1.0)
+    x, y, z = (float(value) for value in spacing)
+    return rescaled, (x, y, z), notes
+
+
+def _frame_seconds(header: Any, frames: int) -> float | None:
+    if frames == 1 or not hasattr(header, "get_xyzt_units"):
+        return None
+    scale = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}.get(header.get_xyzt_units()[1])
+    step = float(header.get_zooms()[3])
+    return step * scale if scale and step > 0 else None
+
+
+def _broken(path: Path, error: Exception) -> InputError:
+    reason = " ".join(str(error).split())[:120] or type(error).__name__
+    return InputError(path, found=f"unreadable data ({reason})", expected=f"an intact image ({', '.join(ENDINGS)})", cure="export or copy it again")
+
+
+def write(path: Path, volume: Volume, *, frames: int | None = None) -> None:
+    """Write voxels as compressed NIfTI with the geometry the volume came with, atomically.
+
+    Args:
+        path: ends in .nii.gz.
+        volume: array (X, Y, Z) or, for maps and cines, (X, Y, Z, K); uint8 or float32.
+        frames: K when the last axis is time on the source's own 4-D grid; its time step is then kept.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    array = volume.array
+    header = _geometry_header(volume, time_axis=frames is not None)
+    stored_2d = isinstance(volume.header, nib.Nifti1Header) and len(_spatial(volume.header)) == 2
+    data = array[:, :, 0] if stored_2d and array.ndim == 3 else array
+    header.set_data_dtype(array.dtype)
+    header.set_data_shape(data.shape)
+    header["cal_max"] = float(array.max(initial=0)) if array.dtype == np.uint8 else 0.0
+    kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
+    image = kind(data, None, header)
+    image.header.set_slope_inter(1, 0)
+    with replacing(path, suffix=".nii.gz") as temporary:
+        nib.save(image, temporary)
+
+
+def _spatial(header: nib.Nifti1Header) -> tuple[int, ...]:
+    return tuple(int(n) for n in header.get_data_shape()[:3])
+
+
+def _geometry_header(volume: Volume, *, time_axis: bool) -> nib.Nifti1Header:
+    """The source's header stripped of everything but geometry; a fresh one when the source was no NIfTI."""
+    if isinstance(volume.header, nib.Nifti1Header):
+        header = volume.header.copy()
+        header.extensions.clear()
+        for text in ("descrip", "aux_file", "db_name", "intent_name"):
+            if text in header:
+                header[text] = b""
+        header["cal_min"] = 0
+        if not time_axis:
+            header["pixdim"][4:] = 1
+        return header
+    header = nib.Nifti1Header()
+    header.set_data_shape(volume.array.shape)
+    header.set_zooms(tuple(volume.spacing) + (1.0,) * (volume.array.ndim - 3))
+    header.set_qform(volume.affine, code=1)
+    header.set_sform(volume.affine, code=1)
+    header.set_xyzt_units("mm")
+    return header

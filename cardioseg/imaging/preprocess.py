@@ -1,0 +1,92 @@
+"""From a volume to what the network sees, and back: one path for training and inference.
+
+The settings (``PreparationConfig``) travel inside the model, so the two cannot drift apart.
+
+Shape legend: X, Y, Z the file's grid with slices last; U, V, W the working grid.
+"""
+
+import numpy as np
+
+from cardioseg.core.config import PreparationConfig
+from cardioseg.core.errors import InputError
+from cardioseg.core.volume import Volume
+
+
+def slice_axis(spacing: tuple[float, float, float]) -> int:
+    """The axis across slices: the one with clearly the largest spacing, else the last.
+
+    Orientation codes cannot tell: short-axis planes are oblique, and after "closest canonical" the slice axis is R/L, A/P
+    and S/I about equally often.
+    """
+    widest = int(np.argmax(spacing))
+    others = [s for axis, s in enumerate(spacing) if axis != widest]
+    return widest if spacing[widest] > 1.5 * max(others) else 2
+
+
+def slices_last(array: np.ndarray, axis: int) -> np.ndarray:
+    """The array with its slice axis moved to the end."""
+    return np.moveaxis(array, axis, 2)
+
+
+def slices_back(array: np.ndarray, axis: int) -> np.ndarray:
+    """Undo ``slices_last``; a trailing channel axis stays."""
+    return np.moveaxis(array, 2, axis)
+
+
+def spacing_slices_last(spacing: tuple[float, float, float], axis: int) -> tuple[float, float, float]:
+    """Spacing in the order of ``slices_last``."""
+    first, second = (s for i, s in enumerate(spacing) if i != axis)
+    return first, second, spacing[axis]
+
+
+def working_shape(shape: tuple[int, int, int], spacing: tuple[float, float, float], config: PreparationConfig) -> tuple[int, int, int]:
+    """Voxels on the working grid (U, V, W) for a slices-last grid of ``shape`` and ``spacing`` in mm."""
+    u, v = (max(1, round(n * s / config.spacing_mm)) for n, s in zip(shape[:2], spacing[:2], strict=True))
+    w = shape[2] if config.slice_spacing_mm is None else max(1, round(shape[2] * spacing[2] / config.slice_spacing_mm))
+    return u, v, w
+
+
+def preprocess(volume: Volume, config: PreparationConfig, *, name: str = "image") -> np.ndarray:
+    """Resampled and standardised intensities, (U, V, W) float32.
+
+    Raises:
+        InputError: every voxel has the same value, so there is nothing to see.
+    """
+    axis = slice_axis(volume.spacing)
+    array = slices_last(volume.array, axis).astype(np.float32)
+    low, high = np.percentile(array, config.clip_percentiles)
+    if array.min() == array.max():
+        raise InputError(name, found=f"a constant image (every voxel {array.flat[0]:g})", expected="an image with contrast", cure="check the export")
+    if low < high:
+        array = array.clip(low, high)
+    array = resize(array[None], working_shape(array.shape, spacing_slices_last(volume.spacing, axis), config))[0]
+    return (array - array.mean()) / max(float(array.std()), 1e-6)
+
+
+def preprocess_label(volume: Volume, config: PreparationConfig, *, classes: int) -> np.ndarray:
+    """A mask on the working grid, (U, V, W) uint8: every class resampled linearly, the strongest wins."""
+    axis = slice_axis(volume.spacing)
+    array = slices_last(volume.array, axis).astype(np.int64)
+    shape = working_shape(array.shape, spacing_slices_last(volume.spacing, axis), config)
+    one_hot = np.stack([(array == value).astype(np.float32) for value in range(classes)])
+    return resize(one_hot, shape).argmax(0).astype(np.uint8)
+
+
+def resize(maps: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Channels (C, X, Y, Z) on another grid of the same extent, linear, smoothed where it shrinks in-plane."""
+    import torch
+    from torch.nn import functional as F
+
+    tensor = torch.from_numpy(np.ascontiguousarray(maps))
+    if tuple(tensor.shape[1:3]) != tuple(shape[:2]):
+        planes = tensor.permute(0, 3, 1, 2)
+        tensor = F.interpolate(planes, size=tuple(shape[:2]), mode="bilinear", antialias=True).permute(0, 2, 3, 1)
+    if tensor.shape[3] != shape[2]:
+        tensor = F.interpolate(tensor[None], size=tuple(shape), mode="trilinear")[0]
+    return tensor.contiguous().numpy()
+
+
+def neighbouring_slices(array: np.ndarray, index: int, neighbours: int) -> np.ndarray:
+    """Slice ``index`` of (U, V, W) with those above and below as channels (1 + 2 n, U, V); the ends repeat."""
+    positions = np.clip(np.arange(index - neighbours, index + neighbours + 1), 0, array.shape[2] - 1)
+    return np.moveaxis(array[:, :, positions], 2, 0)

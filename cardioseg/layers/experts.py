@@ -1,0 +1,66 @@
+"""A feed-forward layer of experts: some always on, the others chosen per token.
+
+Sources: Shazeer et al. 2017 and Fedus et al. 2021 (top-k routing); DeepSeek-V3 (a bias that balances the load without a loss,
+added for the choice only). The load that is balanced is weighted by class in training: most tokens of a cardiac slice are
+background, and an even split of tokens would make every expert a background expert.
+
+Shape legend: M tokens of a batch in one row, D width, E routed experts, K chosen per token.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from cardioseg.layers.mlp import SwiGLU
+
+
+class Experts(nn.Module):
+    """Shared plus routed SwiGLU experts.
+
+    Tokens are sorted by expert and each expert runs once on its contiguous group, E products instead of E × K masks.
+    """
+
+    def __init__(self, width: int, *, routed: int, shared: int, top_k: int, hidden: int) -> None:
+        super().__init__()
+        if not 1 <= top_k <= routed:
+            raise ValueError(f"top_k {top_k} is not between 1 and the number of routed experts {routed}")
+        self.top_k = top_k
+        self.router = nn.Linear(width, routed, bias=False)
+        self.routed = nn.ModuleList(SwiGLU(width, hidden) for _ in range(routed))
+        self.shared = SwiGLU(width, hidden * shared) if shared else None
+        self.register_buffer("balance", torch.zeros(routed))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Output (B, N, D) and routing (B, N, E): the share of the routed work that each expert did, summing to 1."""
+        tokens = x.flatten(0, 1)
+        scores = self.router(tokens).float().softmax(-1)
+        chosen = (scores + self.balance).topk(self.top_k, dim=-1).indices
+        gates = scores.gather(-1, chosen)
+        shares = gates / gates.sum(-1, keepdim=True)
+        # With one expert per token the renormalised gate is 1 and teaches the router nothing; the score itself does.
+        out = self._dispatch(tokens, chosen, gates if self.top_k == 1 else shares)
+        if self.shared is not None:
+            out = out + self.shared(tokens)
+        routing = torch.zeros_like(scores).scatter(-1, chosen, shares.detach())
+        return out.view_as(x), routing.view(*x.shape[:-1], -1)
+
+    def _dispatch(self, tokens: Tensor, chosen: Tensor, gates: Tensor) -> Tensor:
+        """Gated sum over the chosen experts, (M, D)."""
+        order = chosen.flatten().argsort(stable=True)
+        sizes = torch.bincount(chosen.flatten(), minlength=len(self.routed)).tolist()
+        source = order // self.top_k
+        groups = tokens[source].split(sizes)
+        worked = torch.cat([expert(group) for expert, group in zip(self.routed, groups, strict=True)])
+        worked = worked * gates.flatten()[order, None].to(worked.dtype)
+        return torch.zeros_like(tokens, dtype=worked.dtype).index_add(0, source, worked)
+
+    @torch.no_grad()
+    def rebalance(self, load: Tensor, *, rate: float = 1e-3, limit: float = 0.5) -> None:
+        """Move the choice bias towards experts that work less than their share.
+
+        Args:
+            load: (E,) share of the (class-weighted) work each expert did, summing to 1.
+            rate: size of a step; only its sign depends on the load.
+            limit: bound on the bias, which keeps a useful expert from being forced on tokens it cannot help.
+        """
+        self.balance += rate * torch.sign(load.mean() - load)
+        self.balance.clamp_(-limit, limit)

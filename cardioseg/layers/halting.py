@@ -1,0 +1,97 @@
+"""When a token stops looping: adaptive computation time, and its supervised relative.
+
+Sources: Graves 2016 (ACT); Dehghani et al. 2019 (per-token ACT in a universal transformer). Published recurrent-depth code
+gives a token that never crosses the threshold no remainder, so its weights sum to less than 1 and its state shrinks just
+when loops are few; here the last loop always takes the rest.
+
+``ACT`` mixes the states of the loops a token used. ``HaltingHead`` scores "this token is settled"; under ACT the score is the
+halting probability, under oracle halting it is trained on whether the token's patch still changes (``settled_target``).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class HaltingHead(nn.Module):
+    """Score of a token from its normalised state and how far the last loop moved it.
+
+    The state is normalised because its scale drifts over loops; the relative step is the cheapest sign of convergence.
+    """
+
+    def __init__(self, width: int, hidden: int = 64, bias: float = 0.0) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.hidden = nn.Linear(width + 1, hidden)
+        self.score = nn.Linear(hidden, 1)
+        nn.init.constant_(self.score.bias, bias)
+
+    def forward(self, state: Tensor, previous: Tensor) -> Tensor:
+        """Logit (B, N) of halting after the loop that turned ``previous`` into ``state``, both (B, N, D)."""
+        change = (state - previous).float().norm(dim=-1, keepdim=True)
+        size = state.float().norm(dim=-1, keepdim=True)
+        step = torch.log((change + 1e-6) / (size + 1e-6))
+        features = torch.cat((self.norm(state), step.to(state.dtype)), dim=-1)
+        return self.score(F.gelu(self.hidden(features))).squeeze(-1)
+
+
+@dataclass(frozen=True)
+class ACT:
+    """Running account of a batch of tokens under adaptive computation time.
+
+    Attributes:
+        threshold: cumulative probability at which a token halts (Graves' 1 - epsilon).
+        cumulative: (B, N) halting mass spent so far.
+        steps: (B, N) loops used so far.
+        remainder: (B, N) weight of the last loop, the differentiable part of the ponder cost.
+        active: (B, N) bool, not halted yet.
+    """
+
+    threshold: float
+    cumulative: Tensor
+    steps: Tensor
+    remainder: Tensor
+    active: Tensor
+
+    @classmethod
+    def start(cls, tokens: Tensor, threshold: float) -> "ACT":
+        """Before the first loop; ``tokens`` (B, N, …) gives shape and device."""
+        zeros = torch.zeros(tokens.shape[:2], device=tokens.device)
+        return cls(threshold, zeros, zeros, zeros, torch.ones_like(zeros, dtype=torch.bool))
+
+    def step(self, probability: Tensor, *, last: bool) -> tuple[Tensor, "ACT"]:
+        """Weight (B, N) of this loop's state, and the account after it; over all loops the weights sum to 1."""
+        halts = self.active & ((self.cumulative + probability >= self.threshold) | last)
+        rest = 1 - self.cumulative
+        active = self.active.to(probability.dtype)
+        weight = active * torch.where(halts, rest, probability)
+        after = ACT(
+            self.threshold,
+            self.cumulative + weight,
+            self.steps + active,
+            torch.where(halts, rest, self.remainder),
+            self.active & ~halts,
+        )
+        return weight, after
+
+    @property
+    def ponder(self) -> Tensor:
+        """Mean N + R over tokens (Graves' ponder cost), a scalar whose gradient flows through R."""
+        return (self.steps + self.remainder).mean()
+
+
+def settled_target(early: Tensor, final: Tensor, patch_size: tuple[int, ...], tolerance: float) -> Tensor:
+    """Whether each token's patch already looks as it will after the last loop: the oracle's exit, (B, N) of 0 and 1.
+
+    Args:
+        early: (B, classes, *spatial) logits decoded after an early loop.
+        final: the same after the last loop.
+        patch_size: voxels per token along each axis.
+        tolerance: largest change of any class probability, anywhere in the patch, that counts as settled.
+    """
+    change = (early.detach().float().softmax(1) - final.detach().float().softmax(1)).abs().amax(1, keepdim=True)
+    pool = F.max_pool3d if len(patch_size) == 3 else F.max_pool2d
+    worst = pool(change, kernel_size=patch_size, stride=patch_size)
+    return (worst <= tolerance).to(early.dtype).flatten(1)

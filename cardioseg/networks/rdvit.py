@@ -1,0 +1,275 @@
+"""RD-ViT (arXiv 2605.03999): prelude → one shared block, looped → coda → decoder.
+
+The paper adapts the recurrent-depth transformer: LTI-stable injection of the prelude's output in every loop, per-token
+halting, depth-wise LoRA, experts in the looped block. ``preset = "paper"`` keeps the published formulas; the default takes
+Parcae's injection (inject, then block), no loop index in the state, and halting learned from an oracle.
+
+Knows nothing of windows, files or training.
+
+Shape legend: B batch, S* spatial axes, G* token grid, N tokens, D width, K classes, E experts, T loops.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from cardioseg.core.config import Settings
+from cardioseg.layers.attention import Attention, Rotary, axial_rotary
+from cardioseg.layers.decode import PatchDecoder, SkipDecoder
+from cardioseg.layers.depth import early_loop, random_loops
+from cardioseg.layers.embed import ConvStem, PatchStem, Tokens, pad_to_multiple, token_map
+from cardioseg.layers.experts import Experts
+from cardioseg.layers.halting import ACT, HaltingHead, settled_target
+from cardioseg.layers.injection import ParcaeInjection, RDTInjection
+from cardioseg.layers.lora import depthwise_lora
+from cardioseg.layers.mlp import MLP
+from cardioseg.networks.output import SegOutput
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "cardioseg": {},
+    "paper": {"stem": "patch", "injection": "rdt", "halting": "act", "loop_index": True, "random_depth": False, "coda_blocks": 1},
+}
+
+
+class RDViTConfig(Settings):
+    """Sizes and switches of RD-ViT; a preset fills in what is not set."""
+
+    preset: Literal["cardioseg", "paper"] = "cardioseg"
+    channels: int = Field(3, ge=1, description="input channels")
+    classes: int = Field(4, ge=2, description="output classes, background included")
+    patch_size: tuple[int, ...] = Field((8, 8), description="voxels per token; its length makes the network 2-D or 3-D")
+    width: int = Field(256, ge=8)
+    heads: int = Field(4, ge=1, description="64 channels a head are fastest on CPU")
+    stem: Literal["conv", "patch"] = "conv"
+    stem_channels: tuple[int, ...] = Field((32, 64), description="features at strides 2, 4, …; the conv stem only")
+    prelude_blocks: int = Field(1, ge=0)
+    coda_blocks: int = Field(1, ge=0)
+    mlp_ratio: float = Field(4.0, gt=0, description="hidden width of the feed-forward layers outside the experts, in widths")
+    loops: int = Field(8, ge=1, description="loop budget when none is asked for")
+    random_depth: bool = Field(True, description="train with 1 + Poisson loops instead of a fixed number")
+    mean_loops: float = Field(4.0, ge=1, description="mean of the random loop count")
+    max_loops: int = Field(8, ge=1, description="longest loop count of training; more is extrapolation")
+    early_share: float = Field(0.25, gt=0, le=1, description="share of a training batch also supervised after an earlier loop")
+    injection: Literal["parcae", "rdt"] = "parcae"
+    loop_index: bool = Field(False, description="add a sinusoidal loop index to the state (published; rules out exact skipping)")
+    halting: Literal["oracle", "act", "none"] = "oracle"
+    halting_threshold: float = Field(0.99, gt=0, lt=1, description="ACT: cumulative probability; oracle: score at which a token stops")
+    halting_tolerance: float = Field(0.05, gt=0, lt=1, description="oracle: probability change that counts as settled")
+    lora: Literal["scale", "full"] = "scale"
+    lora_rank: int = Field(0, ge=0)
+    experts: int = Field(4, ge=0, description="routed experts; 0 makes the looped block's feed-forward layer plain")
+    shared_experts: int = Field(1, ge=0)
+    top_k: int = Field(1, ge=1)
+    expert_hidden: int = Field(256, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_preset(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("preset", "cardioseg") in PRESETS:
+            return PRESETS[values.get("preset", "cardioseg")] | values
+        return values
+
+
+class Block(nn.Module):
+    """Pre-norm attention and feed-forward with residuals; experts in place of the feed-forward layer when asked."""
+
+    def __init__(self, config: RDViTConfig, *, experts: bool) -> None:
+        super().__init__()
+        width = config.width
+        self.norm_attention = nn.LayerNorm(width)
+        self.attention = Attention(width, config.heads)
+        self.norm_mlp = nn.LayerNorm(width)
+        self.experts = (
+            Experts(width, routed=config.experts, shared=config.shared_experts, top_k=config.top_k, hidden=config.expert_hidden)
+            if experts
+            else None
+        )
+        self.mlp = None if experts else MLP(width, int(width * config.mlp_ratio))
+
+    def forward(self, x: Tensor, rotary: Rotary) -> tuple[Tensor, Tensor | None]:
+        """Tokens (B, N, D) after the block, and routing (B, N, E) if it has experts."""
+        x = x + self.attention(self.norm_attention(x), rotary)
+        normed = self.norm_mlp(x)
+        if self.experts is None:
+            assert self.mlp is not None
+            return x + self.mlp(normed), None
+        worked, routing = self.experts(normed)
+        return x + worked, routing
+
+
+@dataclass
+class Trace:
+    """What the loops leave behind.
+
+    Attributes:
+        state: (B, N, D) what the coda reads.
+        early: (B, N, D) state after the early loop; None unless asked for.
+        early_score: (B, N) halting logit after the early loop.
+        steps: (B, N) loops used.
+        routing: (B, N, E) mean routing over the loops used.
+        ponder: ACT's cost.
+    """
+
+    state: Tensor
+    steps: Tensor
+    early: Tensor | None = None
+    early_score: Tensor | None = None
+    routing: Tensor | None = None
+    ponder: Tensor | None = None
+
+
+class RDViT(nn.Module):
+    """The network of the module's first line."""
+
+    def __init__(self, config: RDViTConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, patch = config.width, config.patch_size
+        self.stem = (
+            ConvStem(config.channels, width, patch, config.stem_channels)
+            if config.stem == "conv"
+            else PatchStem(config.channels, width, patch)
+        )
+        self.prelude = nn.ModuleList(Block(config, experts=False) for _ in range(config.prelude_blocks))
+        self.prelude_norm = nn.LayerNorm(width)
+        self.injection = ParcaeInjection(width) if config.injection == "parcae" else RDTInjection(width)
+        self.inject_norm = nn.LayerNorm(width) if config.injection == "rdt" else None
+        self.block = Block(config, experts=config.experts > 0)
+        self.lora = depthwise_lora(config.lora, width, config.lora_rank, config.max_loops)
+        self.halting = HaltingHead(width) if config.halting != "none" else None
+        self.core_norm = nn.LayerNorm(width)
+        self.coda = nn.ModuleList(Block(config, experts=False) for _ in range(config.coda_blocks))
+        self.coda_norm = nn.LayerNorm(width)
+        self.decoder = (
+            SkipDecoder(width, config.classes, patch, config.stem_channels)
+            if config.stem == "conv"
+            else PatchDecoder(width, config.classes, patch)
+        )
+
+    def forward(self, image: Tensor, *, loops: int | None = None) -> SegOutput:
+        """Segment a batch.
+
+        Args:
+            image: (B, channels, *S); any size, padded inside to whole tokens.
+            loops: budget T; None takes the configured one, or a random one in training.
+        """
+        if loops is None:
+            loops = self._training_loops() if self.training else self.config.loops
+        if loops < 1:
+            raise ValueError(f"loops is {loops}; at least 1 is needed")
+        early = early_loop(loops) if self.training else None
+        image, undo = pad_to_multiple(image, self.config.patch_size)
+        tokens, e, rotary = self._prelude(image)
+        trace = self._loop(e, rotary, loops, early)
+        logits = self._decode(trace.state, tokens, rotary)
+        share = slice(0, math.ceil(len(image) * self.config.early_share))
+        early_logits = None if trace.early is None else self._decode(trace.early[share], tokens.first(share), rotary)
+        return self._output(logits, early_logits, trace, tokens, undo)
+
+    def _training_loops(self) -> int:
+        config = self.config
+        return random_loops(config.mean_loops, config.max_loops) if config.random_depth else config.loops
+
+    def _prelude(self, image: Tensor) -> tuple[Tokens, Tensor, Rotary]:
+        tokens = self.stem(image)
+        rotary = axial_rotary(tokens.grid, self.config.width // self.config.heads, device=image.device)
+        e = tokens.sequence
+        for block in self.prelude:
+            e, _ = block(e, rotary)
+        return tokens, self.prelude_norm(e), rotary
+
+    def _loop(self, e: Tensor, rotary: Rotary, loops: int, early: int | None) -> Trace:
+        """The core: the same block again and again, until the budget is spent or every token has halted."""
+        config = self.config
+        h = torch.zeros_like(e) if config.injection == "parcae" else e
+        drive = self.injection.drive(e) if config.injection == "parcae" else e
+        account = ACT.start(e, config.halting_threshold)
+        mixture, routing = torch.zeros_like(e), None
+        trace = Trace(h, account.steps)
+        for loop in range(loops):
+            before, active = h, account.active[..., None]
+            h, routed = self._one_loop(before, drive, rotary, loop)
+            if not self._runs_free:
+                h = torch.where(active, h, before)
+            weight, account = self._account(h, before, account, last=loop == loops - 1)
+            mixture = mixture + weight[..., None] * h
+            if routed is not None:
+                routing = routed * active + (0 if routing is None else routing)
+            if loop + 1 == early:
+                trace.early = h
+                trace.early_score = None if self.halting is None else self.halting(h.detach(), before.detach())
+            if not bool(account.active.any()):
+                break
+        trace.state = mixture if config.halting == "act" else h
+        trace.steps, trace.ponder = account.steps, account.ponder
+        trace.routing = None if routing is None else routing / account.steps[..., None]
+        return trace
+
+    @property
+    def _runs_free(self) -> bool:
+        """Oracle halting is learned beside the loop, not inside it: in training no token stops."""
+        return self.config.halting == "none" or (self.training and self.config.halting == "oracle")
+
+    def _one_loop(self, h: Tensor, drive: Tensor, rotary: Rotary, loop: int) -> tuple[Tensor, Tensor | None]:
+        if self.config.loop_index:
+            h = h + loop_index_embedding(loop, h.shape[-1], device=h.device)
+        if isinstance(self.injection, ParcaeInjection):
+            out, routed = self.block(self.injection(h, drive), rotary)
+            return out + self.lora(out, loop), routed
+        assert self.inject_norm is not None
+        out, routed = self.block(self.inject_norm(h + drive), rotary)
+        return self.injection(h, drive, out + self.lora(out, loop)), routed
+
+    def _account(self, h: Tensor, before: Tensor, account: ACT, *, last: bool) -> tuple[Tensor, ACT]:
+        if self.halting is None or self._runs_free:
+            return account.step(torch.zeros_like(account.steps), last=last)
+        probability = self.halting(h, before).float().sigmoid()
+        if self.config.halting == "oracle":
+            probability = (probability >= self.config.halting_threshold).float()
+        return account.step(probability, last=last)
+
+    def _decode(self, state: Tensor, tokens: Tokens, rotary: Rotary) -> Tensor:
+        x = self.core_norm(state)
+        for block in self.coda:
+            x, _ = block(x, rotary)
+        return self.decoder(token_map(self.coda_norm(x), tokens.grid), tokens.skips)
+
+    def _output(self, logits: Tensor, early: Tensor | None, trace: Trace, tokens: Tokens, undo: tuple[slice, ...]) -> SegOutput:
+        penalties: dict[str, Tensor] = {}
+        if self.config.halting == "act" and trace.ponder is not None:
+            penalties["ponder"] = trace.ponder
+        if self.config.halting == "oracle" and early is not None and trace.early_score is not None:
+            settled = settled_target(early, logits[: len(early)], self.config.patch_size, self.config.halting_tolerance)
+            score = trace.early_score[: len(early)].float()
+            penalties["halting"] = nn.functional.binary_cross_entropy_with_logits(score, settled.float())
+        return SegOutput(
+            logits=logits[undo],
+            steps=token_map(trace.steps, tokens.grid),
+            routing=None if trace.routing is None else token_map(trace.routing, tokens.grid),
+            penalties=penalties,
+            early=None if early is None else early[undo],
+        )
+
+    @torch.no_grad()
+    def rebalance(self, routing: Tensor, weights: Tensor) -> None:
+        """Balance the experts on the class-weighted load of a training step.
+
+        Args:
+            routing: (B, E, *G) from ``SegOutput``.
+            weights: (B, *G) weight of each token, the inverse frequency of its class.
+        """
+        if self.block.experts is not None:
+            load = (routing * weights[:, None]).flatten(2).sum((0, 2))
+            self.block.experts.rebalance(load / load.sum())
+
+
+def loop_index_embedding(loop: int, width: int, *, device: torch.device) -> Tensor:
+    """Sine and cosine of the loop index in the first eighth of the channels, zero elsewhere: (D,)."""
+    channels = max(width // 8 // 2, 1)
+    frequency = 10000.0 ** (-torch.arange(channels, device=device) / channels)
+    wave = torch.cat((torch.sin(loop * frequency), torch.cos(loop * frequency)))
+    return nn.functional.pad(wave, (0, width - 2 * channels))
