@@ -1,0 +1,308 @@
+"""A synthetic beating heart in short axis, with its truth: for the demo, for tests, and mixed into training.
+
+The LV is a half ellipsoid whose volume follows a smooth curve with one minimum; the wall thickens so that the volume of
+myocardium stays the same. Pictures look like bSSFP cine. Shape legend: X, Y in-plane, Z slices, T frames. What it does
+not know: pathology beyond size, thickness and ejection fraction, and real anatomy outside the heart.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+from scipy.optimize import brentq
+
+from cardioseg.core.atomic import replacing, write_text
+from cardioseg.data.phantom_anatomy import (
+    Chest,
+    Heart,
+    Tissues,
+    cloud,
+    label,
+    paint_chest,
+    paint_heart,
+    random_chest,
+    section,
+)
+
+GROUPS = ("DCM", "HCM", "MINF", "NOR", "RV")
+ES_PHASE = 0.37  # end-systole as a share of the cycle at rest
+INTENSITY = 400.0  # ACDC's scanner stores blood at about 250 of a few hundred
+
+
+@dataclass(frozen=True)
+class PhantomConfig:
+    """Everything a phantom is drawn from; equal settings give equal voxels.
+
+    Attributes:
+        shape: voxels X, Y, Z.
+        frames: cine frames; with 2, frame 0 is ED and frame 1 is ES.
+        radius_mm, wall_mm, length_mm: LV endocardial radius and wall at the base, base to endocardial apex, at ED.
+        ejection: ejection fraction of the LV, 0 to 1.
+        rv_width_mm: septum to RV free wall at the base, ED.
+        rv_reach: RV length as a share of the LV's.
+        base_mm: how far the valve plane at ED lies below the first slice.
+        rotation_deg: direction of the RV seen from the LV, in the body.
+        body_deg, mirrored: how the body lies in the picture.
+        centre_mm: LV axis from the centre of the picture, along X and Y.
+        tilt: drift of the LV axis across slices, mm per mm.
+        shift_mm: standard deviation of each slice's breath-hold shift.
+        noise: standard deviation of the Rician noise, blood being about 0.66.
+        bias: strength of the coil's smooth shading.
+        contrast_jitter: standard deviation of the logarithm of each tissue's signal.
+    """
+
+    seed: int = 0
+    shape: tuple[int, int, int] = (216, 256, 10)
+    spacing_mm: tuple[float, float, float] = (1.4, 1.4, 10.0)
+    frames: int = 12
+    cycle_s: float = 0.9
+    radius_mm: float = 24.0
+    wall_mm: float = 9.0
+    length_mm: float = 85.0
+    ejection: float = 0.6
+    rv_width_mm: float = 28.0
+    rv_reach: float = 0.85
+    ovality: float = 0.03
+    asymmetry: float = 0.1
+    base_mm: float = 7.0
+    apex_first: bool = False
+    rotation_deg: float = 160.0
+    body_deg: float = 0.0
+    mirrored: bool = False
+    centre_mm: tuple[float, float] = (-14.0, 2.0)
+    tilt: tuple[float, float] = (0.08, -0.05)
+    shift_mm: float = 1.2
+    noise: float = 0.015
+    bias: float = 0.3
+    blur_mm: float = 0.7
+    contrast_jitter: float = 0.06
+    tissues: Tissues = field(default_factory=Tissues)
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """A cine and its truth.
+
+    Attributes:
+        image: (X, Y, Z, T) float32, at least 0.
+        label: (X, Y, Z, T) uint8 values of ``ACDC_LABELS``.
+        spacing_mm: along X, Y, Z.
+        ed, es: frame indices from 0.
+        frame_s: seconds between frames.
+    """
+
+    image: np.ndarray
+    label: np.ndarray
+    spacing_mm: tuple[float, float, float]
+    ed: int
+    es: int
+    frame_s: float
+
+
+def contraction(frames: int) -> np.ndarray:
+    """(T,) share of the stroke ejected: 0 at frame 0, 1 at one frame, smooth and monotone in between."""
+    if frames < 3:
+        return np.linspace(0.0, 1.0, frames) if frames > 1 else np.zeros(1)
+    es = max(1, round(ES_PHASE * frames))
+    time = np.arange(frames)
+    systole, diastole = time / es, np.clip((time - es) / (frames - es), 0, 1) ** 0.8
+    return np.where(time <= es, 0.5 - 0.5 * np.cos(np.pi * systole), 0.5 + 0.5 * np.cos(np.pi * diastole))
+
+
+def half_ellipsoid_ml(radius_mm: float, length_mm: float) -> float:
+    """Volume of the LV between its base plane and apex, in ml."""
+    return float(2 / 3 * np.pi * radius_mm**2 * length_mm / 1000)
+
+
+def heart_at(config: PhantomConfig, ejected: float) -> Heart:
+    """The heart after ``ejected`` (0 to 1) of its stroke: apex fixed, base descending, wall volume conserved."""
+    share = config.ejection * ejected
+    shorter = 1 - 0.25 * share
+    radius, length = config.radius_mm * np.sqrt((1 - share) / shorter), config.length_mm * shorter
+
+    def wall_ml(wall: float, r: float, long: float) -> float:
+        return half_ellipsoid_ml(r + wall, long + 0.8 * wall) - half_ellipsoid_ml(r, long)
+
+    target = wall_ml(config.wall_mm, config.radius_mm, config.length_mm)
+    wall = float(brentq(lambda w: wall_ml(w, radius, length) - target, 0.5, 60.0))
+    return Heart(
+        base_mm=config.base_mm + config.length_mm - length,
+        radius_mm=radius,
+        length_mm=length,
+        wall_mm=wall,
+        tip_mm=0.8 * wall,
+        rv_width_mm=config.rv_width_mm * (1 - 0.6 * share),
+        rv_reach=config.rv_reach,
+        ovality=config.ovality,
+        asymmetry=config.asymmetry,
+    )
+
+
+def draw(config: PhantomConfig) -> Phantom:
+    """Draw every frame of a phantom; deterministic by ``config``."""
+    rng = np.random.default_rng(config.seed)
+    tissues = _jittered(config, rng)
+    ejected = contraction(config.frames)
+    hearts = [heart_at(config, share) for share in ejected]
+    reach = config.radius_mm + config.wall_mm + config.rv_width_mm
+    chest = random_chest(rng, reach_mm=reach, tissues=tissues)
+    image = np.zeros((*config.shape, config.frames), np.float32)
+    mask = np.zeros(image.shape, np.uint8)
+    for k in range(config.shape[2]):
+        image[:, :, k], mask[:, :, k] = _slice(config, k, hearts, chest=chest, tissues=tissues, rng=rng)
+    image = _scanned(image, config, rng)
+    return Phantom(image, mask, config.spacing_mm, 0, int(np.argmax(ejected)), config.cycle_s / config.frames)
+
+
+def _jittered(config: PhantomConfig, rng: np.random.Generator) -> Tissues:
+    signals = {name: value * np.exp(config.contrast_jitter * rng.standard_normal()) for name, value in vars(config.tissues).items()}
+    signals["myocardium"] = min(signals["myocardium"], 0.65 * signals["blood"])
+    return Tissues(**signals)
+
+
+def _body_frame(config: PhantomConfig) -> tuple[np.ndarray, np.ndarray]:
+    (nx, ny, _), (sx, sy, _) = config.shape, config.spacing_mm
+    x = (np.arange(nx) - (nx - 1) / 2)[:, None] * sx - config.centre_mm[0]
+    y = (np.arange(ny) - (ny - 1) / 2)[None, :] * sy - config.centre_mm[1]
+    angle = np.deg2rad(config.body_deg)
+    bx, by = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    return (-bx if config.mirrored else bx), by
+
+
+def _slice(
+    config: PhantomConfig, k: int, hearts: list[Heart], *, chest: Chest, tissues: Tissues, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Signal and truth (X, Y, T) of slice ``k``: three thin sections averaged, so that the apex blurs as in a thick slice."""
+    thickness, edge = config.spacing_mm[2], max(config.spacing_mm[:2])
+    z = (config.shape[2] - 1 - k if config.apex_first else k) * thickness
+    bx, by = _body_frame(config)
+    shift = config.shift_mm * rng.standard_normal(2)
+    texture = cloud(rng, bx.shape, 2.2 / edge)
+    around = paint_chest(bx, by - shift[1], z, chest, tissues=tissues, texture=texture, edge_mm=edge)
+    drift = np.array(config.tilt) * (z - 0.5 * config.length_mm) + shift
+    x, y, angle = bx - drift[0], by - drift[1], np.deg2rad(config.rotation_deg)
+    hx, hy = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    images, masks = [], []
+    for heart in hearts:
+        cuts = [section(hx, hy, z + offset * thickness, heart) for offset in (-0.3, 0.0, 0.3)]
+        parts = [paint_heart(around, cut, hx, hy, heart=heart, tissues=tissues, texture=texture, edge_mm=edge) for cut in cuts]
+        images.append(np.mean(parts, axis=0))
+        masks.append(label(cuts[1]))
+    return np.stack(images, axis=-1), np.stack(masks, axis=-1)
+
+
+def _scanned(image: np.ndarray, config: PhantomConfig, rng: np.random.Generator) -> np.ndarray:
+    """What a scanner makes of the signal (X, Y, Z, T): blur, coil shading, Rician noise, arbitrary units."""
+    nx, ny, _ = config.shape
+    blur = [config.blur_mm / s for s in config.spacing_mm[:2]]
+    bx, by = _body_frame(config)
+    shade = -bx / 90 - 0.3 * by / 90 + 0.4 * cloud(rng, (nx, ny), 0.2 * max(nx, ny))
+    blurred = gaussian_filter(image, (*blur, 0, 0)) * np.exp(config.bias * np.clip(shade, -3, 2))[:, :, None, None]
+    real, imaginary = config.noise * rng.standard_normal((2, *image.shape), dtype=np.float32)
+    return (INTENSITY * np.hypot(blurred + real, imaginary)).astype(np.float32)
+
+
+def random_config(seed: int, *, frames: int = 2) -> PhantomConfig:
+    """A plausible phantom with everything random: size, function, contrast, field of view, direction."""
+    rng = np.random.default_rng(seed)
+    uniform = lambda low, high: float(rng.uniform(low, high))  # noqa: E731 - thirty draws read better without the cast
+    pixel, thickness = uniform(0.9, 1.9), uniform(5, 10)
+    radius, length, wall = uniform(19, 36), uniform(70, 105), uniform(6, 18)
+    slices = int(np.clip(np.ceil((length + wall) / thickness) + rng.integers(-1, 2), 6, 12))
+    side = [int(np.clip(uniform(250, 400) / pixel, 160, 300)) for _ in range(2)]
+    return PhantomConfig(
+        seed=seed,
+        shape=(side[0], side[1], slices),
+        spacing_mm=(pixel, pixel, thickness),
+        frames=frames,
+        cycle_s=uniform(0.6, 1.2),
+        radius_mm=radius,
+        wall_mm=wall,
+        length_mm=length,
+        ejection=uniform(0.15, 0.75),
+        rv_width_mm=uniform(18, 42),
+        rv_reach=uniform(0.7, 0.98),
+        ovality=uniform(-0.06, 0.06),
+        asymmetry=uniform(-0.1, 0.3),
+        base_mm=uniform(0.0, 1.6) * thickness,
+        apex_first=bool(rng.random() < 0.3),
+        rotation_deg=uniform(0, 360),
+        body_deg=uniform(0, 360),
+        mirrored=bool(rng.random() < 0.5),
+        centre_mm=(uniform(-35, 35), uniform(-35, 35)),
+        tilt=(uniform(-0.2, 0.2), uniform(-0.2, 0.2)),
+        shift_mm=uniform(0, 3),
+        noise=uniform(0.005, 0.05),
+        bias=uniform(0, 0.6),
+        blur_mm=uniform(0.3, 1.2),
+        contrast_jitter=0.15,
+        tissues=Tissues(uniform(0.5, 0.85), uniform(0.15, 0.32), uniform(0.02, 0.12), uniform(0.15, 0.45), uniform(0.45, 1.1)),
+    )
+
+
+def write_acdc(folder: Path, *, patients: int, first: int = 1, seed: int = 0) -> None:
+    """Write an ACDC-like data set of ``patients`` phantoms at ED and ES, with ACDC's headers and ``Info.cfg``."""
+    for number in range(first, first + patients):
+        case_seed = seed * 100_003 + number
+        phantom, rng = draw(random_config(case_seed)), np.random.default_rng([case_seed, 1])
+        name, kind = f"patient{number:03d}", rng.choice(["int16", "float32"])
+        for t in (phantom.ed, phantom.es):
+            stem = folder / name / f"{name}_frame{t + 1:02d}"
+            image = np.rint(phantom.image[..., t]).astype(kind)
+            _save(Path(f"{stem}.nii.gz"), image, _acdc_header(phantom.spacing_mm))
+            _save(Path(f"{stem}_gt.nii.gz"), phantom.label[..., t], _acdc_header(phantom.spacing_mm))
+        facts = {"ED": phantom.ed + 1, "ES": phantom.es + 1, "Group": rng.choice(GROUPS)}
+        facts |= {"Height": float(rng.integers(150, 200)), "NbFrame": phantom.image.shape[3], "Weight": float(rng.integers(50, 110))}
+        write_text(folder / name / "Info.cfg", "".join(f"{key}: {value}\n" for key, value in facts.items()))
+
+
+def write_cine(path: Path, phantom: Phantom) -> None:
+    """Write the 4-D image as int16 NIfTI with an oblique affine, zooms in mm and seconds."""
+    _save(path, np.rint(phantom.image).astype(np.int16), _oblique_header(phantom))
+
+
+def write_truth(path: Path, phantom: Phantom) -> None:
+    """Write the 4-D truth as uint8 NIfTI on the grid of ``write_cine``."""
+    _save(path, phantom.label, _oblique_header(phantom))
+
+
+def _acdc_header(spacing_mm: tuple[float, float, float]) -> Any:
+    """ACDC's trap: the affine says 1 mm everywhere, only pixdim knows the spacing, and no unit is named."""
+    import nibabel as nib
+
+    header = nib.Nifti1Header()
+    header.set_data_shape((1, 1, 1))
+    header.set_zooms(spacing_mm)
+    header["srow_x"], header["srow_y"], header["srow_z"] = np.diag([-1.0, -1.0, 1.0, 1.0])[:3]
+    header["sform_code"], header["qform_code"], header["quatern_d"] = 2, 0, 1.0
+    return header
+
+
+def _oblique_header(phantom: Phantom) -> Any:
+    import nibabel as nib
+    from scipy.spatial.transform import Rotation
+
+    affine = np.eye(4)
+    affine[:3, :3] = Rotation.from_euler("zyx", [35, -40, 50], degrees=True).as_matrix() * phantom.spacing_mm
+    affine[:3, 3] = -affine[:3, :3] @ (np.array(phantom.image.shape[:3]) / 2)
+    header = nib.Nifti1Header()
+    header.set_data_shape((1, 1, 1, 1))
+    header.set_zooms((*phantom.spacing_mm, phantom.frame_s))
+    header.set_qform(affine, code=1)
+    header.set_sform(affine, code=1)
+    header.set_xyzt_units("mm", "sec")
+    return header
+
+
+def _save(path: Path, array: np.ndarray, header: Any) -> None:
+    """Save with the header's geometry untouched: without an affine nibabel does not rewrite it."""
+    import nibabel as nib
+
+    zooms = header.get_zooms()
+    header.set_data_shape(array.shape)
+    header.set_zooms(zooms)
+    header.set_data_dtype(array.dtype)
+    with replacing(path, suffix=".nii.gz") as temporary:
+        nib.save(nib.Nifti1Image(array, None, header), temporary)
