@@ -1,0 +1,80 @@
+"""The one place that prints a verb's result: tables for people, or one JSON object for programs, both on stdout."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable
+
+import typer
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from cardioseg import __version__
+from cardioseg.core.report import Report, Table
+
+SCHEMA = 1
+NUMBER = re.compile(r"[-+−]?\d[\d.,]*\s?(%|±.*)?|[-–—]|nan|")
+PIPE_WIDTH = 200  # Rich assumes 80 columns without a terminal and would cut cells that the next program reads
+
+
+def finish(report: Report, *, json_output: bool) -> None:
+    """Print ``report`` and end the verb.
+
+    Args:
+        report: what the workflow returned.
+        json_output: one JSON object instead of tables.
+
+    Raises:
+        typer.Exit: the report's exit code is not 0.
+    """
+    show = _show_json if json_output else _show_tables
+    show(report)
+    if report.exit_code:
+        raise typer.Exit(report.exit_code)
+
+
+def envelope(report: Report) -> dict[str, object]:
+    """The JSON object of a report: the same seven keys for every verb."""
+    return {
+        "schema": SCHEMA,
+        "version": __version__,
+        "verb": report.verb,
+        "exit_code": report.exit_code,
+        "data": report.data,
+        "warnings": list(report.warnings),
+        "files": [str(path) for path in report.files],
+    }
+
+
+def _show_json(report: Report) -> None:
+    typer.echo(json.dumps(envelope(report), indent=1, allow_nan=False))
+
+
+def _show_tables(report: Report) -> None:
+    for warning in report.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    console = Console(highlight=False, width=_width())
+    for table in report.tables:
+        console.print(_rich_table(table))
+    for path in report.files:
+        console.print(Text(str(path)), soft_wrap=True)
+
+
+def _width() -> int | None:
+    """Columns to draw in; None lets Rich ask the terminal."""
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+
+
+def _rich_table(table: Table) -> RichTable:
+    drawn = RichTable(title=Text(table.title), title_justify="left", pad_edge=False)
+    for index, name in enumerate(table.columns):
+        drawn.add_column(Text(name), justify="right" if _is_numeric(row[index] for row in table.rows) else "left")
+    for row in table.rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    return drawn
+
+
+def _is_numeric(cells: Iterable[str]) -> bool:
+    return all(NUMBER.fullmatch(cell.strip()) for cell in cells)
