@@ -14,17 +14,8 @@ from scipy.ndimage import gaussian_filter
 from scipy.optimize import brentq
 
 from cardioseg.core.atomic import replacing, write_text
-from cardioseg.data.phantom_anatomy import (
-    Chest,
-    Heart,
-    Tissues,
-    cloud,
-    label,
-    paint_chest,
-    paint_heart,
-    random_chest,
-    section,
-)
+from cardioseg.data.phantom_chest import Chest, paint_chest, random_chest
+from cardioseg.data.phantom_heart import Brush, Heart, Tissues, Waves, cloud, label, paint_heart, section
 
 GROUPS = ("DCM", "HCM", "MINF", "NOR", "RV")
 ES_PHASE = 0.37  # end-systole as a share of the cycle at rest
@@ -42,6 +33,8 @@ class PhantomConfig:
         ejection: ejection fraction of the LV, 0 to 1.
         rv_width_mm: septum to RV free wall at the base, ED.
         rv_reach: RV length as a share of the LV's.
+        asymmetry: share by which the septum is thicker than the wall on average.
+        irregularity: how far the outlines stray from circle and ellipse, as a share of the radius.
         base_mm: how far the valve plane at ED lies below the first slice.
         rotation_deg: direction of the RV seen from the LV, in the body.
         body_deg, mirrored: how the body lies in the picture.
@@ -49,7 +42,9 @@ class PhantomConfig:
         tilt: drift of the LV axis across slices, mm per mm.
         shift_mm: standard deviation of each slice's breath-hold shift.
         noise: standard deviation of the Rician noise, blood being about 0.66.
+        blur_mm: standard deviation of the in-plane point spread.
         bias: strength of the coil's smooth shading.
+        banding: depth of the dark bands far from the isocentre.
         contrast_jitter: standard deviation of the logarithm of each tissue's signal.
     """
 
@@ -62,10 +57,10 @@ class PhantomConfig:
     wall_mm: float = 9.0
     length_mm: float = 85.0
     ejection: float = 0.6
-    rv_width_mm: float = 28.0
-    rv_reach: float = 0.85
-    ovality: float = 0.03
+    rv_width_mm: float = 34.0
+    rv_reach: float = 0.9
     asymmetry: float = 0.1
+    irregularity: float = 0.02
     base_mm: float = 7.0
     apex_first: bool = False
     rotation_deg: float = 160.0
@@ -76,6 +71,7 @@ class PhantomConfig:
     shift_mm: float = 1.2
     noise: float = 0.015
     bias: float = 0.3
+    banding: float = 0.5
     blur_mm: float = 0.7
     contrast_jitter: float = 0.06
     tissues: Tissues = field(default_factory=Tissues)
@@ -116,8 +112,15 @@ def half_ellipsoid_ml(radius_mm: float, length_mm: float) -> float:
     return float(2 / 3 * np.pi * radius_mm**2 * length_mm / 1000)
 
 
-def heart_at(config: PhantomConfig, ejected: float) -> Heart:
-    """The heart after ``ejected`` (0 to 1) of its stroke: apex fixed, base descending, wall volume conserved."""
+def beat(config: PhantomConfig) -> list[Heart]:
+    """The heart in every frame: apex fixed, base descending, wall volume conserved."""
+    rng = np.random.default_rng([config.seed, 1])
+    waves = tuple((config.irregularity * float(rng.normal()), float(rng.uniform(0, 6.3))) for _ in range(4))
+    fat = float(rng.uniform(0.5, 5))
+    return [_heart_at(config, share, waves, fat) for share in contraction(config.frames)]
+
+
+def _heart_at(config: PhantomConfig, ejected: float, waves: Waves, fat_mm: float) -> Heart:
     share = config.ejection * ejected
     shorter = 1 - 0.25 * share
     radius, length = config.radius_mm * np.sqrt((1 - share) / shorter), config.length_mm * shorter
@@ -135,71 +138,83 @@ def heart_at(config: PhantomConfig, ejected: float) -> Heart:
         tip_mm=0.8 * wall,
         rv_width_mm=config.rv_width_mm * (1 - 0.6 * share),
         rv_reach=config.rv_reach,
-        ovality=config.ovality,
         asymmetry=config.asymmetry,
+        waves=waves,
+        rv_waves=tuple((2.0 * config.radius_mm * amplitude, phase) for amplitude, phase in waves),
+        pericardial_mm=fat_mm,
     )
 
 
 def draw(config: PhantomConfig) -> Phantom:
     """Draw every frame of a phantom; deterministic by ``config``."""
     rng = np.random.default_rng(config.seed)
-    tissues = _jittered(config, rng)
-    ejected = contraction(config.frames)
-    hearts = [heart_at(config, share) for share in ejected]
-    reach = config.radius_mm + config.wall_mm + config.rv_width_mm
-    chest = random_chest(rng, reach_mm=reach, tissues=tissues)
+    tissues, hearts = _jittered(config, rng), beat(config)
+    chest = random_chest(rng, reach_mm=config.radius_mm + config.wall_mm + config.rv_width_mm, tissues=tissues)
     image = np.zeros((*config.shape, config.frames), np.float32)
     mask = np.zeros(image.shape, np.uint8)
     for k in range(config.shape[2]):
-        image[:, :, k], mask[:, :, k] = _slice(config, k, hearts, chest=chest, tissues=tissues, rng=rng)
-    image = _scanned(image, config, rng)
-    return Phantom(image, mask, config.spacing_mm, 0, int(np.argmax(ejected)), config.cycle_s / config.frames)
+        slice_rng = np.random.default_rng([config.seed, 2, k])
+        image[:, :, k], mask[:, :, k] = _slice(config, k, hearts, chest, brush=_brush(config, tissues, slice_rng), rng=slice_rng)
+    es = int(np.argmax(contraction(config.frames)))
+    return Phantom(_scanned(image, config, rng), mask, config.spacing_mm, 0, es, config.cycle_s / config.frames)
 
 
 def _jittered(config: PhantomConfig, rng: np.random.Generator) -> Tissues:
-    signals = {name: value * np.exp(config.contrast_jitter * rng.standard_normal()) for name, value in vars(config.tissues).items()}
+    signals = {
+        name: value * float(np.exp(config.contrast_jitter * rng.standard_normal()))
+        for name, value in vars(config.tissues).items()
+    }
     signals["myocardium"] = min(signals["myocardium"], 0.65 * signals["blood"])
     return Tissues(**signals)
+
+
+def _brush(config: PhantomConfig, tissues: Tissues, rng: np.random.Generator) -> Brush:
+    pixel, plane = max(config.spacing_mm[:2]), config.shape[:2]
+    return Brush(tissues, cloud(rng, plane, 2.2 / pixel), cloud(rng, plane, 8 / pixel), pixel)
 
 
 def _body_frame(config: PhantomConfig) -> tuple[np.ndarray, np.ndarray]:
     (nx, ny, _), (sx, sy, _) = config.shape, config.spacing_mm
     x = (np.arange(nx) - (nx - 1) / 2)[:, None] * sx - config.centre_mm[0]
     y = (np.arange(ny) - (ny - 1) / 2)[None, :] * sy - config.centre_mm[1]
-    angle = np.deg2rad(config.body_deg)
-    bx, by = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    bx, by = _turned(x, y, config.body_deg)
     return (-bx if config.mirrored else bx), by
 
 
+def _turned(x: np.ndarray, y: np.ndarray, degrees: float) -> tuple[np.ndarray, np.ndarray]:
+    cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    return x * cos + y * sin, y * cos - x * sin
+
+
 def _slice(
-    config: PhantomConfig, k: int, hearts: list[Heart], *, chest: Chest, tissues: Tissues, rng: np.random.Generator
+    config: PhantomConfig, k: int, hearts: list[Heart], chest: Chest, *, brush: Brush, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Signal and truth (X, Y, T) of slice ``k``: three thin sections averaged, so that the apex blurs as in a thick slice."""
-    thickness, edge = config.spacing_mm[2], max(config.spacing_mm[:2])
+    thickness = config.spacing_mm[2]
     z = (config.shape[2] - 1 - k if config.apex_first else k) * thickness
     bx, by = _body_frame(config)
     shift = config.shift_mm * rng.standard_normal(2)
-    texture = cloud(rng, bx.shape, 2.2 / edge)
-    around = paint_chest(bx, by - shift[1], z, chest, tissues=tissues, texture=texture, edge_mm=edge)
+    around = paint_chest(bx, by - shift[1], z, chest, brush)
     drift = np.array(config.tilt) * (z - 0.5 * config.length_mm) + shift
-    x, y, angle = bx - drift[0], by - drift[1], np.deg2rad(config.rotation_deg)
-    hx, hy = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    hx, hy = _turned(bx - drift[0], by - drift[1], config.rotation_deg)
     images, masks = [], []
     for heart in hearts:
         cuts = [section(hx, hy, z + offset * thickness, heart) for offset in (-0.3, 0.0, 0.3)]
-        parts = [paint_heart(around, cut, hx, hy, heart=heart, tissues=tissues, texture=texture, edge_mm=edge) for cut in cuts]
-        images.append(np.mean(parts, axis=0))
+        images.append(np.mean([paint_heart(around, cut, brush) for cut in cuts], axis=0))
         masks.append(label(cuts[1]))
     return np.stack(images, axis=-1), np.stack(masks, axis=-1)
 
 
 def _scanned(image: np.ndarray, config: PhantomConfig, rng: np.random.Generator) -> np.ndarray:
-    """What a scanner makes of the signal (X, Y, Z, T): blur, coil shading, Rician noise, arbitrary units."""
+    """What a scanner makes of the signal (X, Y, Z, T): blur, coil shading, banding, Rician noise, arbitrary units."""
     nx, ny, _ = config.shape
     blur = [config.blur_mm / s for s in config.spacing_mm[:2]]
     bx, by = _body_frame(config)
     shade = -bx / 90 - 0.3 * by / 90 + 0.4 * cloud(rng, (nx, ny), 0.2 * max(nx, ny))
-    blurred = gaussian_filter(image, (*blur, 0, 0)) * np.exp(config.bias * np.clip(shade, -3, 2))[:, :, None, None]
+    far = np.hypot(bx, by)
+    bands = 1 - config.banding * np.clip((far - 110) / 60, 0, 1) * (0.5 + 0.5 * np.cos(far**2 / 500)) ** 4
+    gain = (bands * np.exp(config.bias * np.clip(shade, -2.5, 1.5)))[:, :, None, None].astype(np.float32)
+    blurred = gaussian_filter(image, (*blur, 0, 0)) * gain
     real, imaginary = config.noise * rng.standard_normal((2, *image.shape), dtype=np.float32)
     return (INTENSITY * np.hypot(blurred + real, imaginary)).astype(np.float32)
 
@@ -222,20 +237,21 @@ def random_config(seed: int, *, frames: int = 2) -> PhantomConfig:
         wall_mm=wall,
         length_mm=length,
         ejection=uniform(0.15, 0.75),
-        rv_width_mm=uniform(18, 42),
+        rv_width_mm=uniform(20, 52),
         rv_reach=uniform(0.7, 0.98),
-        ovality=uniform(-0.06, 0.06),
         asymmetry=uniform(-0.1, 0.3),
+        irregularity=uniform(0, 0.04),
         base_mm=uniform(0.0, 1.6) * thickness,
         apex_first=bool(rng.random() < 0.3),
-        rotation_deg=uniform(0, 360),
+        rotation_deg=uniform(90, 230),
         body_deg=uniform(0, 360),
         mirrored=bool(rng.random() < 0.5),
         centre_mm=(uniform(-35, 35), uniform(-35, 35)),
         tilt=(uniform(-0.2, 0.2), uniform(-0.2, 0.2)),
         shift_mm=uniform(0, 3),
         noise=uniform(0.005, 0.05),
-        bias=uniform(0, 0.6),
+        bias=uniform(0, 0.5),
+        banding=uniform(0, 1),
         blur_mm=uniform(0.3, 1.2),
         contrast_jitter=0.15,
         tissues=Tissues(uniform(0.5, 0.85), uniform(0.15, 0.32), uniform(0.02, 0.12), uniform(0.15, 0.45), uniform(0.45, 1.1)),
@@ -254,7 +270,7 @@ def write_acdc(folder: Path, *, patients: int, first: int = 1, seed: int = 0) ->
             _save(Path(f"{stem}.nii.gz"), image, _acdc_header(phantom.spacing_mm))
             _save(Path(f"{stem}_gt.nii.gz"), phantom.label[..., t], _acdc_header(phantom.spacing_mm))
         facts = {"ED": phantom.ed + 1, "ES": phantom.es + 1, "Group": rng.choice(GROUPS)}
-        facts |= {"Height": float(rng.integers(150, 200)), "NbFrame": phantom.image.shape[3], "Weight": float(rng.integers(50, 110))}
+        facts |= {"Height": rng.integers(150, 200) / 1, "NbFrame": phantom.image.shape[3], "Weight": rng.integers(50, 110) / 1}
         write_text(folder / name / "Info.cfg", "".join(f"{key}: {value}\n" for key, value in facts.items()))
 
 
