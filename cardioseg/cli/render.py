@@ -68,7 +68,7 @@ def _width() -> int | None:
 
 
 def _rich_table(table: Table) -> RichTable:
-    drawn = RichTable(title=Text(table.title), title_justify="left", pad_edge=False)
+    drawn = RichTable(title=Text(table.title), title_justify="left")
     for index, name in enumerate(table.columns):
         drawn.add_column(Text(name), justify="right" if _is_numeric(row[index] for row in table.rows) else "left")
     for row in table.rows:

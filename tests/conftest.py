@@ -1,0 +1,34 @@
+"""What all tests share: threads and plots that suit a test machine, one Hypothesis profile, and the data set when it is there."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the workers share the cores already
+
+settings.register_profile("cardioseg", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("cardioseg")
+
+ACDC = os.environ.get("CARDIOSEG_ACDC")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests marked ``acdc`` where nobody says where ACDC lies."""
+    if ACDC:
+        return
+    for item in items:
+        if item.get_closest_marker("acdc"):
+            item.add_marker(pytest.mark.skip(reason="CARDIOSEG_ACDC names no folder"))
+
+
+@pytest.fixture(scope="session")
+def acdc() -> Path:
+    """The ACDC folder; for tests marked ``acdc``."""
+    folder = Path(ACDC or "").expanduser()
+    assert ACDC, "a test that asks for ACDC must be marked acdc"
+    assert any(folder.rglob("patient*/Info.cfg")), f"CARDIOSEG_ACDC={folder} holds no patient"
+    return folder

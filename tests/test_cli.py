@@ -1,0 +1,277 @@
+"""The command line as a person or a program meets it: help, exit codes, messages, tables, JSON, progress."""
+
+import errno
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from cardioseg import __version__
+from cardioseg.cli import app as cli
+from cardioseg.cli.progress import progress_bar
+from cardioseg.cli.render import envelope, finish
+from cardioseg.core import errors
+from cardioseg.core.progress import Progress
+from cardioseg.core.report import Report, Table
+
+HEAVY = ("torch", "monai", "SimpleITK", "nibabel", "matplotlib", "skimage", "scipy", "lightning_fabric")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own."""
+    return subprocess.run([sys.executable, "-m", "cardioseg.cli.app", *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def main_with(monkeypatch):
+    """Run ``main`` with a verb that does as told; its exit code comes back."""
+
+    def call(action, *arguments: str) -> int:
+        app = typer.Typer(pretty_exceptions_enable=False)
+        app.command()(action)
+        monkeypatch.setattr(cli, "app", app)
+        monkeypatch.setattr(sys, "argv", ["cardioseg", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        return caught.value.code
+
+    return call
+
+
+# ---------------------------------------------------------------------------------------------------------------------- start
+
+
+def test_help_imports_nothing_heavy():
+    program = f"""
+import sys
+from cardioseg.cli import app
+sys.argv = ["cardioseg", "--help"]
+try:
+    app.main()
+finally:
+    print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "Usage" in result.stdout
+    assert result.stderr.strip() == "[]"
+
+
+def test_help_takes_half_a_second_of_work():
+    def seconds() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        run("--help").check_returncode()
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    # Processor time, the best of three: the wall clock of a busy test machine measures its other work.
+    assert min(seconds() for _ in range(3)) <= 0.5
+
+
+def test_every_verb_has_help():
+    verbs = [command.name for command in cli.app.registered_commands]
+    assert len(set(verbs)) == len(verbs)
+    for command in cli.app.registered_commands:
+        assert command.name
+        assert (command.help or command.callback.__doc__ or "").strip(), command.name
+
+
+def test_version():
+    assert run("--version").stdout == f"cardioseg {__version__}\n"
+
+
+# ----------------------------------------------------------------------------------------------------------------- exit codes
+
+EXIT_CODES = [
+    (errors.UsageError, 2),
+    (errors.ConfigError, 2),
+    (errors.InputError, 4),
+    (errors.GeometryError, 4),
+    (errors.LabelError, 4),
+    (errors.ModelError, 5),
+    (errors.OutputError, 6),
+]
+
+
+def subclasses(kind: type) -> set[type]:
+    return {kind}.union(*(subclasses(child) for child in kind.__subclasses__()))
+
+
+def test_every_error_has_its_code_here():
+    ours = {kind for kind in subclasses(errors.CardioSegError) if kind.__module__ == errors.__name__}
+    assert ours == {errors.CardioSegError} | {kind for kind, _ in EXIT_CODES}
+
+
+@pytest.mark.parametrize(("kind", "code"), EXIT_CODES)
+def test_an_error_is_one_line_and_its_exit_code(main_with, capsys, kind, code):
+    def verb() -> None:
+        raise kind(Path("heart.nii.gz"), found="3\nchannels", expected="1", cure="split the file")
+
+    assert main_with(verb) == code
+    shown = capsys.readouterr()
+    assert shown.err == "error: heart.nii.gz: found 3 channels; expected 1; split the file\n"
+    assert shown.out == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (ValueError("odd\nthing"), 1, "ValueError: odd thing; this is a fault of cardioseg: set CARDIOSEG_DEBUG=1"),
+        (AssertionError(), 1, "AssertionError"),
+        (OSError(errno.EACCES, "Permission denied"), 1, "Permission denied"),
+        (OSError(errno.ENOSPC, "No space left on device"), 6, "No space left on device"),
+        (MemoryError(), 6, "out of memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), 6, "can't allocate memory"),
+        (type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory"), 6, "--device"),
+    ],
+)
+def test_a_foreign_error_is_one_line_and_a_code(main_with, capsys, error, code, says):
+    def verb() -> None:
+        raise error
+
+    assert main_with(verb) == code
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: ")
+    assert shown.count("\n") == 1
+    assert says in shown
+
+
+def test_an_interrupt_ends_with_130(main_with):
+    def verb() -> None:
+        raise KeyboardInterrupt
+
+    assert main_with(verb) == 130
+
+
+def test_an_interrupt_before_the_verb_ends_with_130(monkeypatch, capsys):
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == "error: interrupted\n"
+
+
+def test_the_traceback_is_there_when_asked_for(main_with, capsys, monkeypatch):
+    def verb() -> None:
+        raise errors.InputError("a", found="b", expected="c", cure="d")
+
+    monkeypatch.setenv("CARDIOSEG_DEBUG", "1")
+    assert main_with(verb) == 4
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [("nosuchverb",), ("--nosuchoption",)])
+def test_wrong_usage_ends_with_2(arguments):
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert arguments[0] in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+# -------------------------------------------------------------------------------------------------------------------- reports
+
+REPORT = Report(
+    verb="segment",
+    data={"cases": 2, "failed": ["b [1].nii"]},
+    tables=(Table("Cases [mm]", ("case", "Dice"), (("a", "0.91"), ("b [1]", "–"))),),
+    warnings=("b [1].nii: truncated",),
+    files=(Path("out") / "a_mask.nii.gz", Path("out") / ("long" * 60)),
+    exit_code=errors.EXIT_SOME_FAILED,
+)
+
+
+def test_json_is_one_object_with_the_same_keys_for_every_verb(capsys):
+    with pytest.raises(typer.Exit) as caught:
+        finish(REPORT, json_output=True)
+    assert caught.value.exit_code == 3
+    shown = capsys.readouterr()
+    assert json.loads(shown.out) == {
+        "schema": 1,
+        "version": __version__,
+        "verb": "segment",
+        "exit_code": 3,
+        "data": {"cases": 2, "failed": ["b [1].nii"]},
+        "warnings": ["b [1].nii: truncated"],
+        "files": [str(path) for path in REPORT.files],
+    }
+    assert shown.err == ""
+    assert envelope(Report("train")).keys() == envelope(REPORT).keys()
+
+
+def test_json_refuses_what_json_cannot_say():
+    with pytest.raises(ValueError, match="JSON compliant"):
+        finish(Report("evaluate", data={"ef": float("nan")}), json_output=True)
+
+
+def test_tables_and_files_go_to_stdout_whole_and_warnings_to_stderr(capsys):
+    with pytest.raises(typer.Exit):
+        finish(REPORT, json_output=False)
+    shown = capsys.readouterr()
+    assert shown.err == "warning: b [1].nii: truncated\n"
+    assert "Cases [mm]" in shown.out
+    assert "b [1]" in shown.out
+    assert shown.out.splitlines()[-2:] == [str(path) for path in REPORT.files]
+
+
+def test_a_report_without_fault_returns(capsys):
+    finish(Report("train", data={"steps": 3}), json_output=False)
+    assert capsys.readouterr().out == ""
+
+
+def test_numbers_stand_right_and_names_left(capsys):
+    rows = (("a", "1.5", "9 mm"), ("bcd", "−12.25 %", "x"), ("e", "–", ""))
+    finish(Report("evaluate", tables=(Table("t", ("name", "long title", "note of it"), rows),)), json_output=False)
+    line = next(line for line in capsys.readouterr().out.splitlines() if "9 mm" in line)
+    name, number, note = (cell[1:-1] for cell in line.strip("│").split("│"))
+    assert (name.rstrip(), number.strip(), note.rstrip()) == ("a", "1.5", "9 mm")
+    assert number.endswith("1.5")
+
+
+# ------------------------------------------------------------------------------------------------------------------- progress
+
+
+def test_progress_off_a_terminal_is_plain_lines_on_stderr(capsys):
+    with progress_bar("segment") as report:
+        for done in range(1, 51):
+            report(Progress(done, 50, f"case {done}", {"dice": "0.9"}))
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.splitlines() == ["segment: 1/50 dice 0.9  case 1", "segment: 50/50 dice 0.9  case 50"]
+
+
+def test_progress_says_nothing_when_quiet(capsys):
+    with progress_bar("segment", quiet=True) as report:
+        report(Progress(1, 1, "case"))
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are Unix's")
+def test_progress_on_a_terminal_is_a_bar_and_keeps_brackets():
+    import pty
+
+    program = """
+from cardioseg.cli.progress import progress_bar
+from cardioseg.core.progress import Progress
+with progress_bar("train [x]") as report:
+    report(Progress(1, 0, "warming up"))
+    report(Progress(3, 4, "case [1]", {"loss": "0.25"}))
+    print("result")
+"""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=theirs, env=environment, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert done.stdout == b"result\n"
+    assert "train [x]" in shown
+    assert "75%" in shown
+    assert "loss 0.25  case [1]" in shown
