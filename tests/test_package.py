@@ -1,0 +1,112 @@
+"""What leaves the checkout: the wheel with its models, the pins it is tested with, and what may be missing where it trains."""
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from cardioseg import __version__
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """The wheel, built without a network by the backend that is installed."""
+    folder = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    done = subprocess.run(build, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return next(folder.glob("*.whl"))
+
+
+def files_below(folder: Path) -> list[Path]:
+    found = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return sorted(path.relative_to(ROOT) for path in found)
+
+
+def test_the_wheel_holds_the_package_and_its_models_and_nothing_else(wheel):
+    models = [f"cardioseg/{path.as_posix()}" for path in files_below(ROOT / "models")]
+    package = [path.as_posix() for path in files_below(ROOT / "cardioseg")]
+    with zipfile.ZipFile(wheel) as archive:
+        inside = [name for name in archive.namelist() if ".dist-info/" not in name]
+    assert wheel.name == f"cardioseg-{__version__}-py3-none-any.whl"
+    assert sorted(inside) == sorted(models + package)
+    assert "cardioseg/models/README.md" in inside
+    assert "cardioseg/py.typed" in inside
+
+
+def test_the_wheel_states_both_licences(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        metadata = archive.read(f"cardioseg-{__version__}.dist-info/METADATA").decode()
+    licences = {name.split(".dist-info/licenses/")[1] for name in names if ".dist-info/licenses/" in name}
+    assert licences == {"LICENSE", *(path.as_posix() for path in files_below(ROOT / "models") if path.name == "LICENSE")}
+    assert "License-Expression: Apache-2.0 AND CC-BY-NC-SA-4.0\n" in metadata
+
+
+def test_the_wheel_runs_outside_the_checkout(wheel, tmp_path):
+    site = tmp_path / "Müller – 心臓"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", str(site), str(wheel)]
+    subprocess.run(pip, check=True, capture_output=True)
+    program = "import cardioseg; print(cardioseg.__file__); from cardioseg.cli.app import main; main()"
+    environment = {**os.environ, "PYTHONPATH": str(site), "PYTHONUTF8": "1"}
+    command = [sys.executable, "-c", program, "--version"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, encoding="utf-8", check=True)
+    assert done.stdout.splitlines() == [str(site / "cardioseg" / "__init__.py"), f"cardioseg {__version__}"]
+    shipped, installed = (sorted(folder.rglob("*.safetensors")) for folder in (ROOT / "models", site / "cardioseg" / "models"))
+    assert [digest(path) for path in shipped] == [digest(path) for path in installed]
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+# ----------------------------------------------------------------------------------------------------------------------- pins
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@pytest.mark.parametrize("wanted", [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]])
+def test_every_dependency_is_pinned_within_its_range(wanted):
+    requirement = Requirement(wanted)
+    versions = {canonical(name): version for name, version in pins().items()}
+    assert canonical(requirement.name) in versions
+    assert requirement.specifier.contains(versions[canonical(requirement.name)])
+
+
+def test_pins_are_public_versions():
+    assert all(re.fullmatch(r"[0-9][0-9a-z.]*", version) for version in pins().values())
+
+
+# --------------------------------------------------------------------------------------------------- what may be missing
+
+
+def test_training_needs_no_simpleitk():
+    program = """
+import importlib, pkgutil, sys
+sys.modules["SimpleITK"] = None  # importing it now raises ImportError
+import cardioseg.training
+for module in pkgutil.walk_packages(cardioseg.training.__path__, "cardioseg.training."):
+    importlib.import_module(module.name)
+importlib.import_module("cardioseg.workflows.train")
+print(*sorted(name for name in sys.modules if name.startswith("cardioseg.training.")))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "cardioseg.training." in done.stdout
