@@ -5,16 +5,17 @@ myocardium stays the same. Pictures look like bSSFP cine. Shape legend: X, Y in-
 not know: pathology beyond size, thickness and ejection fraction, and real anatomy outside the heart.
 """
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import brentq
 
-from cardioseg.core.atomic import replacing, write_text
+from cardioseg.core.atomic import write_text
 from cardioseg.data.phantom_chest import Chest, paint_chest, random_chest
+from cardioseg.data.phantom_files import acdc_header, oblique_header, save
 from cardioseg.data.phantom_heart import Brush, Heart, Tissues, Waves, cloud, label, paint_heart, section
 
 GROUPS = ("DCM", "HCM", "MINF", "NOR", "RV")
@@ -117,13 +118,13 @@ def beat(config: PhantomConfig) -> list[Heart]:
     rng = np.random.default_rng([config.seed, 1])
     waves = tuple((config.irregularity * float(rng.normal()), float(rng.uniform(0, 6.3))) for _ in range(4))
     fat = float(rng.uniform(0.5, 5))
-    return [_heart_at(config, share, waves, fat) for share in contraction(config.frames)]
+    return [_heart_at(config, share, waves, fat) for share in contraction(config.frames).tolist()]
 
 
 def _heart_at(config: PhantomConfig, ejected: float, waves: Waves, fat_mm: float) -> Heart:
     share = config.ejection * ejected
     shorter = 1 - 0.25 * share
-    radius, length = config.radius_mm * np.sqrt((1 - share) / shorter), config.length_mm * shorter
+    radius, length = config.radius_mm * math.sqrt((1 - share) / shorter), config.length_mm * shorter
 
     def wall_ml(wall: float, r: float, long: float) -> float:
         return half_ellipsoid_ml(r + wall, long + 0.8 * wall) - half_ellipsoid_ml(r, long)
@@ -175,14 +176,14 @@ def _brush(config: PhantomConfig, tissues: Tissues, rng: np.random.Generator) ->
 
 def _body_frame(config: PhantomConfig) -> tuple[np.ndarray, np.ndarray]:
     (nx, ny, _), (sx, sy, _) = config.shape, config.spacing_mm
-    x = (np.arange(nx) - (nx - 1) / 2)[:, None] * sx - config.centre_mm[0]
-    y = (np.arange(ny) - (ny - 1) / 2)[None, :] * sy - config.centre_mm[1]
+    x = (np.arange(nx, dtype=np.float32) - (nx - 1) / 2)[:, None] * sx - config.centre_mm[0]
+    y = (np.arange(ny, dtype=np.float32) - (ny - 1) / 2)[None, :] * sy - config.centre_mm[1]
     bx, by = _turned(x, y, config.body_deg)
     return (-bx if config.mirrored else bx), by
 
 
 def _turned(x: np.ndarray, y: np.ndarray, degrees: float) -> tuple[np.ndarray, np.ndarray]:
-    cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     return x * cos + y * sin, y * cos - x * sin
 
 
@@ -193,15 +194,15 @@ def _slice(
     thickness = config.spacing_mm[2]
     z = (config.shape[2] - 1 - k if config.apex_first else k) * thickness
     bx, by = _body_frame(config)
-    shift = config.shift_mm * rng.standard_normal(2)
+    shift = (config.shift_mm * rng.standard_normal(2)).tolist()
     around = paint_chest(bx, by - shift[1], z, chest, brush)
-    drift = np.array(config.tilt) * (z - 0.5 * config.length_mm) + shift
+    drift = [tilt * (z - 0.5 * config.length_mm) + moved for tilt, moved in zip(config.tilt, shift, strict=True)]
     hx, hy = _turned(bx - drift[0], by - drift[1], config.rotation_deg)
     images, masks = [], []
     for heart in hearts:
         cuts = [section(hx, hy, z + offset * thickness, heart) for offset in (-0.3, 0.0, 0.3)]
         images.append(np.mean([paint_heart(around, cut, brush) for cut in cuts], axis=0))
-        masks.append(label(cuts[1]))
+        masks.append(label(cuts[1], pixel_mm2=config.spacing_mm[0] * config.spacing_mm[1]))
     return np.stack(images, axis=-1), np.stack(masks, axis=-1)
 
 
@@ -267,58 +268,20 @@ def write_acdc(folder: Path, *, patients: int, first: int = 1, seed: int = 0) ->
         for t in (phantom.ed, phantom.es):
             stem = folder / name / f"{name}_frame{t + 1:02d}"
             image = np.rint(phantom.image[..., t]).astype(kind)
-            _save(Path(f"{stem}.nii.gz"), image, _acdc_header(phantom.spacing_mm))
-            _save(Path(f"{stem}_gt.nii.gz"), phantom.label[..., t], _acdc_header(phantom.spacing_mm))
+            save(Path(f"{stem}.nii.gz"), image, acdc_header(phantom.spacing_mm))
+            save(Path(f"{stem}_gt.nii.gz"), phantom.label[..., t], acdc_header(phantom.spacing_mm))
         facts = {"ED": phantom.ed + 1, "ES": phantom.es + 1, "Group": rng.choice(GROUPS)}
-        facts |= {"Height": rng.integers(150, 200) / 1, "NbFrame": phantom.image.shape[3], "Weight": rng.integers(50, 110) / 1}
+        height, weight = (float(rng.integers(*limits)) for limits in ((150, 200), (50, 110)))
+        facts |= {"Height": height, "NbFrame": phantom.image.shape[3], "Weight": weight}
         write_text(folder / name / "Info.cfg", "".join(f"{key}: {value}\n" for key, value in facts.items()))
 
 
 def write_cine(path: Path, phantom: Phantom) -> None:
     """Write the 4-D image as int16 NIfTI with an oblique affine, zooms in mm and seconds."""
-    _save(path, np.rint(phantom.image).astype(np.int16), _oblique_header(phantom))
+    image = np.rint(phantom.image).astype(np.int16)
+    save(path, image, oblique_header(image.shape, phantom.spacing_mm, frame_s=phantom.frame_s))
 
 
 def write_truth(path: Path, phantom: Phantom) -> None:
     """Write the 4-D truth as uint8 NIfTI on the grid of ``write_cine``."""
-    _save(path, phantom.label, _oblique_header(phantom))
-
-
-def _acdc_header(spacing_mm: tuple[float, float, float]) -> Any:
-    """ACDC's trap: the affine says 1 mm everywhere, only pixdim knows the spacing, and no unit is named."""
-    import nibabel as nib
-
-    header = nib.Nifti1Header()
-    header.set_data_shape((1, 1, 1))
-    header.set_zooms(spacing_mm)
-    header["srow_x"], header["srow_y"], header["srow_z"] = np.diag([-1.0, -1.0, 1.0, 1.0])[:3]
-    header["sform_code"], header["qform_code"], header["quatern_d"] = 2, 0, 1.0
-    return header
-
-
-def _oblique_header(phantom: Phantom) -> Any:
-    import nibabel as nib
-    from scipy.spatial.transform import Rotation
-
-    affine = np.eye(4)
-    affine[:3, :3] = Rotation.from_euler("zyx", [35, -40, 50], degrees=True).as_matrix() * phantom.spacing_mm
-    affine[:3, 3] = -affine[:3, :3] @ (np.array(phantom.image.shape[:3]) / 2)
-    header = nib.Nifti1Header()
-    header.set_data_shape((1, 1, 1, 1))
-    header.set_zooms((*phantom.spacing_mm, phantom.frame_s))
-    header.set_qform(affine, code=1)
-    header.set_sform(affine, code=1)
-    header.set_xyzt_units("mm", "sec")
-    return header
-
-
-def _save(path: Path, array: np.ndarray, header: Any) -> None:
-    """Save with the header's geometry untouched: without an affine nibabel does not rewrite it."""
-    import nibabel as nib
-
-    zooms = header.get_zooms()
-    header.set_data_shape(array.shape)
-    header.set_zooms(zooms)
-    header.set_data_dtype(array.dtype)
-    with replacing(path, suffix=".nii.gz") as temporary:
-        nib.save(nib.Nifti1Image(array, None, header), temporary)
+    save(path, phantom.label, oblique_header(phantom.label.shape, phantom.spacing_mm, frame_s=phantom.frame_s))

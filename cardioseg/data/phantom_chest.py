@@ -4,6 +4,7 @@ Lengths are in mm; the body frame has its origin on the LV's axis, bx points to 
 short-axis picture is shown; z runs from base to apex. Shape legend: X, Y the pixels of one slice. Knows no labels.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,14 +75,14 @@ def paint_chest(bx: Array, by: Array, z: float, chest: Chest, brush: Brush) -> A
     belly = np.maximum(inside, floor)
     image = brush.fill(image, belly - 2, tissues.myocardium)
     image = brush.fill(image, belly, tissues.fat * 0.8 * (1 + 0.1 * brush.fine))
-    for row, organ in enumerate(chest.organs):
+    for row, organ in enumerate(chest.organs.tolist()):
         image = _paint_organ(image, (bx, by), z, organ, brush, limit=wall if row < WALL_ORGANS else belly)
     return image
 
 
-def _paint_organ(image: Array, body: tuple[Array, Array], z: float, organ: Array, brush: Brush, *, limit: Array) -> Array:
+def _paint_organ(image: Array, body: tuple[Array, Array], z: float, organ: list[float], brush: Brush, *, limit: Array) -> Array:
     x, y, depth, a, b, c, tilt, signal = organ
-    scale = np.sqrt(max(1 - ((z - depth) / c) ** 2, 0.0))
+    scale = math.sqrt(max(1 - ((z - depth) / c) ** 2, 0.0))
     if scale < 0.2:
         return image
     edge = ellipse(body[0] - x, body[1] - y, a * scale, b * scale, tilt=tilt) + brush.fine + 2 * brush.coarse

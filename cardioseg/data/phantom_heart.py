@@ -5,10 +5,12 @@ apex. Shape legend: X, Y the pixels of one slice. Signed distances are negative 
 scanners or files.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
+from scipy.ndimage import label as connected
 
 from cardioseg.core.labels import ACDC_LABELS
 
@@ -17,6 +19,7 @@ Waves = tuple[tuple[float, float], ...]
 FAR_MM = 1e3
 RV_WALL_MM = 2.5
 RV_TILT = 0.25
+SMALLEST_MM2 = 25.0
 PAPILLARY_ANGLES = (2.1, 4.0)
 
 
@@ -120,7 +123,7 @@ def ripple(theta: Array, waves: Waves) -> Array:
 def ellipse(x: Array, y: Array, a: float, b: float, *, tilt: float = 0.0) -> Array:
     """Signed distance to an ellipse at the origin, to first order: exact on the edge, which is all a soft edge needs."""
     if tilt:
-        x, y = x * np.cos(tilt) + y * np.sin(tilt), y * np.cos(tilt) - x * np.sin(tilt)
+        x, y = x * math.cos(tilt) + y * math.sin(tilt), y * math.cos(tilt) - x * math.sin(tilt)
     norm = np.sqrt((x / a) ** 2 + (y / b) ** 2) + 1e-6
     slope = np.sqrt((x / a**2) ** 2 + (y / b**2) ** 2) / norm + 1e-6
     return np.asarray((norm - 1) / slope)
@@ -130,13 +133,13 @@ def section(hx: Array, hy: Array, z: float, heart: Heart) -> Section:
     """Where slice ``z`` cuts the heart."""
     depth = (z - heart.base_mm) / heart.length_mm
     epi_depth = (z - heart.base_mm) / (heart.length_mm + heart.tip_mm)
-    far = np.full(hx.shape, FAR_MM)
+    far = np.full_like(hx, FAR_MM)
     if depth < 0 or epi_depth >= 1:
         return Section(hx, hy, far, far, far, depth, heart)
     rho, theta = np.hypot(hx, hy), np.arctan2(hy, hx)
-    form = (1 + ripple(theta, heart.waves)) / np.sqrt(1 + sum(a**2 for a, _ in heart.waves) / 2)
-    endo = heart.radius_mm * np.sqrt(max(1 - depth**2, 0.0))
-    wall = (heart.radius_mm + heart.wall_mm) * np.sqrt(1 - epi_depth**2) - endo
+    form = (1 + ripple(theta, heart.waves)) / math.sqrt(1 + sum(a**2 for a, _ in heart.waves) / 2)
+    endo = heart.radius_mm * math.sqrt(max(1 - depth**2, 0.0))
+    wall = (heart.radius_mm + heart.wall_mm) * math.sqrt(1 - epi_depth**2) - endo
     inner = rho - endo * form if endo > 0 else far
     outer = rho - (endo + wall * (1 + heart.asymmetry * np.cos(theta))) * form
     return Section(hx, hy, inner, outer, np.maximum(_rv(hx, hy, depth, heart), -outer), depth, heart)
@@ -144,22 +147,31 @@ def section(hx: Array, hy: Array, z: float, heart: Heart) -> Section:
 
 def _rv(hx: Array, hy: Array, depth: float, heart: Heart) -> Array:
     """An ellipse behind the septum that shrinks faster than the LV, so that it is gone before the apex."""
-    scale = np.sqrt(max(1 - (depth / heart.rv_reach) ** 2, 0.0))
+    scale = math.sqrt(max(1 - (depth / heart.rv_reach) ** 2, 0.0))
     if scale < 0.15:
-        return np.full(hx.shape, FAR_MM)
+        return np.full_like(hx, FAR_MM)
     epi = heart.radius_mm + heart.wall_mm
     x, y = hx - 0.95 * epi * scale, hy - 0.1 * epi * scale
     edge = ellipse(x, y, (0.05 * epi + heart.rv_width_mm) * scale, 1.15 * epi * scale, tilt=RV_TILT)
     return edge + scale * ripple(np.arctan2(y, x), heart.rv_waves)
 
 
-def label(cut: Section) -> Array:
+def label(cut: Section, *, pixel_mm2: float) -> Array:
     """(X, Y) uint8 mask of a section; papillary muscles and trabeculae belong to the cavities, as in ACDC."""
     mask = np.zeros(cut.endo.shape, np.uint8)
-    mask[cut.rv < 0] = ACDC_LABELS.value("RV")
+    mask[_drawable((cut.rv < 0) & (cut.epi >= 0), pixel_mm2)] = ACDC_LABELS.value("RV")
     mask[cut.epi < 0] = ACDC_LABELS.value("MYO")
-    mask[cut.endo < 0] = ACDC_LABELS.value("LV")
+    mask[_drawable(cut.endo < 0, pixel_mm2)] = ACDC_LABELS.value("LV")
     return mask
+
+
+def _drawable(region: Array, pixel_mm2: float) -> Array:
+    """The largest piece of ``region``, and only when a person would outline it: the RV thins to slivers at its ends."""
+    pieces, count = connected(region)
+    sizes = np.bincount(pieces.ravel(), minlength=2)[1:]
+    if count == 0 or sizes.max() * pixel_mm2 < SMALLEST_MM2:
+        return np.zeros_like(region)
+    return np.asarray(pieces == sizes.argmax() + 1)
 
 
 def paint_heart(image: Array, cut: Section, brush: Brush) -> Array:
@@ -181,10 +193,10 @@ def paint_heart(image: Array, cut: Section, brush: Brush) -> Array:
 def _paint_papillaries(image: Array, cut: Section, brush: Brush) -> Array:
     if not 0.15 < cut.depth < 0.85:
         return image
-    radius = cut.heart.radius_mm * np.sqrt(1 - cut.depth**2)
+    radius = cut.heart.radius_mm * math.sqrt(1 - cut.depth**2)
     size = min(5.5, 0.25 * radius) * (1 - 3 * (cut.depth - 0.5) ** 2)
     for angle in PAPILLARY_ANGLES:
-        x, y = cut.hx - 0.74 * radius * np.cos(angle), cut.hy - 0.74 * radius * np.sin(angle)
+        x, y = cut.hx - 0.74 * radius * math.cos(angle), cut.hy - 0.74 * radius * math.sin(angle)
         blob = ellipse(x, y, size, size * 0.75, tilt=angle) + 0.6 * brush.fine
         image = brush.fill(image, np.maximum(blob, cut.endo), brush.tissues.myocardium * 1.1)
     return image
