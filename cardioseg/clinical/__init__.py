@@ -1,0 +1,1 @@
+"""From masks to the numbers a cardiologist reads."""

@@ -1,0 +1,142 @@
+"""Predicted masks beside reference masks, matched by case name.
+
+A case name is the file name without its ending and without ``_mask`` (what ``cardioseg segment`` writes), ``_gt`` (ACDC)
+and ``_0000`` (nnU-Net's channel). Patient and phase come from ACDC's Info.cfg, which its own layout must
+have, else from a trailing ``_ED`` or ``_ES``.
+Opens no image.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from glob import iglob
+from pathlib import Path
+
+from cardioseg.core.errors import InputError
+from cardioseg.core.labels import ACDC_LABELS, LabelTable
+from cardioseg.data.acdc import read_info
+from cardioseg.data.nnunet import PHASE, label_table, read_dataset
+from cardioseg.imaging.nifti import ENDINGS, stem
+
+SUFFIXES = ("_mask", "_gt", "_0000")
+MAPS = ("_halting", "_experts", "_probs", "_probabilities", "_routing")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One reference mask and the prediction of the same name.
+
+    Attributes:
+        name: the case name.
+        patient: what phases group by.
+        phase: "ED", "ES" or "".
+        group: pathology or centre, "" when unknown.
+        reference: the reference mask.
+        prediction: the predicted mask, None when there is none.
+    """
+
+    name: str
+    patient: str
+    phase: str
+    group: str
+    reference: Path
+    prediction: Path | None
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Every reference with its prediction, predictions that nothing answers to, and the names of the values."""
+
+    pairs: tuple[Pair, ...]
+    unmatched: tuple[str, ...]
+    labels: LabelTable
+
+
+def find_pairs(pred: Path, ref: Path) -> Pairing:
+    """Match the masks below ``pred`` with those below ``ref``.
+
+    Args:
+        pred: folder, searched at any depth; where some files end in ``_mask``, only those count.
+        ref: an ACDC folder, an nnU-Net data set or its ``labelsTr``, or any folder of masks.
+
+    Raises:
+        InputError: a folder is missing or holds no mask, two files have one name, or no name is on both sides.
+    """
+    root = ref / "labelsTr" if (ref / "labelsTr").is_dir() else ref
+    predictions = find_masks(pred, ("_mask", "_gt", ""))
+    references = find_masks(root, ("_gt", "_mask", ""))
+    if not predictions.keys() & references.keys():
+        found = f"names such as {min(predictions)}"
+        raise InputError(
+            pred, found=found, expected=f"names of {ref} such as {min(references)}", cure="name the masks after their cases"
+        )
+    pairs = tuple(_pair(name, path, predictions.get(name)) for name, path in sorted(references.items()))
+    return Pairing(pairs, tuple(sorted(predictions.keys() - references.keys())), labels_beside(root))
+
+
+def find_masks(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
+    """Case name → file, of all files with the first of ``suffixes`` that any file has.
+
+    Raises:
+        InputError: no such folder, no mask in it, or two masks of one case.
+    """
+    if not folder.is_dir():
+        found = "a file" if folder.exists() else "no such folder"
+        raise InputError(folder, found=found, expected="a folder of masks", cure="check the path")
+    files = list(_images(folder))
+    for suffix in suffixes:
+        chosen = [path for path in files if stem(path).endswith(suffix)]
+        if chosen:
+            return _by_name(chosen)
+    raise InputError(
+        folder, found="no mask", expected=f"files ending in {', '.join(ENDINGS)}", cure="point at the folder with the masks"
+    )
+
+
+def case_name(path: Path) -> str:
+    """``a/b_0000_mask.nii.gz`` → ``b``."""
+    name = stem(path)
+    while any(name.endswith(suffix) and name != suffix for suffix in SUFFIXES):
+        name = name[: name.rindex("_")]
+    return name
+
+
+def labels_beside(folder: Path) -> LabelTable:
+    """The table of a ``dataset.json`` in the folder or the one above, else ACDC's."""
+    for path in (folder / "dataset.json", folder.parent / "dataset.json"):
+        if path.is_file():
+            return label_table(path, read_dataset(path))
+    return ACDC_LABELS
+
+
+def _images(folder: Path) -> Iterator[Path]:
+    """Image files at any depth, links to folders followed, hidden files and ``cardioseg segment``'s maps left out."""
+    for name in iglob("**/*", root_dir=folder, recursive=True):  # noqa: PTH207 - Path.rglob follows no links before 3.13
+        path = folder / name
+        if name.lower().endswith(ENDINGS) and not stem(path).endswith(MAPS) and path.is_file():
+            yield path
+
+
+def _by_name(paths: list[Path]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in sorted(paths):
+        name = case_name(path)
+        if name in found:
+            raise InputError(
+                path, found=f"a second mask of {name}", expected=f"one ({found[name]})", cure="point at the folder of one run"
+            )
+        found[name] = path
+    return found
+
+
+def _pair(name: str, reference: Path, prediction: Path | None) -> Pair:
+    match = PHASE.match(name)
+    patient, phase = (match["patient"], match["phase"].upper()) if match else (name, "")
+    if not phase.startswith("FRAME"):
+        return Pair(name, patient, phase, "", reference, prediction)
+    folder = reference.parent
+    acdc = folder.name == patient and stem(reference).endswith("_gt")
+    if not (acdc or (folder.name == patient and (folder / "Info.cfg").is_file())):
+        return Pair(name, patient, "", "", reference, prediction)
+    info = read_info(folder)
+    phases = {int(info["ED"]): "ED", int(info["ES"]): "ES"}
+    return Pair(name, patient, phases.get(int(phase[len("FRAME") :]), ""), info.get("Group", ""), reference, prediction)

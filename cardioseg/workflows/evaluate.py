@@ -1,0 +1,177 @@
+"""``cardioseg evaluate``: how predicted masks agree with reference masks, as CSV, JSON and pictures.
+
+A case without a prediction counts as all background, and a structure that only one mask has as Dice 0 (policy in
+``metrics.py``). Everything is scored before anything is written; metrics.json is written last.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cardioseg import __version__
+from cardioseg.core.atomic import write_json, write_text
+from cardioseg.core.errors import GeometryError, InputError, LabelError, OutputError
+from cardioseg.core.labels import LabelTable
+from cardioseg.core.progress import OnProgress, Progress, unwatched
+from cardioseg.core.report import Report
+from cardioseg.core.volume import Volume
+from cardioseg.data.pairs import Pair, Pairing, find_pairs
+from cardioseg.data.splits import read_split
+from cardioseg.imaging.nifti import read
+from cardioseg.metrics import StructureScore, rounded, score_case
+from cardioseg.workflows.scores import QUANTITIES, PatientFunction, ScoredCase, few, patient_functions, summary, tables, warnings
+
+SPACING_TOLERANCE_MM = 0.01
+LABEL_TOLERANCE = 1e-3
+FILES = ("dice.png", "bland_altman.png", "metrics.json", "cases.csv", "patients.csv")
+CASE_COLUMNS = ("case", "patient", "phase", "group", "prediction", "structure", *(field.name for field in fields(StructureScore)))
+SIDES = ("predicted", "reference")
+PATIENT_COLUMNS = ("patient", "group", *(f"{quantity}_{side}" for quantity in QUANTITIES for side in SIDES), "reasons")
+
+
+def evaluate(
+    pred: Path,
+    ref: Path,
+    *,
+    output: Path,
+    overwrite: bool = False,
+    split: Path | None = None,
+    on_progress: OnProgress = unwatched,
+) -> Report:
+    """Score the masks below ``pred`` against those below ``ref`` and write tables, figures and metrics.json.
+
+    Args:
+        pred: folder of predicted masks, searched at any depth.
+        ref: ACDC folder, nnU-Net data set or ``labelsTr``, or any folder of masks.
+        output: folder for the results.
+        overwrite: replace the results in a folder that is not empty.
+        split: score only the ``val`` patients of this split file.
+        on_progress: told after every case.
+
+    Raises:
+        OutputError: ``output`` holds something, or cannot be written.
+        InputError: nothing matches, or a mask cannot be read.
+        LabelError: a mask holds values without a name.
+        GeometryError: prediction and reference lie on different grids.
+    """
+    _check_output(output, overwrite=overwrite)
+    pairing = find_pairs(pred, ref)
+    pairs = _selected(pairing, split)
+    cases: list[ScoredCase] = []
+    for pair in pairs:
+        cases.append(ScoredCase(pair, score_pair(pair, pairing.labels)))
+        on_progress(Progress(len(cases), len(pairs), pair.name))
+    patients = patient_functions(cases)
+    data = {"version": __version__, "labels": list(pairing.labels.names), "unmatched": list(pairing.unmatched)}
+    data |= summary(cases, patients, pairing.labels)
+    files = _write(output, cases, patients, data)
+    return Report("evaluate", data, tables(data), warnings(data), files)
+
+
+def score_pair(pair: Pair, labels: LabelTable) -> dict[str, StructureScore]:
+    """Scores of one case; a missing prediction is scored as all background.
+
+    Raises:
+        InputError: a mask cannot be read.
+        LabelError: a mask holds values without a name.
+        GeometryError: the two masks lie on different grids.
+    """
+    reference = _read_mask(pair.reference, labels)
+    if pair.prediction is None:
+        return score_case(np.zeros_like(reference.array), reference.array, spacing_mm=reference.spacing, labels=labels)
+    prediction = _read_mask(pair.prediction, labels)
+    if not _same_grid(prediction, reference):
+        expected = f"the grid of {pair.reference.name}, {_grid(reference)}"
+        cure = "resample the prediction onto the reference's grid"
+        raise GeometryError(pair.prediction, found=_grid(prediction), expected=expected, cure=cure)
+    return score_case(prediction.array, reference.array, spacing_mm=reference.spacing, labels=labels)
+
+
+def _check_output(output: Path, *, overwrite: bool) -> None:
+    if output.exists() and not output.is_dir():
+        raise OutputError(output, found="a file", expected="a folder", cure="choose another --output")
+    if output.is_dir() and any(output.iterdir()) and not overwrite:
+        cure = "choose another --output or pass --overwrite"
+        raise OutputError(output, found="a folder that is not empty", expected="a new or empty one", cure=cure)
+
+
+def _selected(pairing: Pairing, split: Path | None) -> tuple[Pair, ...]:
+    if split is None:
+        return pairing.pairs
+    wanted = read_split(split, {pair.patient for pair in pairing.pairs}).val
+    pairs = tuple(pair for pair in pairing.pairs if pair.patient in wanted)
+    if not any(pair.prediction for pair in pairs):
+        cure = "segment them, or leave out --split"
+        raise InputError(split, found="no prediction of a validation patient", expected="at least one", cure=cure)
+    return pairs
+
+
+def _read_mask(path: Path, labels: LabelTable) -> Volume:
+    """A mask as uint8 label values."""
+    volume = read(path)
+    values, counts = np.unique(volume.array, return_counts=True)
+    named = (values > -0.5) & (values < len(labels) - 0.5) & (np.abs(values - np.rint(values)) <= LABEL_TOLERANCE)
+    if not named.all():
+        unknown = [f"{value:g} ({count} voxels)" for value, count in zip(values[~named], counts[~named], strict=True)]
+        expected = ", ".join(f"{value} {name}" for value, name in enumerate(labels.names))
+        cure = "relabel the mask, or name the values in a dataset.json beside the references"
+        raise LabelError(path, found=f"values {few(unknown)}", expected=expected, cure=cure)
+    return volume.with_array(np.rint(volume.array).astype(np.uint8))
+
+
+def _same_grid(a: Volume, b: Volume) -> bool:
+    return a.shape == b.shape and np.allclose(a.spacing, b.spacing, rtol=0, atol=SPACING_TOLERANCE_MM)
+
+
+def _grid(volume: Volume) -> str:
+    return f"{' × '.join(map(str, volume.shape))} voxels of {' × '.join(f'{size:.5g}' for size in volume.spacing)} mm"
+
+
+def _write(output: Path, cases: list[ScoredCase], patients: list[PatientFunction], data: dict[str, Any]) -> tuple[Path, ...]:
+    """Everything, the summary last; an earlier run's files go first so that none is left to mislead."""
+    from cardioseg.workflows.figures import draw_bland_altman, draw_dice
+
+    for name in FILES:
+        _remove(output / name)
+    write_text(output / "cases.csv", _csv(CASE_COLUMNS, [row for case in cases for row in _case_rows(case)]))
+    write_text(output / "patients.csv", _csv(PATIENT_COLUMNS, [_patient_row(patient) for patient in patients]))
+    draw_dice(output / "dice.png", cases)
+    if patients:
+        draw_bland_altman(output / "bland_altman.png", patients)
+    write_json(output / "metrics.json", data)
+    return tuple(output / name for name in FILES if (output / name).is_file())
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        expected = "a file that can be replaced"
+        raise OutputError(path, found=str(error.strerror), expected=expected, cure="choose another --output") from None
+
+
+def _case_rows(case: ScoredCase) -> list[dict[str, Any]]:
+    pair = case.pair
+    state = "missing" if pair.prediction is None else "found"
+    row = {"case": pair.name, "patient": pair.patient, "phase": pair.phase, "group": pair.group, "prediction": state}
+    return [row | {"structure": name} | asdict(score) for name, score in case.scores.items()]
+
+
+def _patient_row(patient: PatientFunction) -> dict[str, Any]:
+    values = {f"{quantity}_{side}": getattr(patient, side)[quantity] for quantity in QUANTITIES for side in SIDES}
+    reasons = "; ".join(f"{quantity}: {reason}" for quantity, reason in patient.reasons.items())
+    return {"patient": patient.patient, "group": patient.group, "reasons": reasons} | values
+
+
+def _csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """CSV text; None is an empty cell."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: rounded(value) if isinstance(value, float) else value for key, value in row.items()} for row in rows)
+    return text.getvalue()
