@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from cardioseg import __version__
+from cardioseg.cli.evaluate import evaluate_command
 from cardioseg.core.errors import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_RESOURCES, CardioSegError
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
     help="Segment short-axis cardiac MRI with recurrent-depth transformers. Research software, not a medical device.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # docstrings are wrapped in the source and reflowed here
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -38,6 +40,9 @@ def _options(
     ] = False,
 ) -> None:
     """What stands before the verb."""
+
+
+app.command("evaluate")(evaluate_command)
 
 
 def main() -> None:
