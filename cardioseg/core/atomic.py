@@ -59,7 +59,9 @@ def write_json(path: Path, data: Any, *, default: Callable[[Any], Any] | None = 
 
 def _cannot_write(path: Path, error: OSError) -> OutputError:
     reason = error.strerror or str(error)
-    return OutputError(path, found=reason, expected="a folder with space and write permission", cure="choose another --output or free space")
+    return OutputError(
+        path, found=reason, expected="a folder with space and write permission", cure="choose another --output or free space"
+    )
 
 
 def _umask() -> int:

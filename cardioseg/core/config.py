@@ -84,5 +84,7 @@ def validate(kind: type[SettingsT], values: Mapping[str, Any], *, source: Path |
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             allowed = ", ".join(kind.model_fields)
-            raise ConfigError(source, found=f"unknown setting {key!r}", expected=f"one of {allowed}", cure="correct the name") from None
+            raise ConfigError(
+                source, found=f"unknown setting {key!r}", expected=f"one of {allowed}", cure="correct the name"
+            ) from None
         raise ConfigError(source, found=f"{key} = {first['input']!r}", expected=first["msg"], cure="correct the value") from None

@@ -22,11 +22,15 @@ def open_itk(path: Path) -> ImageFile:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1][:120]
-        raise InputError(path, found=f"unreadable data ({reason})", expected="an intact image", cure="export or copy it again") from None
+        raise InputError(
+            path, found=f"unreadable data ({reason})", expected="an intact image", cure="export or copy it again"
+        ) from None
     if image.GetNumberOfComponentsPerPixel() > 1:
-        raise InputError(path, found="several values per voxel", expected="one grey value per voxel", cure="convert the image to greyscale")
+        raise InputError(
+            path, found="several values per voxel", expected="one grey value per voxel", cure="convert the image to greyscale"
+        )
     array = sitk.GetArrayViewFromImage(image).T
-    pixdim = (list(image.GetSpacing()) + [1.0])[:3]
+    pixdim = [*image.GetSpacing(), 1.0][:3]
     affine, spacing, notes = settle_geometry(path, pixdim, _ras_affine(image, pixdim), "pixdim")
     frames = array.shape[3] if array.ndim == 4 else 1
 

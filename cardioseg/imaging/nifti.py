@@ -70,7 +70,12 @@ class ImageFile:
         array = array.reshape(array.shape + (1,) * (3 - array.ndim))
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             bad = int((~np.isfinite(array)).sum())
-            raise InputError(self.path, found=f"{bad} NaN or infinite voxels", expected="finite intensities", cure="repair or re-export the image")
+            raise InputError(
+                self.path,
+                found=f"{bad} NaN or infinite voxels",
+                expected="finite intensities",
+                cure="repair or re-export the image",
+            )
         return Volume(array, self.affine, self.spacing, self.header, self.notes)
 
 
@@ -109,7 +114,7 @@ def _open_nifti(path: Path, trust: Trust) -> ImageFile:
         image = nib.load(path)
         header: Any = image.header
         best = np.asarray(image.affine, dtype=np.float64)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 — see below
         # nibabel raises a dozen unrelated types on damaged headers; each means the same to the person.
         raise _broken(path, error) from None
     shape = _squeezed_shape(path, tuple(int(n) for n in header.get_data_shape()))
@@ -117,7 +122,9 @@ def _open_nifti(path: Path, trust: Trust) -> ImageFile:
         raise InputError(path, found="RGB voxels", expected="one grey value per voxel", cure="convert the image to greyscale")
     unit = MILLIMETRES.get(header.get_xyzt_units()[0], 1.0) if hasattr(header, "get_xyzt_units") else 1.0
     stored = [float(z) * unit for z in header.get_zooms()[:3]]
-    affine, spacing, notes = settle_geometry(path, stored + [1.0] * (3 - len(stored)), best * np.array([[unit]] * 3 + [[1.0]]), trust)
+    affine, spacing, notes = settle_geometry(
+        path, stored + [1.0] * (3 - len(stored)), best * np.array([[unit]] * 3 + [[1.0]]), trust
+    )
     proxy: Any = image.dataobj
 
     def load(index: int) -> np.ndarray:
@@ -133,7 +140,9 @@ def _squeezed_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, ...]:
     while len(kept) > 2 and kept[-1] == 1 and len(kept) != 3:
         kept = kept[:-1]
     if not 2 <= len(kept) <= 4 or 0 in kept:
-        raise GeometryError(path, found=f"shape {shape}", expected="2 to 4 axes (x, y, slices, frames)", cure="split the file into volumes")
+        raise GeometryError(
+            path, found=f"shape {shape}", expected="2 to 4 axes (x, y, slices, frames)", cure="split the file into volumes"
+        )
     return kept
 
 
@@ -173,7 +182,12 @@ def _frame_seconds(header: Any, frames: int) -> float | None:
 
 def _broken(path: Path, error: Exception) -> InputError:
     reason = " ".join(str(error).split())[:120] or type(error).__name__
-    return InputError(path, found=f"unreadable data ({reason})", expected=f"an intact image ({', '.join(ENDINGS)})", cure="export or copy it again")
+    return InputError(
+        path,
+        found=f"unreadable data ({reason})",
+        expected=f"an intact image ({', '.join(ENDINGS)})",
+        cure="export or copy it again",
+    )
 
 
 def write(path: Path, volume: Volume, *, frames: int | None = None) -> None:

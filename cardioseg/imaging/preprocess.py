@@ -39,7 +39,9 @@ def spacing_slices_last(spacing: tuple[float, float, float], axis: int) -> tuple
     return first, second, spacing[axis]
 
 
-def working_shape(shape: tuple[int, int, int], spacing: tuple[float, float, float], config: PreparationConfig) -> tuple[int, int, int]:
+def working_shape(
+    shape: tuple[int, int, int], spacing: tuple[float, float, float], config: PreparationConfig
+) -> tuple[int, int, int]:
     """Voxels on the working grid (U, V, W) for a slices-last grid of ``shape`` and ``spacing`` in mm."""
     u, v = (max(1, round(n * s / config.spacing_mm)) for n, s in zip(shape[:2], spacing[:2], strict=True))
     w = shape[2] if config.slice_spacing_mm is None else max(1, round(shape[2] * spacing[2] / config.slice_spacing_mm))
@@ -56,7 +58,12 @@ def preprocess(volume: Volume, config: PreparationConfig, *, name: str = "image"
     array = slices_last(volume.array, axis).astype(np.float32)
     low, high = np.percentile(array, config.clip_percentiles)
     if array.min() == array.max():
-        raise InputError(name, found=f"a constant image (every voxel {array.flat[0]:g})", expected="an image with contrast", cure="check the export")
+        raise InputError(
+            name,
+            found=f"a constant image (every voxel {array.flat[0]:g})",
+            expected="an image with contrast",
+            cure="check the export",
+        )
     if low < high:
         array = array.clip(low, high)
     array = resize(array[None], working_shape(array.shape, spacing_slices_last(volume.spacing, axis), config))[0]

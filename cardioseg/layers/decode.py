@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from cardioseg.layers.embed import CONV, CONV_TRANSPOSE, conv_unit, stage_strides
+from cardioseg.layers.embed import CONV_TRANSPOSE, conv_unit, stage_strides
 
 
 class SkipDecoder(nn.Module):

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass
 class SegOutput:
-    """Scores and the account of how they came about.
+    """Scores and the account of how they came about; not frozen, as Lightning Fabric casts its tensors in place.
 
     Attributes:
         logits: (B, K, *S) class scores after the last loop.

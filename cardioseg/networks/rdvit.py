@@ -57,7 +57,9 @@ class RDViTConfig(Settings):
     injection: Literal["parcae", "rdt"] = "parcae"
     loop_index: bool = Field(False, description="add a sinusoidal loop index to the state (published; rules out exact skipping)")
     halting: Literal["oracle", "act", "none"] = "oracle"
-    halting_threshold: float = Field(0.99, gt=0, lt=1, description="ACT: cumulative probability; oracle: score at which a token stops")
+    halting_threshold: float = Field(
+        0.99, gt=0, lt=1, description="ACT: cumulative probability; oracle: score at which a token stops"
+    )
     halting_tolerance: float = Field(0.05, gt=0, lt=1, description="oracle: probability change that counts as settled")
     lora: Literal["scale", "full"] = "scale"
     lora_rank: int = Field(0, ge=0)
@@ -255,16 +257,17 @@ class RDViT(nn.Module):
         )
 
     @torch.no_grad()
-    def rebalance(self, routing: Tensor, weights: Tensor) -> None:
+    def rebalance(self, routing: Tensor, weights: Tensor, *, rate: float) -> None:
         """Balance the experts on the class-weighted load of a training step.
 
         Args:
             routing: (B, E, *G) from ``SegOutput``.
             weights: (B, *G) weight of each token, the inverse frequency of its class.
+            rate: size of a step of the bias.
         """
         if self.block.experts is not None:
             load = (routing * weights[:, None]).flatten(2).sum((0, 2))
-            self.block.experts.rebalance(load / load.sum())
+            self.block.experts.rebalance(load / load.sum(), rate=rate)
 
 
 def loop_index_embedding(loop: int, width: int, *, device: torch.device) -> Tensor:

@@ -1,0 +1,174 @@
+"""What training does to a window so that the next hospital's images are no surprise.
+
+MONAI's random transforms in the order of acquisition: anatomy and field of view, tissue contrast, coil, noise and
+resolution, scaling. Every rotation and reflection is drawn, because nothing in a file tells how a slice is stored.
+
+Works on dictionaries with ``image`` (C, U, V) in 0 to 1 and ``label`` (C, U, V), one label slice per channel.
+"""
+
+import math
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from monai.transforms.compose import Compose
+from monai.transforms.intensity.dictionary import (
+    RandAdjustContrastd,
+    RandBiasFieldd,
+    RandGaussianNoised,
+    RandGaussianSharpend,
+    RandGaussianSmoothd,
+    RandHistogramShiftd,
+    RandScaleIntensityd,
+    RandShiftIntensityd,
+)
+from monai.transforms.spatial.array import AffineGrid, Resample
+from monai.transforms.spatial.dictionary import RandFlipd, RandRotate90d, RandSimulateLowResolutiond
+from monai.transforms.transform import MapTransform, Randomizable
+from pydantic import Field
+from scipy.ndimage import gaussian_filter
+from torch.nn import functional as F
+
+from cardioseg.core.config import Settings
+
+BOTH = ("image", "label")
+
+
+class AugmentConfig(Settings):
+    """Strength of the augmentation; 0 for a probability switches a transform off."""
+
+    zoom: tuple[float, float] = Field(
+        (0.7, 1.4), description="extent of the window in its normal extents: below 1 the heart grows"
+    )
+    stretch: float = Field(0.12, ge=0, description="how much each axis may be scaled by itself")
+    shear: float = Field(0.1, ge=0)
+    elastic: float = Field(0.3, ge=0, le=1, description="probability of an elastic deformation")
+    elastic_magnitude: tuple[float, float] = Field((1.0, 3.0), description="voxels at the control points")
+    tissue: float = Field(0.3, ge=0, le=1, description="probability of another contrast between blood and muscle")
+    tissue_shift: float = Field(0.15, ge=0, description="largest change of a structure's brightness, of the full range")
+    bias_field: float = Field(0.3, ge=0, le=1)
+    gamma: float = Field(0.4, ge=0, le=1)
+    histogram: float = Field(0.2, ge=0, le=1)
+    noise: float = Field(0.3, ge=0, le=1)
+    blur: float = Field(0.2, ge=0, le=1)
+    sharpen: float = Field(0.1, ge=0, le=1)
+    low_resolution: float = Field(0.2, ge=0, le=1)
+    brightness: float = Field(0.5, ge=0, le=1, description="probability of another scaling and offset")
+    narrow_view: float = Field(0.1, ge=0, le=1, description="probability that a border of the window is empty")
+
+
+class RandTissueContrastd(MapTransform, Randomizable):
+    """Shift the brightness of each structure by its own amount, with soft edges.
+
+    Blood against muscle is what differs most between vendors, field strengths and contrast agents; a global curve cannot
+    change it where lung and fat share the grey values.
+    """
+
+    def __init__(self, prob: float, shift: float) -> None:
+        MapTransform.__init__(self, BOTH)
+        self.prob, self.shift = prob, shift
+
+    def randomize(self, data: Any = None) -> None:
+        self.active = self.R.random() < self.prob
+        self.shifts = self.R.uniform(-self.shift, self.shift, 256)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        self.randomize()
+        out = dict(data)
+        if self.active:
+            label = np.asarray(out["label"]).astype(np.intp)
+            shifts = self.shifts.copy()
+            shifts[0] = 0
+            field = np.stack([gaussian_filter(shifts[plane].astype(np.float32), 1.0) for plane in label])
+            out["image"] = np.asarray(out["image"]) + field
+        return out
+
+
+class RandNarrowViewd(MapTransform, Randomizable):
+    """Empty a border of the window, as where the field of view ends."""
+
+    def __init__(self, prob: float, largest: float = 0.25) -> None:
+        MapTransform.__init__(self, ("image",))
+        self.prob, self.largest = prob, largest
+
+    def randomize(self, data: Any = None) -> None:
+        self.active = self.R.random() < self.prob
+        self.axis = 1 + int(self.R.random() < 0.5)
+        self.far = bool(self.R.random() < 0.5)
+        self.share = self.R.uniform(0.03, self.largest)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        self.randomize()
+        out = dict(data)
+        if self.active:
+            image = np.array(out["image"])
+            size = image.shape[self.axis]
+            width = int(size * self.share)
+            cut = slice(size - width, size) if self.far else slice(0, width)
+            image[(slice(None),) * self.axis + (cut,)] = 0
+            out["image"] = image
+        return out
+
+
+class RandAnatomyd(MapTransform, Randomizable):
+    """Rotation, zoom, stretch, shear and bending in one resampling, from a generous crop to the window.
+
+    MONAI's own random affine draws the axes' scales apart, which at a useful range makes hearts into sausages.
+    """
+
+    CONTROL = 32  # voxels between the control points of the bending
+
+    def __init__(self, config: AugmentConfig, window: tuple[int, int]) -> None:
+        MapTransform.__init__(self, BOTH)
+        self.config, self.window = config, window
+
+    def randomize(self, data: Any = None) -> None:
+        config = self.config
+        self.angle = float(self.R.uniform(-math.pi, math.pi))
+        zoom = math.exp(self.R.uniform(*np.log(config.zoom)))
+        self.scale = [float(zoom * (1 + amount)) for amount in self.R.uniform(-config.stretch, config.stretch, 2)]
+        self.shear = [float(amount) for amount in self.R.uniform(-config.shear, config.shear, 2)]
+        magnitude = self.R.uniform(*config.elastic_magnitude) if self.R.random() < config.elastic else 0.0
+        points = [size // self.CONTROL + 3 for size in self.window]
+        self.bend = self.R.normal(0, 1, (1, 2, *points)) * magnitude
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        self.randomize()
+        affine = AffineGrid(rotate_params=self.angle, shear_params=self.shear, scale_params=self.scale)
+        grid = torch.as_tensor(affine(spatial_size=self.window)[0]).float()
+        bend = torch.from_numpy(self.bend).float()
+        grid[:2] += F.interpolate(bend, size=self.window, mode="bicubic", align_corners=True)[0]
+        out = dict(data)
+        for key, mode in (("image", "bilinear"), ("label", "nearest")):
+            out[key] = Resample(mode=mode, padding_mode="zeros")(out[key], grid=grid)
+        return out
+
+
+def augmentation(config: AugmentConfig, window: tuple[int, int]) -> Compose:
+    """Random transforms that turn a generous crop into a training window of ``window`` voxels."""
+    return Compose([RandAnatomyd(config, window), *_storage(), *_appearance(config)])
+
+
+def _storage() -> list[Any]:
+    """The eight ways to store a slice."""
+    return [RandFlipd(BOTH, prob=0.5, spatial_axis=0), RandRotate90d(BOTH, prob=0.75, max_k=3)]
+
+
+def _appearance(config: AugmentConfig) -> list[Any]:
+    image = ("image",)
+    return [
+        RandTissueContrastd(config.tissue, config.tissue_shift),
+        RandHistogramShiftd(image, prob=config.histogram, num_control_points=(4, 8)),
+        RandAdjustContrastd(image, prob=config.gamma, gamma=(0.5, 1.8)),
+        RandBiasFieldd(image, prob=config.bias_field, degree=3, coeff_range=(0.0, 0.25)),
+        RandGaussianSmoothd(image, prob=config.blur, sigma_x=(0.3, 1.2), sigma_y=(0.3, 1.2)),
+        RandGaussianSharpend(image, prob=config.sharpen),
+        RandSimulateLowResolutiond(
+            image, prob=config.low_resolution, zoom_range=(0.5, 1.0), downsample_mode="nearest", upsample_mode="bilinear"
+        ),
+        RandGaussianNoised(image, prob=config.noise, std=0.06),
+        RandScaleIntensityd(image, prob=config.brightness, factors=0.35),
+        RandShiftIntensityd(image, prob=config.brightness, offsets=0.12),
+        RandNarrowViewd(config.narrow_view),
+    ]

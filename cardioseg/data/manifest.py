@@ -1,0 +1,123 @@
+"""What a prepared folder holds: manifest.json and one safetensors file per case.
+
+A case file carries ``image`` (U, V, W) float16 and ``label`` (U, V, W) uint8 on the working grid, and ``reference``
+(X, Y, Z) uint8, slices last, on the native grid, so that validation needs nothing else.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cardioseg.core.atomic import write_json
+from cardioseg.core.config import PreparationConfig, validate
+from cardioseg.core.errors import InputError
+from cardioseg.core.labels import LabelTable
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One prepared case.
+
+    Attributes:
+        name: case name, unique.
+        patient: what splits group by.
+        phase: "ED", "ES" or as the source says.
+        group: pathology or centre.
+        file: safetensors file, relative to the folder.
+        source_sha256: hash over the image and mask files it was made from.
+        file_sha256: hash of ``file``.
+        spacing_mm: native spacing, slices last.
+    """
+
+    name: str
+    patient: str
+    phase: str
+    group: str
+    file: str
+    source_sha256: str
+    file_sha256: str
+    spacing_mm: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A prepared data set: its entries, class names and preparation settings."""
+
+    folder: Path
+    entries: tuple[Entry, ...]
+    labels: LabelTable
+    preparation: PreparationConfig
+    source: str
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """The manifest of a folder.
+
+        Raises:
+            InputError: there is none (preparing did not finish), or it cannot be read.
+        """
+        path = folder / "manifest.json"
+        if not path.is_file():
+            found = "no manifest.json" if folder.exists() else "no such folder"
+            raise InputError(
+                folder, found=found, expected="a folder made by cardioseg prepare", cure="run cardioseg prepare first"
+            )
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            entries = tuple(Entry(**{**row, "spacing_mm": tuple(row["spacing_mm"])}) for row in data["cases"])
+            labels, source = LabelTable(tuple(data["labels"])), str(data["source"])
+            settings = data["preparation"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                path,
+                found=f"an unreadable manifest ({error})",
+                expected="cardioseg's manifest",
+                cure="run cardioseg prepare again",
+            ) from None
+        return cls(folder, entries, labels, validate(PreparationConfig, settings, source=path), source)
+
+    def write(self) -> None:
+        """Write manifest.json; last of all, so that a folder with one is complete."""
+        data = {
+            "format": FORMAT,
+            "source": self.source,
+            "labels": list(self.labels.names),
+            "preparation": self.preparation.model_dump(mode="json"),
+            "cases": [asdict(entry) for entry in self.entries],
+        }
+        write_json(self.folder / "manifest.json", data)
+
+
+def load_case(folder: Path, entry: Entry) -> dict[str, np.ndarray]:
+    """``image``, ``label`` and ``reference`` of a prepared case.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    path = folder / entry.file
+    try:
+        arrays: dict[str, Any] = load_file(path)
+        return {key: arrays[key] for key in ("image", "label", "reference")}
+    except (OSError, KeyError, SafetensorError) as error:
+        raise InputError(
+            path, found=f"unreadable data ({error})", expected="a prepared case", cure="run cardioseg prepare again"
+        ) from None
+
+
+def sha256(*paths: Path | None) -> str:
+    """Hash over the contents of files, in order; None is skipped."""
+    digest = hashlib.sha256()
+    for path in paths:
+        if path is not None:
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

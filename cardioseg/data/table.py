@@ -1,0 +1,45 @@
+"""A data set as a CSV file: columns image, label, and optionally patient, phase, group; paths relative to the file."""
+
+import csv
+from pathlib import Path
+
+from cardioseg.core.case import Case
+from cardioseg.core.errors import InputError
+from cardioseg.imaging.nifti import stem
+
+COLUMNS = ("image", "label", "patient", "phase", "group")
+
+
+def table_cases(path: Path) -> list[Case]:
+    """The rows of the table as cases.
+
+    Raises:
+        InputError: unknown or missing columns, a file that does not exist, or two rows of one name.
+    """
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        names = [name.strip() for name in reader.fieldnames or []]
+        if "image" not in names or set(names) - set(COLUMNS):
+            found = f"columns {', '.join(names) or 'none'}"
+            raise InputError(
+                path, found=found, expected=f"'image' and any of {', '.join(COLUMNS[1:])}", cure="correct the first line"
+            )
+        rows = [{key.strip(): (value or "").strip() for key, value in row.items() if key} for row in reader]
+    cases = [_case(path, row) for row in rows]
+    twice = {case.name for case in cases if sum(other.name == case.name for other in cases) > 1}
+    if twice:
+        raise InputError(
+            path, found=f"{len(twice)} names twice ({min(twice)} …)", expected="one row per image", cure="rename the files"
+        )
+    return cases
+
+
+def _case(table: Path, row: dict[str, str]) -> Case:
+    image, label = (table.parent / row[key] if row.get(key) else None for key in ("image", "label"))
+    for file in (image, label):
+        if file is not None and not file.is_file():
+            raise InputError(file, found="no such file", expected=f"a file named in {table.name}", cure="correct the table")
+    if image is None:
+        raise InputError(table, found="a row without an image", expected="a path in every row", cure="correct the table")
+    name = stem(image)
+    return Case(row.get("patient") or name, row.get("phase", ""), image, label, row.get("group", ""), name)

@@ -1,0 +1,131 @@
+"""Sliding-window prediction of one volume, slice by slice, with the maps of steps and experts beside the classes.
+
+Token maps are brought to voxels inside the window before stitching: MONAI places an output smaller than its window by zoom,
+which misses by up to half a token wherever a window does not start on one.
+
+Shape legend: U, V, W working grid, K classes, E experts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from monai.inferers.utils import sliding_window_inference
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cardioseg.imaging.preprocess import neighbouring_slices
+from cardioseg.inference.windows import WindowConfig
+
+VIEWS = {
+    "none": ((False, 0),),
+    "flips": ((False, 0), (False, 2), (True, 0), (True, 2)),
+    "all": tuple((flip, k) for flip in (False, True) for k in range(4)),
+}
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What comes back from the windows, on the working grid.
+
+    Attributes:
+        probabilities: (K, U, V, W) float32 summing to 1 over K.
+        steps: (U, V, W) float32 loops used.
+        routing: (E, U, V, W) float32 summing to 1 over E; None without experts.
+    """
+
+    probabilities: np.ndarray
+    steps: np.ndarray
+    routing: np.ndarray | None
+
+
+def predict_slices(
+    network: nn.Module, image: np.ndarray, *, neighbours: int, loops: int | None, windows: WindowConfig, device: torch.device
+) -> Maps:
+    """Run a 2-D network over every slice of a preprocessed volume.
+
+    Args:
+        network: in eval mode, on ``device``.
+        image: (U, V, W) standardised intensities.
+        neighbours: slices on either side that come in as channels.
+        loops: budget of the core; None takes the network's own.
+        windows: cutting and stitching.
+        device: where the windows are computed; stitching stays on the CPU.
+    """
+    stacks = np.stack([neighbouring_slices(image, index, neighbours) for index in range(image.shape[2])])
+    slices = torch.from_numpy(np.ascontiguousarray(stacks, dtype=np.float32))
+    slices, undo = _fill(slices, windows.size)
+    predictor = Predictor(network, loops, VIEWS[windows.views], device)
+    with torch.inference_mode():
+        stitched = sliding_window_inference(
+            slices,
+            roi_size=windows.size,
+            sw_batch_size=windows.batch,
+            predictor=predictor,
+            overlap=windows.overlap,
+            mode="gaussian",
+            sw_device=device,
+            device=torch.device("cpu"),
+        )
+    assert isinstance(stitched, Tensor)
+    fields = stitched[undo].permute(1, 2, 3, 0).contiguous().numpy()
+    classes = predictor.classes
+    routing = fields[classes + 1 :]
+    return Maps(fields[:classes], fields[classes], routing if len(routing) else None)
+
+
+def _fill(slices: Tensor, size: Sequence[int]) -> tuple[Tensor, tuple[slice, ...]]:
+    """Pad slices smaller than a window with their lowest value, on both sides, and the slices that undo it."""
+    missing = [max(0, wanted - have) for wanted, have in zip(size, slices.shape[2:], strict=True)]
+    before = [n // 2 for n in missing]
+    undo = (slice(None), slice(None), *(slice(b, b + n) for b, n in zip(before, slices.shape[2:], strict=True)))
+    if not any(missing):
+        return slices, undo
+    widths = [width for b, n in reversed(list(zip(before, missing, strict=True))) for width in (b, n - b)]
+    return F.pad(slices, widths, value=float(slices.min())), undo
+
+
+class Predictor:
+    """Windows (B, C, U, V) in, one tensor (B, K + 1 + E, U, V) out: probabilities, steps, routing, at voxel resolution."""
+
+    def __init__(self, network: nn.Module, loops: int | None, views: Sequence[tuple[bool, int]], device: torch.device) -> None:
+        self.network, self.loops, self.views, self.device = network, loops, views, device
+        self.classes = 0
+
+    def __call__(self, windows: Tensor) -> Tensor:
+        """Fields of a batch of windows, the mean over the views."""
+        total: Tensor | None = None
+        for flip, quarter_turns in self.views:
+            seen = self._fields(view(windows, flip, quarter_turns))
+            back = unview(seen, flip, quarter_turns)
+            total = back if total is None else total + back
+        assert total is not None
+        return total / len(self.views)
+
+    def _fields(self, windows: Tensor) -> Tensor:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=fast_bf16(self.device)):
+            output = self.network(windows, loops=self.loops)
+        self.classes = output.logits.shape[1]
+        tokens = [output.steps[:, None].float()] + ([] if output.routing is None else [output.routing.float()])
+        maps = F.interpolate(torch.cat(tokens, 1), size=windows.shape[2:], mode="nearest-exact")
+        return torch.cat((output.logits.float().softmax(1), maps), 1)
+
+
+def view(x: Tensor, flip: bool, quarter_turns: int) -> Tensor:
+    """One of the eight ways to store a slice: mirrored or not, then turned."""
+    return torch.rot90(x.flip(-1) if flip else x, quarter_turns, (-2, -1))
+
+
+def unview(x: Tensor, flip: bool, quarter_turns: int) -> Tensor:
+    """Undo ``view``."""
+    turned = torch.rot90(x, -quarter_turns, (-2, -1))
+    return turned.flip(-1) if flip else turned
+
+
+def fast_bf16(device: torch.device) -> bool:
+    """Whether bf16 matrix products are faster than fp32 there: GPUs, and CPUs with matrix units (AMX) or AVX-512 bf16."""
+    if device.type == "cpu":
+        # torch has no public question for it yet.
+        return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())  # noqa: SLF001
+    return device.type == "cuda" and torch.cuda.is_bf16_supported()

@@ -1,0 +1,84 @@
+"""A training state on disk: one safetensors file, its facts as JSON in the header; written atomically, never unpickled.
+
+Tensors: ``network.*``, ``average.*`` (the moving average), ``optimizer.<index>.<slot>``, ``rng`` (torch's generator).
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from cardioseg.core.atomic import replacing
+from cardioseg.core.errors import ModelError
+from cardioseg.training.schedule import MovingAverage
+
+FILE = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a checkpoint says of itself.
+
+    Attributes:
+        step: optimiser steps taken.
+        minutes: wall-clock minutes of training so far.
+        settings: hash of the settings that decide what the steps do.
+        best: best validation Dice so far, -1 before the first.
+    """
+
+    step: int
+    minutes: float
+    settings: str
+    best: float = -1.0
+
+
+def save(folder: Path, facts: Facts, network: nn.Module, average: MovingAverage, optimizer: torch.optim.Optimizer) -> None:
+    """Write the state of a run; a kill at any moment leaves the previous one whole."""
+    tensors: dict[str, Tensor] = {"rng": torch.get_rng_state()}
+    tensors |= {f"network.{name}": value for name, value in network.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in average.weights.items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{slot}": torch.as_tensor(value) for slot, value in state.items()}
+    held = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    with replacing(folder / FILE) as temporary:
+        save_file(held, temporary, metadata={"facts": json.dumps(asdict(facts))})
+
+
+def read_facts(folder: Path) -> Facts | None:
+    """The facts of a run's checkpoint; None when it has none yet.
+
+    Raises:
+        ModelError: the file is there but not a checkpoint.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            return Facts(**json.loads(file.metadata()["facts"]))
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            path, found=f"an unreadable checkpoint ({error})", expected="a training state", cure="start a new run"
+        ) from None
+
+
+def restore(folder: Path, network: nn.Module, average: MovingAverage, optimizer: torch.optim.Optimizer) -> None:
+    """Load weights, moving average, optimiser and generator from a checkpoint into objects of the same shape."""
+    tensors = load_file(folder / FILE)
+    torch.set_rng_state(tensors.pop("rng").to(torch.uint8))
+    network.load_state_dict({name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")})
+    for name, value in tensors.items():
+        if name.startswith("average."):
+            average.weights[name.removeprefix("average.")].copy_(value)
+    state = optimizer.state_dict()
+    slots: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, slot = name.split(".")
+            slots.setdefault(int(index), {})[slot] = value
+    state["state"] = slots
+    optimizer.load_state_dict(state)

@@ -1,0 +1,251 @@
+"""The loop: one batch, one step, and now and then a checkpoint and a validation.
+
+Lightning Fabric carries device, precision and processes. Everything random follows from the seed, the step and torch's
+generator, all of which a checkpoint holds, so that a resumed run continues where the killed one was.
+"""
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from pydantic import Field
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.tensorboard import SummaryWriter
+
+from cardioseg.core.config import Settings
+from cardioseg.core.progress import Progress
+from cardioseg.training.checkpoint import Facts, read_facts, restore, save
+from cardioseg.training.losses import SegmentationLoss, batch_dice, token_weights
+from cardioseg.training.schedule import MovingAverage, gradient_norm, learning_rate, weight_groups
+
+Validate = Callable[[nn.Module], dict[str, float]]
+
+
+class TrainingConfig(Settings):
+    """How a network is trained."""
+
+    steps: int = Field(6000, ge=1, description="optimiser steps in all")
+    batch: int = Field(16, ge=1, description="windows per step and process")
+    learning_rate: float = Field(1e-3, gt=0)
+    warmup: int = Field(300, ge=1)
+    weight_decay: float = Field(0.05, ge=0)
+    clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
+    average: float = Field(0.999, gt=0, lt=1, description="decay of the moving average of the weights")
+    early_weight: float = Field(0.4, ge=0, description="weight of the loss after a random earlier loop")
+    ponder: float = Field(0.01, ge=0, description="weight of ACT's ponder cost")
+    halting: float = Field(0.5, ge=0, description="weight of the oracle's halting loss")
+    balance_rate: float = Field(1e-3, ge=0, description="step of the experts' load-balancing bias")
+    seed: int = 0
+    workers: int = Field(1, ge=0, description="loading processes")
+    checkpoint_minutes: float = Field(3.0, gt=0)
+    validate_every: int = Field(1000, ge=1, description="steps between validations")
+    validate_cases: int = Field(8, ge=0, description="validation volumes looked at during training; 0 for none")
+
+
+@dataclass
+class Run:
+    """A run in the making.
+
+    Attributes:
+        folder: holds checkpoint, log and events.
+        config: training settings.
+        settings: hash of everything that decides what a step does.
+        network: what is trained.
+        optimizer: AdamW over it.
+        average: moving average of its weights.
+        step: steps taken.
+        minutes: minutes spent before this process started.
+        best: best validation Dice.
+    """
+
+    folder: Path
+    config: TrainingConfig
+    settings: str
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: MovingAverage
+    step: int = 0
+    minutes: float = 0.0
+    best: float = -1.0
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def spent_minutes(self) -> float:
+        """Wall-clock minutes of training, earlier processes included."""
+        return self.minutes + (time.monotonic() - self.started) / 60
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        facts = Facts(self.step, self.spent_minutes, self.settings, self.best)
+        save(self.folder, facts, self.network, self.average, self.optimizer)
+
+
+def start(folder: Path, network: nn.Module, config: TrainingConfig, *, settings: str, resume: bool) -> Run:
+    """A new run, or the continuation of the one in ``folder``."""
+    torch.manual_seed(config.seed + 1)
+    optimizer = torch.optim.AdamW(weight_groups(network, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.95))
+    run = Run(folder, config, settings, network, optimizer, MovingAverage(network, config.average))
+    facts = read_facts(folder) if resume else None
+    if facts is not None:
+        restore(folder, network, run.average, optimizer)
+        run.step, run.minutes, run.best = facts.step, facts.minutes, facts.best
+    return run
+
+
+def train(
+    run: Run,
+    data: Dataset[dict[str, Tensor]],
+    fabric: Fabric,
+    *,
+    validate: Validate | None = None,
+    max_minutes: float | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> bool:
+    """Step until the schedule ends or the minutes are up; True when the schedule ended.
+
+    Args:
+        run: from ``start``.
+        data: window ``i`` of the whole run at index ``i``.
+        fabric: launched already.
+        validate: scores the averaged weights.
+        max_minutes: wall-clock limit of this call.
+        on_progress: told of every step.
+    """
+    config, log = run.config, RunLog(run.folder)
+    network, optimizer = fabric.setup(run.network, run.optimizer)
+    network.train()
+    loss_of = SegmentationLoss(early_weight=config.early_weight, penalties={"ponder": config.ponder, "halting": config.halting})
+    meter, saved = Meter(), time.monotonic()
+    for batch in _batches(data, run, fabric):
+        facts = _step(run, network, optimizer, batch, loss_of, fabric)
+        meter.add(facts)
+        run.step += 1
+        if on_progress:
+            on_progress(Progress(run.step, config.steps, "training", meter.fields()))
+        if run.step % 20 == 0:
+            log.write({"step": run.step, "minutes": round(run.spent_minutes, 3), **meter.means()})
+        if validate and (run.step % config.validate_every == 0 or run.step == config.steps):
+            _validate(run, validate, log)
+        out_of_time = max_minutes is not None and (time.monotonic() - run.started) / 60 >= max_minutes
+        if fabric.is_global_zero and (time.monotonic() - saved > config.checkpoint_minutes * 60 or out_of_time):
+            run.save()
+            saved = time.monotonic()
+        if out_of_time:
+            break
+    if fabric.is_global_zero:
+        run.save()
+    log.close()
+    return run.step >= config.steps
+
+
+def _batches(data: Dataset[dict[str, Tensor]], run: Run, fabric: Fabric) -> Iterator[dict[str, Tensor]]:
+    """Batches from the run's step on, every process its own share."""
+    config, world, rank = run.config, fabric.world_size, fabric.global_rank
+    per_step = config.batch * world
+    indices = [
+        step * per_step + rank * config.batch + item for step in range(run.step, config.steps) for item in range(config.batch)
+    ]
+    workers = config.workers
+    loader = DataLoader(
+        Subset(data, indices), batch_size=config.batch, num_workers=workers, prefetch_factor=4 if workers else None
+    )
+    yield from fabric.setup_dataloaders(loader, use_distributed_sampler=False)
+
+
+def _step(
+    run: Run, network: Any, optimizer: Any, batch: dict[str, Tensor], loss_of: SegmentationLoss, fabric: Fabric
+) -> dict[str, float]:
+    config = run.config
+    rate = learning_rate(run.step, peak=config.learning_rate, warmup=config.warmup, steps=config.steps)
+    for group in run.optimizer.param_groups:
+        group["lr"] = rate
+    output = network(batch["image"])
+    loss, parts = loss_of(output, batch["label"])
+    optimizer.zero_grad()
+    fabric.backward(loss)
+    norm = gradient_norm(run.network.parameters(), config.clip)
+    optimizer.step()
+    if output.routing is not None and config.balance_rate > 0:
+        weights = token_weights(batch["label"], tuple(output.routing.shape[2:]), output.logits.shape[1])
+        run.network.rebalance(output.routing, weights, rate=config.balance_rate)  # type: ignore[operator]
+    run.average.update(run.network, run.step)
+    dice = batch_dice(output.logits, batch["label"])
+    return {
+        "loss": float(loss.detach()),
+        "dice": dice,
+        "steps": float(output.steps.float().mean()),
+        "rate": rate,
+        "norm": norm,
+        **parts,
+    }
+
+
+def _validate(run: Run, validate: Validate, log: "RunLog") -> None:
+    """Score the averaged weights, then go on with the running ones."""
+    current = {name: value.clone() for name, value in run.network.state_dict().items()}
+    generator = torch.get_rng_state()
+    run.network.load_state_dict(run.average.weights)
+    run.network.eval()
+    try:
+        scores = validate(run.network)
+    finally:
+        run.network.load_state_dict(current)
+        run.network.train()
+        torch.set_rng_state(generator)
+    run.best = max(run.best, scores.get("dice", -1.0))
+    log.write(
+        {"step": run.step, "minutes": round(run.spent_minutes, 3), **{f"val_{name}": value for name, value in scores.items()}}
+    )
+
+
+class Meter:
+    """Means over the last steps, for the bar and the log."""
+
+    def __init__(self, length: int = 20) -> None:
+        self.recent: deque[dict[str, float]] = deque(maxlen=length)
+
+    def add(self, facts: dict[str, float]) -> None:
+        """Take in a step."""
+        self.recent.append(facts)
+
+    def means(self) -> dict[str, float]:
+        """Mean of every number over the steps that have it, not-a-number left out."""
+        names = {name for facts in self.recent for name in facts}
+        values = {
+            name: [facts[name] for facts in self.recent if facts.get(name, float("nan")) == facts.get(name)] for name in names
+        }
+        return {name: round(sum(v) / len(v), 6) for name, v in sorted(values.items()) if v}
+
+    def fields(self) -> dict[str, str]:
+        """What stands beside the bar."""
+        means = self.means()
+        return {name: f"{means[name]:.3f}" for name in ("loss", "dice", "steps") if name in means}
+
+
+class RunLog:
+    """JSON lines and TensorBoard events, side by side."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.file = (folder / "log.jsonl").open("a", encoding="utf-8")
+        self.events = SummaryWriter(str(folder / "events"))
+
+    def write(self, row: dict[str, float]) -> None:
+        """One line, and one point per number."""
+        self.file.write(json.dumps(row) + "\n")
+        self.file.flush()
+        for name, value in row.items():
+            if name not in ("step", "minutes"):
+                self.events.add_scalar(name, value, int(row["step"]))
+
+    def close(self) -> None:
+        """Flush both."""
+        self.file.close()
+        self.events.close()

@@ -1,0 +1,163 @@
+"""``cardioseg prepare``: a raw data set becomes a folder that training reads."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from cardioseg.core.atomic import replacing
+from cardioseg.core.case import Case
+from cardioseg.core.config import PreparationConfig
+from cardioseg.core.errors import GeometryError, InputError, LabelError
+from cardioseg.core.labels import LabelTable
+from cardioseg.core.progress import Progress
+from cardioseg.core.report import Report, Table
+from cardioseg.core.volume import Volume
+from cardioseg.data.manifest import Entry, Manifest, sha256
+from cardioseg.data.sources import find_cases
+from cardioseg.imaging.nifti import Trust, open_image, read
+from cardioseg.imaging.preprocess import preprocess, preprocess_label, slice_axis, slices_last, spacing_slices_last
+
+OnProgress = Callable[[Progress], None]
+
+
+def prepare(
+    raw: Path,
+    *,
+    output: Path,
+    config: PreparationConfig | None = None,
+    trust: Trust = "pixdim",
+    workers: int = 1,
+    on_progress: OnProgress | None = None,
+) -> Report:
+    """Prepare every labelled case of ``raw`` into ``output``; cases already there with the same hashes are kept.
+
+    Raises:
+        InputError: the data set cannot be read; the first broken case ends the run, what is prepared stays for the next.
+    """
+    config = config or PreparationConfig()
+    source = find_cases(raw)
+    labelled = [case for case in source.cases if case.label is not None]
+    if not labelled:
+        raise InputError(raw, found="no labelled case", expected="at least one mask", cure="add masks, or use cardioseg segment")
+    jobs = [(case, output, config, source.labels, trust) for case in labelled]
+    entries: list[Entry] = []
+    kept = 0
+    for entry, was_there in _run(jobs, workers):
+        entries.append(entry)
+        kept += was_there
+        if on_progress:
+            on_progress(Progress(len(entries), len(jobs), entry.name, {}))
+    entries.sort(key=lambda entry: entry.name)
+    Manifest(output, tuple(entries), source.labels, config, source.kind).write()
+    return _report(entries, kept, output)
+
+
+Job = tuple[Case, Path, PreparationConfig, LabelTable, Trust]
+
+
+def _run(jobs: list[Job], workers: int) -> Iterator[tuple[Entry, bool]]:
+    if workers <= 1:
+        yield from map(prepare_case, jobs)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        futures = [pool.submit(prepare_case, job) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def prepare_case(job: Job) -> tuple[Entry, bool]:
+    """Prepare one case; the second value says that its file was there, made from the same bytes with the same settings."""
+    case, output, config, labels, trust = job
+    digest = sha256(case.image, case.label)
+    path = output / "cases" / f"{case.name}.safetensors"
+    recipe = {"source": digest, "settings": config.model_dump_json(), "labels": ",".join(labels.names), "trust": trust}
+    image = open_image(case.image, trust=trust)
+    axis = slice_axis(image.spacing)
+    was_there = _recipe(path) == recipe
+    if not was_there:
+        _save(path, _arrays(case, config, labels, trust), recipe)
+    spacing = spacing_slices_last(image.spacing, axis)
+    relative = str(path.relative_to(output))
+    return Entry(case.name, case.patient, case.phase, case.group, relative, digest, sha256(path), spacing), was_there
+
+
+def _arrays(case: Case, config: PreparationConfig, labels: LabelTable, trust: Trust) -> dict[str, np.ndarray]:
+    image, label = _read_pair(case, labels, trust)
+    return {
+        "image": preprocess(image, config, name=case.name).astype(np.float16),
+        "label": preprocess_label(label, config, classes=len(labels)),
+        "reference": slices_last(label.array, slice_axis(image.spacing)),
+    }
+
+
+def _read_pair(case: Case, labels: LabelTable, trust: Trust) -> tuple[Volume, Volume]:
+    """Image and uint8 mask on one grid.
+
+    Raises:
+        GeometryError: the grids differ.
+        LabelError: the mask has values without a name.
+    """
+    assert case.label is not None
+    image = open_image(case.image, trust=trust).frame(case.frame or 0)
+    label = read(case.label, trust=trust)
+    if image.shape != label.shape or not np.allclose(image.spacing, label.spacing, atol=0.01):
+        shown = [f"{v.shape} at {' × '.join(f'{s:.3f}' for s in v.spacing)} mm" for v in (label, image)]
+        raise GeometryError(
+            case.label,
+            found=f"a mask of {shown[0]}",
+            expected=f"the image's grid, {shown[1]}",
+            cure="resample the mask onto the image",
+        )
+    rounded = np.rint(label.array)
+    values, counts = np.unique(rounded, return_counts=True)
+    unknown = [f"{value:g} ({count} voxels)" for value, count in zip(values, counts, strict=True) if not 0 <= value < len(labels)]
+    if unknown or not np.allclose(rounded, label.array, atol=1e-3):
+        found = f"label values {', '.join(unknown[:5])}" if unknown else "label values that are not whole numbers"
+        names = ", ".join(f"{index} {name}" for index, name in enumerate(labels.names))
+        raise LabelError(case.label, found=found, expected=names, cure="relabel the mask, or name its values in dataset.json")
+    return image, label.with_array(rounded.astype(np.uint8))
+
+
+def _save(path: Path, arrays: dict[str, np.ndarray], recipe: dict[str, str]) -> None:
+    from safetensors.numpy import save_file
+
+    with replacing(path) as temporary:
+        save_file({key: np.ascontiguousarray(array) for key, array in arrays.items()}, temporary, metadata=recipe)
+
+
+def _recipe(path: Path) -> dict[str, str] | None:
+    """What a prepared file was made from; None when there is none. Files are written atomically, so one that is there is whole."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return dict(file.metadata() or {})
+    except (OSError, SafetensorError):
+        return None
+
+
+def _report(entries: list[Entry], kept: int, output: Path) -> Report:
+    patients = {entry.patient for entry in entries}
+    groups = sorted({entry.group for entry in entries})
+    rows = tuple(
+        (group or "–", str(len({e.patient for e in entries if e.group == group})), str(sum(e.group == group for e in entries)))
+        for group in groups
+    )
+    data = {
+        "output": str(output),
+        "cases": len(entries),
+        "patients": len(patients),
+        "kept": kept,
+        "entries": [asdict(entry) for entry in entries],
+    }
+    table = Table(
+        f"Prepared {len(entries)} cases of {len(patients)} patients ({kept} already there)", ("group", "patients", "cases"), rows
+    )
+    return Report("prepare", data, (table,), (), (output / "manifest.json",))

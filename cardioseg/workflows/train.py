@@ -1,0 +1,321 @@
+"""``cardioseg train``: from a prepared data set to a run folder with checkpoint, log and, at the end, a model."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cardioseg.core.atomic import write_json, write_text
+from cardioseg.core.config import PreparationConfig, Settings, merge, parse_overrides, read_toml, validate
+from cardioseg.core.errors import ConfigError, InputError, OutputError
+from cardioseg.core.progress import Progress
+from cardioseg.core.report import Report, Table
+from cardioseg.data.manifest import Entry, Manifest
+from cardioseg.data.splits import Split, fold_split, read_split
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from cardioseg.training.loop import Run, Validate
+
+SECTIONS = ("network", "preparation", "sampling", "augment", "training", "windows")
+
+
+@dataclass(frozen=True)
+class SplitChoice:
+    """Which patients train: a split file (and a part of it), a fold, or everybody.
+
+    Attributes:
+        file: JSON split; None for folds.
+        fraction: part of the file's training patients ("10", "25", "50").
+        draw: which draw of that fraction.
+        fold: fold 0 to 4 when there is no file; None trains on everybody and validates on nobody.
+    """
+
+    file: Path | None = None
+    fraction: str | None = None
+    draw: int = 0
+    fold: int | None = None
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What the person asked for.
+
+    Attributes:
+        prepared: folder made by ``prepare``.
+        output: run folder.
+        settings: TOML file; None for the defaults.
+        overrides: ``section.key=value``.
+        split: who trains.
+        extra: further prepared folders mixed in (``sampling.extra_share``).
+        resume: go on from the folder's checkpoint.
+        max_minutes: stop after that long; ``--resume`` goes on.
+        device: "auto", "cpu", "cuda".
+    """
+
+    prepared: Path
+    output: Path
+    settings: Path | None = None
+    overrides: tuple[str, ...] = ()
+    split: SplitChoice = SplitChoice()
+    extra: tuple[Path, ...] = ()
+    resume: bool = False
+    max_minutes: float | None = None
+    device: str = "auto"
+
+
+def train(request: TrainingRequest, *, on_progress: Callable[[Progress], None] | None = None) -> Report:
+    """Train a network, or go on with a stopped run.
+
+    Raises:
+        OutputError: the run folder has a run already and ``resume`` is off.
+        ConfigError: unknown settings, or ones that do not fit the prepared data.
+        InputError: the prepared data cannot be read.
+    """
+    import torch
+    from lightning_fabric import Fabric
+
+    from cardioseg.inference.predictor import fast_bf16
+    from cardioseg.training.loop import start
+    from cardioseg.training.loop import train as run_loop
+
+    manifest = Manifest.read(request.prepared)
+    config = resolve(request, manifest)
+    split = choose_split(request.split, manifest)
+    fingerprint = _claim(request, config, split)
+    device = torch.device(
+        "cuda" if request.device == "auto" and torch.cuda.is_available() else request.device.replace("auto", "cpu")
+    )
+    fabric = Fabric(
+        accelerator=device.type,
+        devices="auto" if device.type == "cuda" else 1,
+        precision="bf16-mixed" if fast_bf16(device) else "32-true",
+    )
+    fabric.launch()
+    torch.manual_seed(config.training.seed)
+    network = build_network(config.network)
+    run = start(request.output, network, config.training, settings=fingerprint, resume=request.resume)
+    data = _windows(config, manifest, split, request)
+    finished = run_loop(
+        run, data, fabric, validate=_validation(config, manifest, split), max_minutes=request.max_minutes, on_progress=on_progress
+    )
+    return _report(run, finished, split)
+
+
+@dataclass(frozen=True)
+class TrainingSetup:
+    """All settings of a run, resolved; what ``config.toml`` of the run and of the model holds."""
+
+    network: dict[str, Any]
+    preparation: PreparationConfig
+    sampling: Any
+    augment: Any
+    training: Any
+    windows: Any
+
+    def as_dict(self) -> dict[str, Any]:
+        """Nested plain values, without the ones that are unset."""
+        sections = {name: getattr(self, name) for name in SECTIONS}
+        plain = {
+            name: value.model_dump(mode="json") if isinstance(value, Settings) else value for name, value in sections.items()
+        }
+        return {name: {k: v for k, v in section.items() if v is not None} for name, section in plain.items()}
+
+
+def resolve(request: TrainingRequest, manifest: Manifest) -> TrainingSetup:
+    """Defaults, then the settings file, then ``--set``; checked, and fitted to the prepared data."""
+    from cardioseg.data.augment import AugmentConfig
+    from cardioseg.data.loading import SamplingConfig
+    from cardioseg.inference.windows import WindowConfig
+    from cardioseg.training.loop import TrainingConfig
+
+    source = str(request.settings or "--set")
+    values = merge(read_toml(request.settings) if request.settings else {}, parse_overrides(request.overrides))
+    unknown = set(values) - set(SECTIONS)
+    if unknown:
+        raise ConfigError(
+            source, found=f"unknown section {min(unknown)!r}", expected=f"one of {', '.join(SECTIONS)}", cure="correct the name"
+        )
+    asked = values.get("preparation", {})
+    differing = {
+        k
+        for k, v in asked.items()
+        if validate(PreparationConfig, asked, source=source).model_dump()[k] != manifest.preparation.model_dump()[k]
+    }
+    if differing:
+        raise ConfigError(
+            source,
+            found=f"preparation.{min(differing)} unlike the data's",
+            expected=str(request.prepared),
+            cure="run cardioseg prepare with these settings",
+        )
+    sampling = validate(SamplingConfig, values.get("sampling", {}), source=source)
+    return TrainingSetup(
+        network=_network_settings(values.get("network", {}), manifest, source),
+        preparation=manifest.preparation,
+        sampling=sampling,
+        augment=validate(AugmentConfig, values.get("augment", {}), source=source),
+        training=validate(TrainingConfig, values.get("training", {}), source=source),
+        windows=validate(WindowConfig, {"size": sampling.window} | values.get("windows", {}), source=source),
+    )
+
+
+def _network_settings(values: Mapping[str, Any], manifest: Manifest, source: str) -> dict[str, Any]:
+    from cardioseg.networks import ARCHITECTURES
+
+    name = values.get("name", "rdvit")
+    if name not in ARCHITECTURES:
+        raise ConfigError(
+            source, found=f"network.name = {name!r}", expected=f"one of {', '.join(ARCHITECTURES)}", cure="correct the name"
+        )
+    fitted = {"classes": len(manifest.labels), "channels": manifest.preparation.channels}
+    given = {key: value for key, value in values.items() if key != "name"}
+    config = validate(ARCHITECTURES[name][1], fitted | given, source=source)
+    return {"name": name, **config.model_dump(mode="json")}
+
+
+def build_network(settings: Mapping[str, Any]) -> "nn.Module":
+    """The network that ``name`` and its settings describe, freshly initialised."""
+    from cardioseg.networks import ARCHITECTURES
+
+    network, config = ARCHITECTURES[settings["name"]]
+    return network(validate(config, {key: value for key, value in settings.items() if key != "name"}, source="network"))
+
+
+def choose_split(choice: SplitChoice, manifest: Manifest) -> Split:
+    """The patients of each side."""
+    patients = [entry.patient for entry in manifest.entries]
+    if choice.file is not None:
+        return read_split(choice.file, patients, fraction=choice.fraction, draw=choice.draw)
+    if choice.fold is not None:
+        return fold_split(patients, {entry.patient: entry.group for entry in manifest.entries}, choice.fold)
+    return Split(frozenset(patients), frozenset(), "everybody")
+
+
+def _claim(request: TrainingRequest, config: TrainingSetup, split: Split) -> str:
+    """Write the run's settings down; the returned hash over them guards ``--resume``."""
+    import tomli_w
+
+    from cardioseg.training.checkpoint import read_facts
+
+    settings = config.as_dict()
+    fingerprint = _fingerprint(settings, split)
+    facts = read_facts(request.output)
+    if facts is not None and not request.resume:
+        raise OutputError(
+            request.output,
+            found=f"a run of {facts.step} steps",
+            expected="a new folder",
+            cure="pass --resume, or another --output",
+        )
+    if facts is not None and facts.settings != fingerprint:
+        raise ConfigError(
+            request.output,
+            found="a run with other settings or patients",
+            expected="the same as before",
+            cure="drop the changed option, or start a new run",
+        )
+    if facts is None:
+        write_text(request.output / "config.toml", tomli_w.dumps(settings))
+        write_json(
+            request.output / "split.json", {"origin": split.origin, "train": sorted(split.train), "val": sorted(split.val)}
+        )
+    return fingerprint
+
+
+def _fingerprint(settings: dict[str, dict[str, Any]], split: Split) -> str:
+    """Hash of what decides a step; a run may be given more steps, other workers or another rhythm of validation."""
+    free = ("steps", "workers", "checkpoint_minutes", "validate_every", "validate_cases")
+    training = {key: value for key, value in settings["training"].items() if key not in free}
+    fixed = {**settings, "training": training, "windows": {}}
+    return hashlib.sha256(json.dumps([fixed, sorted(split.train)], sort_keys=True).encode()).hexdigest()
+
+
+def _windows(config: TrainingSetup, manifest: Manifest, split: Split, request: TrainingRequest) -> Any:
+    from cardioseg.data.loading import WindowDataset, load_voxels
+
+    chosen = [entry for entry in manifest.entries if entry.patient in split.train]
+    if not chosen:
+        raise InputError(request.prepared, found="no training case", expected="at least one", cure="check the split")
+    parts = [load_voxels(manifest, chosen)]
+    for folder in request.extra:
+        extra = Manifest.read(folder)
+        if extra.preparation != manifest.preparation or extra.labels != manifest.labels:
+            raise ConfigError(
+                folder,
+                found="other preparation settings or labels",
+                expected=str(request.prepared),
+                cure="prepare it the same way",
+            )
+        parts.append(load_voxels(extra, extra.entries))
+    training = config.training
+    return WindowDataset(
+        parts,
+        neighbours=config.preparation.neighbours,
+        sampling=config.sampling,
+        augment=config.augment,
+        seed=training.seed,
+        length=training.steps * training.batch * 64,
+    )
+
+
+def _validation(config: TrainingSetup, manifest: Manifest, split: Split) -> "Validate | None":
+    """A function that scores a network on whole validation volumes in the native grid."""
+    held_out = [entry for entry in manifest.entries if entry.patient in split.val]
+    count = min(config.training.validate_cases, len(held_out))
+    if count == 0:
+        return None
+    spread = [held_out[round(i * (len(held_out) - 1) / max(1, count - 1))] for i in range(count)]
+
+    def validate_network(network: "nn.Module") -> dict[str, float]:
+        return score_cases(network, manifest, spread, config)
+
+    return validate_network
+
+
+def score_cases(network: "nn.Module", manifest: Manifest, entries: Sequence[Entry], config: TrainingSetup) -> dict[str, float]:
+    """Mean Dice per structure and overall of prepared cases in their native grid, one view per window for speed."""
+    import numpy as np
+
+    from cardioseg.data.manifest import load_case
+    from cardioseg.imaging.preprocess import resize
+    from cardioseg.inference.predictor import predict_slices
+    from cardioseg.metrics import overlap_dice
+
+    device = next(network.parameters()).device
+    windows = config.windows.model_copy(update={"views": "none", "overlap": 0.25})
+    dice: dict[str, list[float]] = {name: [] for name in manifest.labels.structures}
+    steps = []
+    for entry in entries:
+        arrays = load_case(manifest.folder, entry)
+        image = arrays["image"].astype(np.float32)
+        maps = predict_slices(
+            network, image, neighbours=config.preparation.neighbours, loops=None, windows=windows, device=device
+        )
+        guess = resize(maps.probabilities, arrays["reference"].shape).argmax(0).astype(np.uint8)
+        for value, name in enumerate(manifest.labels.structures, start=1):
+            score = overlap_dice(guess == value, arrays["reference"] == value)
+            if score is not None:
+                dice[name].append(score)
+        steps.append(float(maps.steps.mean()))
+    means = {f"dice_{name}": float(np.mean(values)) for name, values in dice.items() if values}
+    return means | {"dice": float(np.mean(list(means.values()))), "steps": float(np.mean(steps))}
+
+
+def _report(run: "Run", finished: bool, split: Split) -> Report:
+    parameters = sum(p.numel() for p in run.network.parameters())
+    state = "finished" if finished else "stopped; go on with --resume"
+    rows = (
+        ("state", state),
+        ("steps", f"{run.step} of {run.config.steps}"),
+        ("minutes", f"{run.spent_minutes:.1f}"),
+        ("parameters", f"{parameters / 1e6:.2f} M"),
+        ("patients", f"{len(split.train)} training, {len(split.val)} validation"),
+        ("best validation Dice", f"{run.best:.4f}" if run.best >= 0 else "–"),
+    )
+    data = {"finished": finished, "step": run.step, "minutes": run.spent_minutes, "parameters": parameters, "best_dice": run.best}
+    files: Iterable[Path] = (run.folder / "log.jsonl", run.folder / "checkpoint.safetensors")
+    return Report("train", data, (Table("Training", ("", ""), rows),), (), tuple(files))
