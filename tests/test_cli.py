@@ -72,12 +72,17 @@ def test_help_takes_half_a_second_of_work():
     assert min(seconds() for _ in range(3)) <= 0.5
 
 
-def test_every_verb_has_help():
-    verbs = [command.name for command in cli.app.registered_commands]
-    assert len(set(verbs)) == len(verbs)
-    for command in cli.app.registered_commands:
-        assert command.name
-        assert (command.help or command.callback.__doc__ or "").strip(), command.name
+def verbs(group, path: str = ""):
+    for name, command in group.commands.items():
+        yield f"{path}{name}", command
+        yield from verbs(command, f"{path}{name} ") if hasattr(command, "commands") else ()
+
+
+@pytest.mark.parametrize(("name", "command"), list(verbs(typer.main.get_command(cli.app))))
+def test_every_verb_and_option_has_help(name, command):
+    assert (command.help or "").strip(), name
+    silent = [option.name for option in command.params if not getattr(option, "help", None)]
+    assert not silent, name
 
 
 def test_version():
