@@ -15,6 +15,10 @@ import typer
 
 from cardioseg import __version__
 from cardioseg.cli.evaluate import evaluate_command
+from cardioseg.cli.models import models_app
+from cardioseg.cli.prepare import prepare_command
+from cardioseg.cli.segment import segment_command
+from cardioseg.cli.train import train_command
 from cardioseg.core.errors import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_RESOURCES, CardioSegError
 
 app = typer.Typer(
@@ -42,7 +46,15 @@ def _options(
     """What stands before the verb."""
 
 
+app.command("prepare")(prepare_command)
+app.command("train")(train_command)
+app.command("segment")(segment_command)
+app.command("prepare")(prepare_command)
+app.command("train")(train_command)
+app.command("segment")(segment_command)
 app.command("evaluate")(evaluate_command)
+app.add_typer(models_app, name="models")
+app.add_typer(models_app, name="models")
 
 
 def main() -> None:

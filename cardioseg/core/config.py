@@ -6,7 +6,7 @@ A setting that no class names is an error, never ignored: a misspelt key that si
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -34,6 +34,15 @@ class PreparationConfig(Settings):
     def channels(self) -> int:
         """Input channels of a 2-D network."""
         return 1 + 2 * self.neighbours
+
+
+class WindowConfig(Settings):
+    """How a slice is cut into windows and put together again; travels inside the model."""
+
+    size: tuple[int, int] = Field((128, 128), description="voxels on the working grid")
+    overlap: float = Field(0.5, ge=0, lt=1, description="share of a window that the next one covers again")
+    views: Literal["none", "flips", "all"] = Field("all", description="reflections and rotations averaged: 1, 4 or 8")
+    batch: int = Field(8, ge=1, description="windows per forward pass")
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)

@@ -9,6 +9,11 @@ from dataclasses import dataclass
 
 MYOCARDIAL_DENSITY_G_PER_ML = 1.05
 
+# One colour per structure in every picture and viewer. All from Okabe and Ito's set, which colour-blind people can tell
+# apart; blue, yellow and vermilion also differ in brightness and stand out from grey.
+PALETTE = {"RV": "#56b4e9", "MYO": "#f0e442", "LV": "#d55e00"}
+OTHER_COLOURS = ("#cc79a7", "#009e73", "#0072b2", "#e69f00")
+
 
 @dataclass(frozen=True)
 class LabelTable:
@@ -28,6 +33,13 @@ class LabelTable:
     def structures(self) -> tuple[str, ...]:
         """The names without the background."""
         return self.names[1:]
+
+    @property
+    def colours(self) -> dict[str, str]:
+        """Structure → "#rrggbb": the palette's where it knows the name (in any case), else the others in turn."""
+        others = [name for name in self.structures if name.upper() not in PALETTE]
+        turns = {name: OTHER_COLOURS[index % len(OTHER_COLOURS)] for index, name in enumerate(others)}
+        return {name: PALETTE.get(name.upper()) or turns[name] for name in self.structures}
 
     def value(self, name: str) -> int:
         """The mask value of a structure; KeyError if the table has no such name."""

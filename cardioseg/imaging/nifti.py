@@ -111,8 +111,8 @@ def open_image(path: Path, *, trust: Trust = "pixdim") -> ImageFile:
 
 def _open_nifti(path: Path, trust: Trust) -> ImageFile:
     try:
-        image = nib.load(path)
-        header: Any = image.header
+        image: Any = nib.load(path)
+        header = image.header
         best = np.asarray(image.affine, dtype=np.float64)
     except Exception as error:  # noqa: BLE001 — see below
         # nibabel raises a dozen unrelated types on damaged headers; each means the same to the person.

@@ -15,8 +15,8 @@ from monai.inferers.utils import sliding_window_inference
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cardioseg.core.config import WindowConfig
 from cardioseg.imaging.preprocess import neighbouring_slices
-from cardioseg.inference.windows import WindowConfig
 
 VIEWS = {
     "none": ((False, 0),),

@@ -9,6 +9,7 @@ Shape legend: M tokens of a batch in one row, D width, E routed experts, K chose
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from cardioseg.layers.mlp import SwiGLU
 
@@ -18,6 +19,8 @@ class Experts(nn.Module):
 
     Tokens are sorted by expert and each expert runs once on its contiguous group, E products instead of E × K masks.
     """
+
+    balance: Tensor
 
     def __init__(self, width: int, *, routed: int, shared: int, top_k: int, hidden: int) -> None:
         super().__init__()
@@ -49,7 +52,7 @@ class Experts(nn.Module):
         sizes = torch.bincount(chosen.flatten(), minlength=len(self.routed)).tolist()
         source = order // self.top_k
         groups = tokens[source].split(sizes)
-        worked = torch.cat([expert(group) for expert, group in zip(self.routed, groups, strict=True)])
+        worked = torch.cat([_in_blocks(expert, group) for expert, group in zip(self.routed, groups, strict=True)])
         worked = worked * gates.flatten()[order, None].to(worked.dtype)
         return torch.zeros_like(tokens, dtype=worked.dtype).index_add(0, source, worked)
 
@@ -64,3 +67,12 @@ class Experts(nn.Module):
         """
         self.balance += rate * torch.sign(load.mean() - load)
         self.balance.clamp_(-limit, limit)
+
+
+def _in_blocks(expert: nn.Module, tokens: Tensor) -> Tensor:
+    """Run an expert on its tokens (M, D), padded to whole blocks of 128.
+
+    Group sizes change with every batch, and a CPU matrix library compiles a kernel for every size it has not seen.
+    """
+    rows = len(tokens)
+    return expert(F.pad(tokens, (0, 0, 0, -rows % 128)))[:rows]

@@ -138,7 +138,7 @@ class RDViT(nn.Module):
         )
         self.prelude = nn.ModuleList(Block(config, experts=False) for _ in range(config.prelude_blocks))
         self.prelude_norm = nn.LayerNorm(width)
-        self.injection = ParcaeInjection(width) if config.injection == "parcae" else RDTInjection(width)
+        self.injection: Any = ParcaeInjection(width) if config.injection == "parcae" else RDTInjection(width)
         self.inject_norm = nn.LayerNorm(width) if config.injection == "rdt" else None
         self.block = Block(config, experts=config.experts > 0)
         self.lora = depthwise_lora(config.lora, width, config.lora_rank, config.max_loops)

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from torch.utils.tensorboard import SummaryWriter
 
 from cardioseg.core.config import Settings
-from cardioseg.core.progress import Progress
+from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.training.checkpoint import Facts, read_facts, restore, save
 from cardioseg.training.losses import SegmentationLoss, batch_dice, token_weights
 from cardioseg.training.schedule import MovingAverage, gradient_norm, learning_rate, weight_groups
@@ -106,7 +106,7 @@ def train(
     *,
     validate: Validate | None = None,
     max_minutes: float | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: OnProgress = unwatched,
 ) -> bool:
     """Step until the schedule ends or the minutes are up; True when the schedule ended.
 
@@ -127,8 +127,7 @@ def train(
         facts = _step(run, network, optimizer, batch, loss_of, fabric)
         meter.add(facts)
         run.step += 1
-        if on_progress:
-            on_progress(Progress(run.step, config.steps, "training", meter.fields()))
+        on_progress(Progress(run.step, config.steps, "", meter.fields()))
         if run.step % 20 == 0:
             log.write({"step": run.step, "minutes": round(run.spent_minutes, 3), **meter.means()})
         if validate and (run.step % config.validate_every == 0 or run.step == config.steps):
@@ -156,7 +155,8 @@ def _batches(data: Dataset[dict[str, Tensor]], run: Run, fabric: Fabric) -> Iter
     loader = DataLoader(
         Subset(data, indices), batch_size=config.batch, num_workers=workers, prefetch_factor=4 if workers else None
     )
-    yield from fabric.setup_dataloaders(loader, use_distributed_sampler=False)
+    batches: Any = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
+    yield from batches
 
 
 def _step(

@@ -1,5 +1,7 @@
 """What a training step minimises: Dice plus cross-entropy on the last and an earlier loop, plus what the network asks for."""
 
+from typing import Any
+
 import torch
 from monai.losses.dice import DiceCELoss
 from torch import Tensor
@@ -66,7 +68,7 @@ def token_weights(label: Tensor, grid: tuple[int, ...], classes: int) -> Tensor:
         grid: tokens per axis.
         classes: K.
     """
-    pool = F.adaptive_avg_pool3d if len(grid) == 3 else F.adaptive_avg_pool2d
+    pool: Any = F.adaptive_avg_pool3d if len(grid) == 3 else F.adaptive_avg_pool2d
     shares = pool(F.one_hot(label, classes).movedim(-1, 1).float(), grid)
     majority = shares.argmax(1)
     frequency = torch.bincount(majority.flatten(), minlength=classes).clamp(min=1)

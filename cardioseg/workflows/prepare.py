@@ -1,6 +1,6 @@
 """``cardioseg prepare``: a raw data set becomes a folder that training reads."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
@@ -12,15 +12,13 @@ from cardioseg.core.case import Case
 from cardioseg.core.config import PreparationConfig
 from cardioseg.core.errors import GeometryError, InputError, LabelError
 from cardioseg.core.labels import LabelTable
-from cardioseg.core.progress import Progress
+from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report, Table
 from cardioseg.core.volume import Volume
 from cardioseg.data.manifest import Entry, Manifest, sha256
 from cardioseg.data.sources import find_cases
 from cardioseg.imaging.nifti import Trust, open_image, read
 from cardioseg.imaging.preprocess import preprocess, preprocess_label, slice_axis, slices_last, spacing_slices_last
-
-OnProgress = Callable[[Progress], None]
 
 
 def prepare(
@@ -30,7 +28,7 @@ def prepare(
     config: PreparationConfig | None = None,
     trust: Trust = "pixdim",
     workers: int = 1,
-    on_progress: OnProgress | None = None,
+    on_progress: OnProgress = unwatched,
 ) -> Report:
     """Prepare every labelled case of ``raw`` into ``output``; cases already there with the same hashes are kept.
 
@@ -48,8 +46,7 @@ def prepare(
     for entry, was_there in _run(jobs, workers):
         entries.append(entry)
         kept += was_there
-        if on_progress:
-            on_progress(Progress(len(entries), len(jobs), entry.name, {}))
+        on_progress(Progress(len(entries), len(jobs), entry.name))
     entries.sort(key=lambda entry: entry.name)
     Manifest(output, tuple(entries), source.labels, config, source.kind).write()
     return _report(entries, kept, output)
@@ -133,7 +130,7 @@ def _save(path: Path, arrays: dict[str, np.ndarray], recipe: dict[str, str]) -> 
 
 
 def _recipe(path: Path) -> dict[str, str] | None:
-    """What a prepared file was made from; None when there is none. Files are written atomically, so one that is there is whole."""
+    """What a prepared file was made from; None without one. Files are written atomically: one that is there is whole."""
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -2,18 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cardioseg.core.atomic import write_json, write_text
-from cardioseg.core.config import PreparationConfig, Settings, merge, parse_overrides, read_toml, validate
+from cardioseg.core.config import PreparationConfig, Settings, WindowConfig, merge, parse_overrides, read_toml, validate
 from cardioseg.core.errors import ConfigError, InputError, OutputError
-from cardioseg.core.progress import Progress
+from cardioseg.core.labels import LabelTable
+from cardioseg.core.progress import OnProgress, unwatched
 from cardioseg.core.report import Report, Table
 from cardioseg.data.manifest import Entry, Manifest
 from cardioseg.data.splits import Split, fold_split, read_split
+from cardioseg.workflows.models import export_run
 
 if TYPE_CHECKING:
     from torch import nn
@@ -67,7 +69,7 @@ class TrainingRequest:
     device: str = "auto"
 
 
-def train(request: TrainingRequest, *, on_progress: Callable[[Progress], None] | None = None) -> Report:
+def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> Report:
     """Train a network, or go on with a stopped run.
 
     Raises:
@@ -78,6 +80,7 @@ def train(request: TrainingRequest, *, on_progress: Callable[[Progress], None] |
     import torch
     from lightning_fabric import Fabric
 
+    from cardioseg.bundle import build_network
     from cardioseg.inference.predictor import fast_bf16
     from cardioseg.training.loop import start
     from cardioseg.training.loop import train as run_loop
@@ -85,7 +88,7 @@ def train(request: TrainingRequest, *, on_progress: Callable[[Progress], None] |
     manifest = Manifest.read(request.prepared)
     config = resolve(request, manifest)
     split = choose_split(request.split, manifest)
-    fingerprint = _claim(request, config, split)
+    fingerprint = _claim(request, config, split, manifest.labels)
     device = torch.device(
         "cuda" if request.device == "auto" and torch.cuda.is_available() else request.device.replace("auto", "cpu")
     )
@@ -96,12 +99,13 @@ def train(request: TrainingRequest, *, on_progress: Callable[[Progress], None] |
     )
     fabric.launch()
     torch.manual_seed(config.training.seed)
-    network = build_network(config.network)
+    network = build_network(config.network, source="network")
     run = start(request.output, network, config.training, settings=fingerprint, resume=request.resume)
     data = _windows(config, manifest, split, request)
     finished = run_loop(
         run, data, fabric, validate=_validation(config, manifest, split), max_minutes=request.max_minutes, on_progress=on_progress
     )
+    export_run(run.folder, output=run.folder / "model")
     return _report(run, finished, split)
 
 
@@ -129,7 +133,6 @@ def resolve(request: TrainingRequest, manifest: Manifest) -> TrainingSetup:
     """Defaults, then the settings file, then ``--set``; checked, and fitted to the prepared data."""
     from cardioseg.data.augment import AugmentConfig
     from cardioseg.data.loading import SamplingConfig
-    from cardioseg.inference.windows import WindowConfig
     from cardioseg.training.loop import TrainingConfig
 
     source = str(request.settings or "--set")
@@ -177,14 +180,6 @@ def _network_settings(values: Mapping[str, Any], manifest: Manifest, source: str
     return {"name": name, **config.model_dump(mode="json")}
 
 
-def build_network(settings: Mapping[str, Any]) -> "nn.Module":
-    """The network that ``name`` and its settings describe, freshly initialised."""
-    from cardioseg.networks import ARCHITECTURES
-
-    network, config = ARCHITECTURES[settings["name"]]
-    return network(validate(config, {key: value for key, value in settings.items() if key != "name"}, source="network"))
-
-
 def choose_split(choice: SplitChoice, manifest: Manifest) -> Split:
     """The patients of each side."""
     patients = [entry.patient for entry in manifest.entries]
@@ -195,7 +190,7 @@ def choose_split(choice: SplitChoice, manifest: Manifest) -> Split:
     return Split(frozenset(patients), frozenset(), "everybody")
 
 
-def _claim(request: TrainingRequest, config: TrainingSetup, split: Split) -> str:
+def _claim(request: TrainingRequest, config: TrainingSetup, split: Split, labels: LabelTable) -> str:
     """Write the run's settings down; the returned hash over them guards ``--resume``."""
     import tomli_w
 
@@ -220,9 +215,10 @@ def _claim(request: TrainingRequest, config: TrainingSetup, split: Split) -> str
         )
     if facts is None:
         write_text(request.output / "config.toml", tomli_w.dumps(settings))
-        write_json(
-            request.output / "split.json", {"origin": split.origin, "train": sorted(split.train), "val": sorted(split.val)}
-        )
+        sides = {"origin": split.origin, "train": sorted(split.train), "val": sorted(split.val)}
+        write_json(request.output / "split.json", sides)
+        training = {"of": config.training.steps, "split": split.origin, "patients": len(split.train)}
+        write_json(request.output / "run.json", {"labels": list(labels.names), "training": training})
     return fingerprint
 
 
@@ -317,5 +313,5 @@ def _report(run: "Run", finished: bool, split: Split) -> Report:
         ("best validation Dice", f"{run.best:.4f}" if run.best >= 0 else "–"),
     )
     data = {"finished": finished, "step": run.step, "minutes": run.spent_minutes, "parameters": parameters, "best_dice": run.best}
-    files: Iterable[Path] = (run.folder / "log.jsonl", run.folder / "checkpoint.safetensors")
+    files: Iterable[Path] = (run.folder / "model", run.folder / "log.jsonl")
     return Report("train", data, (Table("Training", ("", ""), rows),), (), tuple(files))

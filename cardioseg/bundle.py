@@ -1,0 +1,218 @@
+"""A model on disk: a folder with card, settings, metadata and weights; read with its hash checked, never unpickled.
+
+models/<name>/
+├── README.md            the card, generated from the files below
+├── config.toml          every setting of the run that made it; network, preparation and windows are used again
+├── metadata.json        MONAI's schema, the label names and the SHA-256 of the weights
+├── metrics.json         what was measured, by whatever measured it
+├── weights.safetensors  matrices in float16, vectors in float32
+└── LICENSE
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from cardioseg import __version__
+from cardioseg.core.atomic import write_bytes, write_json, write_text
+from cardioseg.core.config import PreparationConfig, WindowConfig, read_toml, validate
+from cardioseg.core.errors import ModelError
+from cardioseg.core.labels import LabelTable
+from cardioseg.networks import ARCHITECTURES
+
+WEIGHTS = "weights.safetensors"
+DEFAULT_MODEL = "rdvit-2d"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network, ready to predict.
+
+    Attributes:
+        name: folder name.
+        network: in eval mode.
+        preparation: how a volume becomes its input.
+        windows: how slices are cut by default.
+        labels: class names.
+        sha256: of the weights file.
+        max_loops: longest loop count of its training; more is extrapolation.
+    """
+
+    name: str
+    network: nn.Module
+    preparation: PreparationConfig
+    windows: WindowConfig
+    labels: LabelTable
+    sha256: str
+    max_loops: int
+
+    @property
+    def loops(self) -> int:
+        """Loop budget when none is asked for."""
+        return int(self.network.config.loops)  # type: ignore[union-attr, arg-type]
+
+
+def build_network(settings: Mapping[str, Any], *, source: Path | str) -> nn.Module:
+    """The network that ``name`` and its settings describe, freshly initialised."""
+    values = dict(settings)
+    name = values.pop("name", None)
+    if name not in ARCHITECTURES:
+        raise ModelError(
+            source, found=f"network.name = {name!r}", expected=f"one of {', '.join(ARCHITECTURES)}", cure="correct it"
+        )
+    network, config = ARCHITECTURES[name]
+    return network(validate(config, values, source=source))
+
+
+def models_folder() -> Path:
+    """Where shipped models lie: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    return package / "models" if (package / "models").is_dir() else package.parent / "models"
+
+
+def shipped_models() -> list[str]:
+    """Names of the models that came with the package."""
+    folder = models_folder()
+    return sorted(path.parent.name for path in folder.glob("*/metadata.json")) if folder.is_dir() else []
+
+
+def find_model(name: str | Path) -> Path:
+    """The folder of a shipped model's name, or of a path.
+
+    Raises:
+        ModelError: neither is there.
+    """
+    for folder in (models_folder() / str(name), Path(name)):
+        if (folder / "metadata.json").is_file():
+            return folder
+    known = ", ".join(shipped_models()) or "none shipped"
+    expected = f"a shipped model ({known}) or a folder with metadata.json"
+    raise ModelError(name, found="no such model", expected=expected, cure="check --model")
+
+
+def load_model(name: str | Path, *, device: torch.device | None = None) -> Model:
+    """Read a model, its weights checked against the hash in its metadata.
+
+    Raises:
+        ModelError: missing, changed, or not safetensors.
+    """
+    folder = find_model(name)
+    metadata = read_metadata(folder)
+    weights, digest = _read_weights(folder, metadata)
+    settings = read_toml(folder / "config.toml")
+    network = build_network(settings.get("network", {}), source=folder / "config.toml")
+    _fill(network, weights, folder)
+    network.to(device or torch.device("cpu")).eval()
+    return Model(
+        name=folder.name,
+        network=network,
+        preparation=validate(PreparationConfig, settings.get("preparation", {}), source=folder / "config.toml"),
+        windows=validate(WindowConfig, settings.get("windows", {}), source=folder / "config.toml"),
+        labels=LabelTable(tuple(metadata["labels"])),
+        sha256=digest,
+        max_loops=int(getattr(network.config, "max_loops", network.config.loops)),  # type: ignore[union-attr, arg-type]
+    )
+
+
+def read_metadata(folder: Path) -> dict[str, Any]:
+    """``metadata.json``; ModelError when it is unreadable or says too little."""
+    path = folder / "metadata.json"
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        missing = {"labels", "weights_sha256"} - set(data)
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(path, found=f"unreadable metadata ({error})", expected="JSON", cure="install the model again") from None
+    if missing:
+        raise ModelError(path, found=f"no {min(missing)!r}", expected="labels and weights_sha256", cure="install the model again")
+    return data
+
+
+def _read_weights(folder: Path, metadata: Mapping[str, Any]) -> tuple[dict[str, Tensor], str]:
+    path = folder / WEIGHTS
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            path, found=error.strerror or "no file", expected="the weights", cure="install the model again"
+        ) from None
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != metadata["weights_sha256"]:
+        expected = f"SHA-256 {str(metadata['weights_sha256'])[:16]}… as metadata.json says"
+        raise ModelError(
+            path, found=f"SHA-256 {digest[:16]}…", expected=expected, cure="install the model again; do not use this file"
+        )
+    try:
+        return load(content), digest
+    except SafetensorError as error:
+        cure = "convert the weights to safetensors; other formats can run code and are never opened"
+        raise ModelError(path, found=f"no safetensors ({error})", expected="safetensors", cure=cure) from None
+
+
+def _fill(network: nn.Module, weights: dict[str, Tensor], folder: Path) -> None:
+    try:
+        network.load_state_dict({name: value.float() for name, value in weights.items()})
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:160]
+        raise ModelError(
+            folder / WEIGHTS, found=reason, expected="the network of config.toml", cure="install the model again"
+        ) from None
+
+
+def save_model(folder: Path, weights: Mapping[str, Tensor], settings: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+    """Write a model folder; metadata.json comes last, so that a folder with one is whole.
+
+    Args:
+        folder: created if needed; files of the same names are replaced.
+        weights: state dictionary of the network.
+        settings: sections of config.toml, network, preparation and windows among them.
+        metadata: further entries of metadata.json; ``labels`` (names, background first) is required.
+    """
+    import tomli_w
+
+    held = {name: _compact(value) for name, value in weights.items()}
+    content = save(held)
+    write_bytes(folder / WEIGHTS, content)
+    write_text(folder / "config.toml", tomli_w.dumps(dict(settings)))
+    network = dict(settings)["network"]
+    facts = monai_metadata(network, tuple(metadata["labels"])) | dict(metadata)
+    facts |= {"weights_sha256": hashlib.sha256(content).hexdigest(), "parameters": sum(v.numel() for v in held.values())}
+    write_json(folder / "metadata.json", facts)
+
+
+def _compact(value: Tensor) -> Tensor:
+    """float16 costs 5e-4 of a matrix entry and half the file; norms, biases and decays keep their precision."""
+    plain = value.detach().cpu()
+    return (plain.half() if plain.is_floating_point() and plain.ndim >= 2 else plain).contiguous()
+
+
+def monai_metadata(network: Mapping[str, Any], labels: tuple[str, ...]) -> dict[str, Any]:
+    """What MONAI's bundle schema asks for, as far as the settings know it."""
+    channels = {str(index): f"slice {index - int(network['channels']) // 2:+d}" for index in range(int(network["channels"]))}
+    image = {"type": "image", "format": "magnitude", "modality": "MR", "dtype": "float32", "is_patch_data": True}
+    return {
+        "version": __version__,
+        "pytorch_version": torch.__version__.split("+")[0],
+        "task": "Segmentation of short-axis cardiac MRI",
+        "intended_use": "Research only; not a medical device.",
+        "image_classes": "one slice with its neighbours as channels, standardised per volume",
+        "label_classes": ", ".join(f"{value} {name}" for value, name in enumerate(labels)),
+        "network_data_format": {
+            "inputs": {"image": {**image, "num_channels": int(network["channels"]), "channel_def": channels}},
+            "outputs": {
+                "pred": {
+                    "type": "probabilities",
+                    "format": "segmentation",
+                    "num_channels": len(labels),
+                    "channel_def": {str(value): name for value, name in enumerate(labels)},
+                }
+            },
+        },
+    }

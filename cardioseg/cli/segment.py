@@ -1,0 +1,78 @@
+"""``cardioseg segment``: words for the workflow of the same name."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from cardioseg.cli.progress import progress_bar
+from cardioseg.cli.render import finish
+
+
+def segment_command(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT...", show_default=False, help="Images, folders of images, or .txt lists of them."),
+    ],
+    *,
+    output: Annotated[Path, typer.Option("--output", "-o", show_default=False, help="Folder for masks, maps and pictures.")],
+    model: Annotated[str, typer.Option("--model", "-m", help="A shipped model's name, or a model folder.")] = "rdvit-2d",
+    loops: Annotated[
+        int | None,
+        typer.Option("--loops", show_default="the model's", help="Loop budget; beyond the trained range it extrapolates."),
+    ] = None,
+    window: Annotated[
+        str | None, typer.Option("--window", show_default="the model's", help="Window on the working grid, such as 128,128.")
+    ] = None,
+    overlap: Annotated[
+        float | None,
+        typer.Option("--overlap", show_default="the model's", help="Share of a window that the next one covers again."),
+    ] = None,
+    views: Annotated[
+        Literal["none", "flips", "all"] | None,
+        typer.Option("--views", show_default="the model's", help="Average over 1, 4 or 8 storage orientations; none is fastest."),
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
+    save: Annotated[
+        str, typer.Option("--save", show_default=False, help="Float maps to write too: probs, routing, or both with a comma.")
+    ] = "",
+    trust: Annotated[
+        Literal["pixdim", "affine"], typer.Option("--trust", help="Which spacing to believe where a header states two.")
+    ] = "pixdim",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Redo cases that are there already.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Segment images and cines: for X.nii.gz a mask, a halting map, an expert map, a picture and a run record.
+
+    Finished cases made from the same image, model and settings are kept. Research use only; not a medical device.
+    """
+    from cardioseg.workflows.segment import SegmentRequest, segment
+
+    request = SegmentRequest(
+        inputs=tuple(inputs),
+        output=output,
+        model=model,
+        loops=loops,
+        window=_window(window),
+        overlap=overlap,
+        views=views,
+        device=device,
+        save=tuple(part.strip() for part in save.split(",") if part.strip()),
+        trust=trust,
+        overwrite=overwrite,
+    )
+    with progress_bar("segment", quiet=quiet) as on_progress:
+        report = segment(request, on_progress=on_progress)
+    finish(report, json_output=json_output)
+
+
+def _window(text: str | None) -> tuple[int, int] | None:
+    from cardioseg.core.errors import UsageError
+
+    if text is None:
+        return None
+    parts = text.replace("x", ",").split(",")
+    if len(parts) != 2 or not all(part.strip().isdigit() and int(part) >= 16 for part in parts):
+        raise UsageError("--window", found=repr(text), expected="two sizes of at least 16, such as 128,128", cure="correct them")
+    return int(parts[0]), int(parts[1])

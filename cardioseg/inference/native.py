@@ -1,0 +1,97 @@
+"""A model's prediction for one volume, brought back to the volume's own grid."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from cardioseg.bundle import Model
+from cardioseg.core.config import WindowConfig
+from cardioseg.core.prediction import Prediction
+from cardioseg.core.volume import Volume
+from cardioseg.imaging.components import remove_specks
+from cardioseg.imaging.preprocess import preprocess, resize, slice_axis, slices_back, slices_last
+from cardioseg.inference.predictor import Maps, predict_slices
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A prediction and what was cleaned away.
+
+    Attributes:
+        prediction: on the volume's grid.
+        removed_voxels: specks removed, by structure name.
+    """
+
+    prediction: Prediction
+    removed_voxels: dict[str, int]
+
+
+def predict_volume(
+    model: Model, volume: Volume, *, loops: int | None = None, windows: WindowConfig | None = None, keep: Collection[str] = ()
+) -> Predicted:
+    """Segment one volume.
+
+    Args:
+        model: from ``load_model``.
+        volume: intensities on any grid; slices along its widest axis.
+        loops: budget of the core; None takes the model's own.
+        windows: cutting and stitching; None takes the model's own.
+        keep: "probs" and "routing" keep the float maps.
+    """
+    image = preprocess(volume, model.preparation)
+    device = next(model.network.parameters()).device
+    maps = predict_slices(
+        model.network,
+        image,
+        neighbours=model.preparation.neighbours,
+        loops=loops,
+        windows=windows or model.windows,
+        device=device,
+    )
+    return _native(maps, volume, model, loops or model.loops, keep)
+
+
+def _native(maps: Maps, volume: Volume, model: Model, loops: int, keep: Collection[str]) -> Predicted:
+    axis = slice_axis(volume.spacing)
+    shape = slices_last(volume.array, axis).shape
+
+    def back(fields: np.ndarray) -> np.ndarray:
+        """(C, U, V, W) to (C, X, Y, Z)."""
+        return np.stack([slices_back(field, axis) for field in resize(fields, shape)])
+
+    probabilities = back(maps.probabilities)
+    mask, removed = remove_specks(probabilities.argmax(0).astype(np.uint8))
+    steps = back(maps.steps[None])[0]
+    routing = None if maps.routing is None else back(maps.routing)
+    experts = None if routing is None else (routing.argmax(0) + 1).astype(np.uint8)
+    prediction = Prediction(
+        mask=volume.with_array(mask),
+        halting=volume.with_array(np.rint(steps).clip(1, min(loops, 255)).astype(np.uint8)),
+        experts=None if experts is None else volume.with_array(experts),
+        loops=loops,
+        mean_steps=float(maps.steps.mean()),
+        expert_shares=() if maps.routing is None else tuple(float(share) for share in maps.routing.mean((1, 2, 3))),
+        probabilities=np.moveaxis(probabilities, 0, 3).astype(np.float32) if "probs" in keep else None,
+        routing=np.moveaxis(routing, 0, 3).astype(np.float32) if routing is not None and "routing" in keep else None,
+    )
+    return Predicted(prediction, {model.labels.names[value]: count for value, count in removed.items()})
+
+
+def choose_device(name: str) -> torch.device:
+    """A torch device by name; "auto" takes CUDA where it is.
+
+    Raises:
+        UsageError: the device named is not there.
+    """
+    from cardioseg.core.errors import UsageError
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError("--device", found=name, expected="a CUDA device on this machine", cure="use --device cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise UsageError("--device", found=name, expected="auto, cpu or cuda", cure="choose one of them") from None

@@ -1,0 +1,62 @@
+"""Which images a call to ``segment`` means: files, folders, and text files that list them."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from cardioseg.core.errors import InputError, UsageError
+from cardioseg.imaging.nifti import ENDINGS, stem
+
+MADE_HERE = ("_mask", "_halting", "_experts", "_probs", "_routing")
+NO_IMAGE = ("_gt", *MADE_HERE)
+
+
+def find_images(inputs: Iterable[Path]) -> dict[str, Path]:
+    """Images by case name (file name without ending), in order.
+
+    Folders are searched below; masks (``_gt``) and cardioseg's own results in them are passed over. A ``.txt`` file names an
+    image or a folder per line, relative to itself.
+
+    Raises:
+        InputError: nothing there, or no image in it.
+        UsageError: two images of one name, whose results would overwrite each other.
+    """
+    found: dict[str, Path] = {}
+    for path in _expand(inputs):
+        name = stem(path)
+        if name in found and found[name] != path:
+            cure = "segment them into two output folders"
+            raise UsageError(path, found=f"a second image named {name}", expected="one image per name", cure=cure)
+        found[name] = path
+    return found
+
+
+def _expand(inputs: Iterable[Path]) -> Iterator[Path]:
+    for path in inputs:
+        if path.is_dir():
+            yield from _in_folder(path)
+        elif path.suffix.lower() == ".txt":
+            yield from _expand(_listed(path))
+        else:
+            yield path
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    images = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.name.lower().endswith(ENDINGS) and not stem(path).endswith(NO_IMAGE) and not path.name.startswith(".")
+    )
+    if not images:
+        raise InputError(folder, found="no image", expected=f"files ending in {', '.join(ENDINGS)}", cure="check the path")
+    return images
+
+
+def _listed(path: Path) -> list[Path]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(path, found=str(error), expected="a text file with a path per line", cure="check the path") from None
+    listed = [path.parent / line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    if not listed:
+        raise InputError(path, found="an empty list", expected="a path per line", cure="fill it")
+    return listed

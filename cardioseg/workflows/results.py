@@ -1,0 +1,106 @@
+"""What ``segment`` leaves behind for a case: maps, picture, run record."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cardioseg import __version__
+from cardioseg.core.prediction import Prediction
+from cardioseg.core.volume import Volume
+from cardioseg.imaging.nifti import ImageFile, write
+from cardioseg.workflows.label_file import label_table_file
+from cardioseg.workflows.preview import draw_preview
+
+if TYPE_CHECKING:
+    from cardioseg.bundle import Model
+
+
+class Cine:
+    """Results of the frames so far: small integer maps of all, voxels and prediction only of the frame with most blood."""
+
+    def __init__(self, frames: int) -> None:
+        self.frames = frames
+        self.maps: dict[str, list[np.ndarray]] = {"mask": [], "halting": [], "experts": []}
+        self.steps: list[float] = []
+        self.shares: list[tuple[float, ...]] = []
+        self.removed: dict[str, int] = {}
+        self.shown: tuple[Volume, Prediction] | None = None
+        self.largest = -1
+
+    def add(self, volume: Volume, prediction: Prediction, removed: dict[str, int], model: "Model") -> None:
+        """Take in a frame."""
+        for name, found in (("mask", prediction.mask), ("halting", prediction.halting), ("experts", prediction.experts)):
+            if found is not None:
+                self.maps[name].append(found.array)
+        self.steps.append(prediction.mean_steps)
+        self.shares.append(prediction.expert_shares)
+        for name, count in removed.items():
+            self.removed[name] = self.removed.get(name, 0) + count
+        names = model.labels.names
+        cavity = names.index("LV") if "LV" in names else 1
+        size = int((prediction.mask.array == cavity).sum())
+        if size > self.largest:
+            self.largest, self.shown = size, (volume, prediction)
+
+    def stacked(self, name: str) -> np.ndarray | None:
+        """(X, Y, Z) of a single volume, (X, Y, Z, T) of a cine; None when the network makes no such map."""
+        frames = self.maps[name]
+        if not frames:
+            return None
+        return frames[0] if self.frames == 1 else np.stack(frames, axis=-1)
+
+
+def write_maps(output: Path, name: str, cine: Cine, model: "Model") -> None:
+    """Mask, halting and expert maps of all frames, the picture of one, and names and colours for viewers."""
+    assert cine.shown is not None
+    volume, prediction = cine.shown
+    for kind in cine.maps:
+        array = cine.stacked(kind)
+        if array is not None:
+            frames = cine.frames if cine.frames > 1 else None
+            write(output / f"{name}_{kind}.nii.gz", replace(volume, array=array), frames=frames)
+    draw_preview(output / f"{name}_preview.png", volume, prediction, model.labels, title=name)
+    label_table_file(output / "labels.txt", model.labels)
+
+
+def write_float_maps(output: Path, stem: str, volume: Volume, prediction: Prediction) -> None:
+    """The 4-D float maps that were kept, classes or experts last."""
+    for kind, array in (("probs", prediction.probabilities), ("routing", prediction.routing)):
+        if array is not None:
+            write(output / f"{stem}_{kind}.nii.gz", replace(volume, array=array))
+
+
+def run_facts(
+    name: str, image: ImageFile, model: "Model", *, recipe: dict[str, Any], cine: Cine, seconds: float
+) -> dict[str, Any]:
+    """The run record: what was used, what came out, what to be wary of; no path and no identity beyond the case name."""
+    import torch
+
+    extrapolated = recipe["loops"] > model.max_loops
+    shares = np.mean(cine.shares, axis=0) if cine.shares and cine.shares[0] else []
+    warnings = list(image.notes)
+    if extrapolated:
+        warnings.append(f"{recipe['loops']} loops are more than the {model.max_loops} of training")
+    if not any((mask > 0).any() for mask in cine.maps["mask"]):
+        warnings.append("no structure found: the mask is empty")
+    return {
+        "case": name,
+        "research_use_only": "Not a medical device.",
+        "recipe": recipe,
+        "model": model.name,
+        "versions": {"cardioseg": __version__, "torch": torch.__version__},
+        "device": next(model.network.parameters()).device.type,
+        "frames": image.frames,
+        "spacing_mm": list(image.spacing),
+        "spacing_rule": recipe["trust"],
+        "labels": {label: value for value, label in enumerate(model.labels.names)},
+        "loops": recipe["loops"],
+        "extrapolated": extrapolated,
+        "mean_steps": round(float(np.mean(cine.steps)), 4),
+        "expert_shares": [round(float(share), 4) for share in shares],
+        "removed_voxels": cine.removed,
+        "seconds": round(seconds, 2),
+        "warnings": warnings,
+    }

@@ -1,0 +1,206 @@
+"""``cardioseg segment``: images in, masks and maps on their own grids out."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cardioseg import __version__
+from cardioseg.core.atomic import write_json
+from cardioseg.core.config import WindowConfig, validate
+from cardioseg.core.errors import EXIT_OK, EXIT_SOME_FAILED, CardioSegError, OutputError, UsageError
+from cardioseg.core.progress import OnProgress, Progress, unwatched
+from cardioseg.core.report import Report, Table
+from cardioseg.imaging.nifti import ImageFile, Trust, open_image
+from cardioseg.workflows.inputs import find_images
+from cardioseg.workflows.results import Cine, run_facts, write_float_maps, write_maps
+
+if TYPE_CHECKING:
+    from cardioseg.bundle import Model
+
+FLOAT_MAPS = ("probs", "routing")
+
+
+@dataclass(frozen=True)
+class SegmentRequest:
+    """What the person asked for.
+
+    Attributes:
+        inputs: files, folders, text lists.
+        output: folder for the results.
+        model: name of a shipped model, or a model folder.
+        loops: budget of the core; None takes the model's own.
+        window: voxels of a window on the model's working grid; None takes the model's own.
+        overlap: share of a window covered twice; None takes the model's own.
+        views: "none", "flips" or "all"; None takes the model's own.
+        device: "auto", "cpu" or "cuda".
+        save: float maps to write as well, of "probs" and "routing".
+        trust: which of two spacings in a header to believe.
+        overwrite: redo what is there.
+    """
+
+    inputs: tuple[Path, ...]
+    output: Path
+    model: str = "rdvit-2d"
+    loops: int | None = None
+    window: tuple[int, int] | None = None
+    overlap: float | None = None
+    views: str | None = None
+    device: str = "auto"
+    save: tuple[str, ...] = ()
+    trust: Trust = "pixdim"
+    overwrite: bool = False
+
+
+@dataclass
+class CaseResult:
+    """How one case ended.
+
+    Attributes:
+        name: case name.
+        state: "done", "kept" (was there already, from the same bytes and settings) or "failed".
+        facts: the run record, when there is one.
+        error: message of the failure.
+        exit_code: of the failure.
+    """
+
+    name: str
+    state: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+    exit_code: int = EXIT_OK
+
+
+def segment(request: SegmentRequest, *, on_progress: OnProgress = unwatched) -> Report:
+    """Segment every image; one that fails is named, the others are done.
+
+    Raises:
+        UsageError, InputError: nothing to do, or the call contradicts itself.
+        ModelError: the model cannot be used.
+    """
+    from cardioseg.bundle import load_model
+    from cardioseg.inference.native import choose_device
+
+    images = find_images(request.inputs)
+    _check(request)
+    model = load_model(request.model, device=choose_device(request.device))
+    windows = _windows(request, model)
+    results = []
+    for index, (name, path) in enumerate(images.items()):
+
+        def tell(share: float, index: int = index, name: str = name) -> None:
+            on_progress(Progress(index + share, len(images), name))
+
+        tell(0.0)
+        results.append(_one(name, path, request, model, windows, tell))
+        tell(1.0)
+    return _report(results, request, model)
+
+
+def _check(request: SegmentRequest) -> None:
+    if request.loops is not None and not 1 <= request.loops <= 255:
+        raise UsageError("--loops", found=str(request.loops), expected="1 to 255", cure="choose a number in that range")
+    unknown = set(request.save) - set(FLOAT_MAPS)
+    if unknown:
+        raise UsageError("--save", found=min(unknown), expected=f"of {', '.join(FLOAT_MAPS)}", cure="correct the name")
+    if request.output.is_file():
+        raise OutputError(request.output, found="a file", expected="a folder", cure="choose another --output")
+
+
+def _windows(request: SegmentRequest, model: "Model") -> WindowConfig:
+    asked = {"size": request.window, "overlap": request.overlap, "views": request.views}
+    changes = {key: value for key, value in asked.items() if value is not None}
+    return validate(WindowConfig, model.windows.model_dump() | changes, source="--window, --overlap, --views")
+
+
+def _one(
+    name: str, path: Path, request: SegmentRequest, model: "Model", windows: WindowConfig, tell: Callable[[float], None]
+) -> CaseResult:
+    try:
+        image = open_image(path, trust=request.trust)
+        recipe = _recipe(path, request, model, windows)
+        earlier = _earlier(request, name)
+        if earlier is not None and not request.overwrite:
+            if earlier.get("recipe") == recipe:
+                return CaseResult(name, "kept", earlier)
+            found = "results made from another image, model or settings"
+            raise UsageError(
+                request.output / f"{name}_run.json", found=found, expected="none", cure="pass --overwrite, or another --output"
+            )
+        facts = _segment_case(name, image, request, model, recipe, tell)
+    except CardioSegError as error:
+        return CaseResult(name, "failed", error=str(error), exit_code=error.exit_code)
+    return CaseResult(name, "done", facts)
+
+
+def _recipe(path: Path, request: SegmentRequest, model: "Model", windows: WindowConfig) -> dict[str, Any]:
+    """Everything the result depends on."""
+    from cardioseg.data.manifest import sha256
+
+    return {
+        "cardioseg": __version__,
+        "input_sha256": sha256(path),
+        "model_sha256": model.sha256,
+        "loops": request.loops or model.loops,
+        "windows": windows.model_dump(mode="json"),
+        "trust": request.trust,
+        "save": sorted(request.save),
+    }
+
+
+def _earlier(request: SegmentRequest, name: str) -> dict[str, Any] | None:
+    import json
+
+    try:
+        data = json.loads((request.output / f"{name}_run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _segment_case(
+    name: str, image: ImageFile, request: SegmentRequest, model: "Model", recipe: dict[str, Any], tell: Callable[[float], None]
+) -> dict[str, Any]:
+    """Every frame through the model, then the files; the run record last."""
+    from cardioseg.inference.native import predict_volume
+
+    started = time.perf_counter()
+    windows = WindowConfig(**recipe["windows"])
+    (request.output / f"{name}_run.json").unlink(missing_ok=True)
+    cine = Cine(image.frames)
+    for index in range(image.frames):
+        volume = image.frame(index)
+        predicted = predict_volume(model, volume, loops=request.loops, windows=windows, keep=request.save)
+        cine.add(volume, predicted.prediction, predicted.removed_voxels, model)
+        stem = name if image.frames == 1 else f"{name}_frame{index + 1:02d}"
+        write_float_maps(request.output, stem, volume, predicted.prediction)
+        tell((index + 1) / image.frames)
+    seconds = time.perf_counter() - started
+    write_maps(request.output, name, cine, model)
+    facts = run_facts(name, image, model, recipe=recipe, cine=cine, seconds=seconds)
+    write_json(request.output / f"{name}_run.json", facts)
+    return facts
+
+
+def _report(results: list[CaseResult], request: SegmentRequest, model: "Model") -> Report:
+    failed = [result for result in results if result.state == "failed"]
+    rows = tuple(
+        (r.name, r.state, f"{r.facts['frames']}", f"{r.facts['mean_steps']:.2f}", f"{r.facts['seconds']:.1f}")
+        if r.facts
+        else (r.name, r.state, "", "", "")
+        for r in results
+    )
+    table = Table(
+        f"{model.name}, {request.loops or model.loops} loops", ("case", "", "frames", "mean loops used", "seconds"), rows
+    )
+    warnings = [r.error for r in failed] + [f"{r.name}: {text}" for r in results for text in r.facts.get("warnings", [])]
+    data = {
+        "output": str(request.output),
+        "model": model.name,
+        "cases": [{"case": r.name, "state": r.state, "error": r.error or None, "run": r.facts or None} for r in results],
+    }
+    codes = {result.exit_code for result in failed}
+    exit_code = EXIT_OK if not failed else (codes.pop() if len(failed) == len(results) and len(codes) == 1 else EXIT_SOME_FAILED)
+    files = tuple(request.output / f"{r.name}_preview.png" for r in results if r.state != "failed")
+    return Report("segment", data, (table,), tuple(warnings), files[:3], exit_code)
