@@ -10,8 +10,7 @@ from cardioseg import __version__
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
 from cardioseg.imaging.nifti import ImageFile, write
-from cardioseg.workflows.label_file import label_table_file
-from cardioseg.workflows.preview import draw_preview
+from cardioseg.workflows.preview import draw_preview, label_table_file
 
 if TYPE_CHECKING:
     from cardioseg.bundle import Model
