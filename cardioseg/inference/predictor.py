@@ -40,6 +40,7 @@ class Maps:
     routing: np.ndarray | None
 
 
+@torch.inference_mode()
 def predict_slices(
     network: nn.Module, image: np.ndarray, *, neighbours: int, loops: int | None, windows: WindowConfig, device: torch.device
 ) -> Maps:
@@ -76,17 +77,16 @@ def predict_slices(
 def _stitch(predictor: "Predictor", slices: Tensor, windows: WindowConfig, *, overlap: float) -> Tensor:
     """Fields (W, K + 1 + E, U, V) of slices (W, C, U, V), windows blended with a Gaussian."""
     filled, undo = _fill(slices, windows.size)
-    with torch.inference_mode():
-        stitched = sliding_window_inference(
-            filled,
-            roi_size=windows.size,
-            sw_batch_size=windows.batch,
-            predictor=predictor,
-            overlap=overlap,
-            mode="gaussian",
-            sw_device=predictor.device,
-            device=torch.device("cpu"),
-        )
+    stitched = sliding_window_inference(
+        filled,
+        roi_size=windows.size,
+        sw_batch_size=windows.batch,
+        predictor=predictor,
+        overlap=overlap,
+        mode="gaussian",
+        sw_device=predictor.device,
+        device=torch.device("cpu"),
+    )
     assert isinstance(stitched, Tensor)
     return stitched[undo]
 
