@@ -20,7 +20,7 @@ SLICER_HEADER = ("# Color table file", "# index name R G B A")
 
 
 def label_table_file(path: Path, labels: LabelTable) -> None:
-    """Write ``labels`` with the package's colours: for 3-D Slicer when ``path`` ends in .ctbl, else for ITK-SNAP.
+    """Write names and colours of ``labels``: for 3-D Slicer when ``path`` ends in .ctbl, else for ITK-SNAP.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -30,30 +30,26 @@ def label_table_file(path: Path, labels: LabelTable) -> None:
 
 
 def _snap_lines(labels: LabelTable) -> list[str]:
-    rows = [f'{0:5d}  {0:4d} {0:4d} {0:4d} {0:8d} {0:3d} {0:3d}    "{_quoted(labels.names[0])}"']
-    for name, colour in labels.colours.items():
-        red, green, blue = rgb(colour)
-        rows.append(f'{labels.value(name):5d}  {red:4d} {green:4d} {blue:4d} {1:8d} {1:3d} {1:3d}    "{_quoted(name)}"')
+    rows = [_snap_line(0, (0, 0, 0), 0, labels.names[0])]
+    rows += [_snap_line(labels.value(name), _rgb(colour), 1, name) for name, colour in labels.colours.items()]
     return [*SNAP_HEADER, *rows]
 
 
+def _snap_line(value: int, colour: tuple[int, int, int], shown: int, name: str) -> str:
+    red, green, blue = colour
+    quoted = " ".join(name.replace('"', "'").split())
+    return f'{value:5d}  {red:4d} {green:4d} {blue:4d} {shown:8d} {shown:3d} {shown:3d}    "{quoted}"'
+
+
 def _slicer_lines(labels: LabelTable) -> list[str]:
-    rows = [f"0 {_joined(labels.names[0])} 0 0 0 0"]
+    """A space ends a column, so those of a name become underscores, as Slicer writes them."""
+    rows = [f"0 {'_'.join(labels.names[0].split())} 0 0 0 0"]
     for name, colour in labels.colours.items():
-        rows.append(f"{labels.value(name)} {_joined(name)} {' '.join(map(str, rgb(colour)))} 255")
+        rows.append(f"{labels.value(name)} {'_'.join(name.split())} {' '.join(map(str, _rgb(colour)))} 255")
     return [*SLICER_HEADER, *rows]
 
 
-def rgb(colour: str) -> tuple[int, int, int]:
+def _rgb(colour: str) -> tuple[int, int, int]:
     """Red, green and blue, 0 to 255, of "#rrggbb"."""
     red, green, blue = bytes.fromhex(colour.removeprefix("#"))
     return red, green, blue
-
-
-def _quoted(name: str) -> str:
-    return " ".join(name.replace('"', "'").split())
-
-
-def _joined(name: str) -> str:
-    """Slicer separates by spaces and shows underscores as spaces."""
-    return "_".join(name.split()) or "_"

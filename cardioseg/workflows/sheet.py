@@ -125,9 +125,14 @@ def upright(image: Volume, prediction: Prediction) -> Stack:
         return stack[:, :: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
 
     height, width = (first, second) if swap else (second, first)
-    maps = (shown(volume.array) for volume in (image, prediction.mask, prediction.halting))
     experts = None if prediction.experts is None else shown(prediction.experts.array)
-    return Stack(*maps, experts, (image.spacing[height], image.spacing[width]))
+    return Stack(
+        image=shown(image.array),
+        mask=shown(prediction.mask.array),
+        halting=shown(prediction.halting.array),
+        experts=experts,
+        pixel_mm=(image.spacing[height], image.spacing[width]),
+    )
 
 
 def turns(first: np.ndarray, second: np.ndarray) -> tuple[bool, bool, bool]:
@@ -149,21 +154,21 @@ def turns(first: np.ndarray, second: np.ndarray) -> tuple[bool, bool, bool]:
         rightwards, downwards = float(right @ left), float(down @ back_and_feet)
         return (-rightwards if flip_columns else rightwards) + (-downwards if flip_rows else downwards)
 
-    return max(itertools.product((False, True), repeat=3), key=lambda turn: round(fit(turn), 6))  # type: ignore[arg-type]
+    # Of equally good turns the first one wins, which is the picture as it is stored.
+    either = (False, True)
+    return max(itertools.product(either, either, either), key=lambda turn: round(fit(turn), 6))
 
 
 def cropped(stack: Stack) -> Stack:
     """The same box of all slices, the heart and a margin; everything when the mask is empty."""
     if not stack.mask.any():
         return stack
-    rows, columns = (
-        _span(stack.mask.any(axis=(0, other)), MARGIN_MM / size) for other, size in zip((2, 1), stack.pixel_mm, strict=True)
-    )
+    inside = np.nonzero(stack.mask)[1:]
+    rows, columns = (_span(at, math.ceil(MARGIN_MM / size)) for at, size in zip(inside, stack.pixel_mm, strict=True))
     box = (slice(None), rows, columns)
     experts = None if stack.experts is None else stack.experts[box]
     return Stack(stack.image[box], stack.mask[box], stack.halting[box], experts, stack.pixel_mm)
 
 
-def _span(present: np.ndarray, margin: float) -> slice:
-    found = np.flatnonzero(present)
-    return slice(max(0, int(found[0]) - math.ceil(margin)), int(found[-1]) + 1 + math.ceil(margin))
+def _span(indices: np.ndarray, margin: int) -> slice:
+    return slice(max(0, int(indices.min()) - margin), int(indices.max()) + 1 + margin)
