@@ -1,10 +1,13 @@
-"""The picture of one prediction: what a person looks at before the numbers.
+"""What a person looks at beside the numbers: a contact sheet of one prediction, and names and colours for viewers.
 
-Says what the contact sheet shows and in which colours; ``sheet`` knows where, ``page`` how.
+Says what the sheet shows and in which colours; ``sheet`` knows where, ``page`` how. Formats for viewers: ITK-SNAP's label
+description (Segmentation → Import Label Descriptions), and 3-D Slicer's colour table (slicer.readthedocs.io, developer
+guide, "Color table file format"); neither program reads the other's.
 """
 
 from pathlib import Path
 
+from cardioseg.core.atomic import write_text
 from cardioseg.core.labels import LabelTable
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
@@ -16,6 +19,14 @@ NOTICE = "Research use only; not a medical device."
 LOOP_COLOURS, LOOP_OPACITY = "inferno", (0.35, 0.75)
 # Okabe and Ito's palette, those of the structures last.
 EXPERT_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#56b4e9", "#d55e00", "#999999")
+SNAP_HEADER = (
+    "################################################",
+    "# ITK-SnAP Label Description File",
+    "# File format:",
+    "# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL",
+    "################################################",
+)
+SLICER_HEADER = ("# Color table file", "# index name R G B A")
 
 
 def draw_preview(path: Path, image: Volume, prediction: Prediction, labels: LabelTable, *, title: str) -> None:
@@ -47,9 +58,45 @@ def draw_preview(path: Path, image: Volume, prediction: Prediction, labels: Labe
     page.save(path, title=title, facts=facts, notice=NOTICE)
 
 
+def label_table_file(path: Path, labels: LabelTable) -> None:
+    """Write names and colours of ``labels``: for 3-D Slicer when ``path`` ends in .ctbl, else for ITK-SNAP.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    lines = _slicer_lines(labels) if path.suffix.lower() == ".ctbl" else _snap_lines(labels)
+    write_text(path, "\n".join(lines) + "\n")
+
+
 def _loop_colours(loops: int) -> list[str]:
     import numpy as np
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
     return [to_hex(colormaps[LOOP_COLOURS](share)) for share in np.linspace(0, 1, loops)]
+
+
+def _snap_lines(labels: LabelTable) -> list[str]:
+    rows = [_snap_line(0, (0, 0, 0), 0, labels.names[0])]
+    rows += [_snap_line(labels.value(name), _rgb(colour), 1, name) for name, colour in labels.colours.items()]
+    return [*SNAP_HEADER, *rows]
+
+
+def _snap_line(value: int, colour: tuple[int, int, int], shown: int, name: str) -> str:
+    red, green, blue = colour
+    quoted = " ".join(name.replace('"', "'").split())
+    return f'{value:5d}  {red:4d} {green:4d} {blue:4d} {shown:8d} {shown:3d} {shown:3d}    "{quoted}"'
+
+
+def _slicer_lines(labels: LabelTable) -> list[str]:
+    """A space ends a column, so those of a name become underscores, as Slicer writes them."""
+    rows = [f"0 {'_'.join(labels.names[0].split())} 0 0 0 0"]
+    for name, colour in labels.colours.items():
+        rows.append(f"{labels.value(name)} {'_'.join(name.split())} {' '.join(map(str, _rgb(colour)))} 255")
+    return [*SLICER_HEADER, *rows]
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    """Red, green and blue, 0 to 255, of "#rrggbb"."""
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    return red, green, blue
