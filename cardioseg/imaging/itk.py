@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from cardioseg.core.errors import InputError
-from cardioseg.imaging.nifti import ImageFile, settle_geometry
+from cardioseg.imaging.nifti import ImageFile, settle_geometry, squeezed_shape
 
 
 def open_itk(path: Path) -> ImageFile:
@@ -17,6 +17,7 @@ def open_itk(path: Path) -> ImageFile:
 
     Raises:
         InputError: unreadable, or several values per voxel.
+        GeometryError: five axes.
     """
     try:
         image = sitk.ReadImage(str(path))
@@ -29,15 +30,16 @@ def open_itk(path: Path) -> ImageFile:
         raise InputError(
             path, found="several values per voxel", expected="one grey value per voxel", cure="convert the image to greyscale"
         )
-    array = sitk.GetArrayViewFromImage(image).T
+    shape = squeezed_shape(path, tuple(image.GetSize()))
+    array = sitk.GetArrayFromImage(image).T.reshape(shape)  # a copy: a view would outlive its image
     pixdim = [*image.GetSpacing(), 1.0][:3]
     affine, spacing, notes = settle_geometry(path, pixdim, _ras_affine(image, pixdim), "pixdim")
-    frames = array.shape[3] if array.ndim == 4 else 1
+    frames = shape[3] if len(shape) == 4 else 1
 
     def load(index: int) -> np.ndarray:
         return np.asarray(array[..., index] if array.ndim == 4 else array)
 
-    return ImageFile(path, tuple(array.shape), frames, affine, spacing, None, notes, None, load)
+    return ImageFile(path, shape, frames, affine, spacing, None, notes, None, load)
 
 
 def _ras_affine(image: sitk.Image, pixdim: list[float]) -> np.ndarray:

@@ -114,30 +114,48 @@ def _open_nifti(path: Path, trust: Trust) -> ImageFile:
         image: Any = nib.load(path)
         header = image.header
         best = np.asarray(image.affine, dtype=np.float64)
+        zooms = _stored_zooms(image)
     except Exception as error:  # noqa: BLE001 — see below
         # nibabel raises a dozen unrelated types on damaged headers; each means the same to the person.
         raise _broken(path, error) from None
-    shape = _squeezed_shape(path, tuple(int(n) for n in header.get_data_shape()))
-    if header.get_data_dtype().fields is not None:
-        raise InputError(path, found="RGB voxels", expected="one grey value per voxel", cure="convert the image to greyscale")
+    shape = squeezed_shape(path, tuple(int(n) for n in header.get_data_shape()))
+    if header.get_data_dtype().kind not in "biuf":
+        found = "complex voxels" if header.get_data_dtype().kind == "c" else "RGB voxels"
+        raise InputError(path, found=found, expected="one grey value per voxel", cure="convert the image to greyscale")
     unit = MILLIMETRES.get(header.get_xyzt_units()[0], 1.0) if hasattr(header, "get_xyzt_units") else 1.0
-    stored = [float(z) * unit for z in header.get_zooms()[:3]]
+    stored = [zoom * unit for zoom in zooms]
     affine, spacing, notes = settle_geometry(
         path, stored + [1.0] * (3 - len(stored)), best * np.array([[unit]] * 3 + [[1.0]]), trust
     )
     proxy: Any = image.dataobj
 
     def load(index: int) -> np.ndarray:
-        voxels = proxy[..., index] if len(shape) == 4 else proxy
+        voxels = proxy[:, :, :, index] if len(shape) == 4 else proxy
         return np.asarray(voxels).reshape(shape[:3])
 
     frames = shape[3] if len(shape) == 4 else 1
     return ImageFile(path, shape, frames, affine, spacing, _frame_seconds(header, frames), notes, header, load)
 
 
-def _squeezed_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, ...]:
+def _stored_zooms(image: Any) -> list[float]:
+    """Spacing along at most three axes as the file has it: nibabel turns a pixdim of 0 into 1 mm while loading."""
+    zooms = [float(zoom) for zoom in image.header.get_zooms()[:3]]
+    if not isinstance(image.header, nib.Nifti1Header):
+        return zooms
+    holder = image.file_map.get("header") or image.file_map["image"]
+    with holder.get_prepare_fileobj(mode="rb") as file:
+        untouched = image.header_class.from_fileobj(file, check=False)
+    return [0.0 if raw == 0 else zoom for raw, zoom in zip(untouched["pixdim"][1:4], zooms, strict=False)]
+
+
+def squeezed_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape without trailing axes of one voxel beyond the third.
+
+    Raises:
+        GeometryError: fewer than two or more than four axes are left, or one is empty.
+    """
     kept = shape
-    while len(kept) > 2 and kept[-1] == 1 and len(kept) != 3:
+    while len(kept) > 3 and kept[-1] == 1:
         kept = kept[:-1]
     if not 2 <= len(kept) <= 4 or 0 in kept:
         raise GeometryError(
