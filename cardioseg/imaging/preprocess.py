@@ -56,7 +56,7 @@ def preprocess(volume: Volume, config: PreparationConfig, *, name: str = "image"
     """
     axis = slice_axis(volume.spacing)
     array = slices_last(volume.array, axis).astype(np.float32)
-    low, high = np.percentile(array, config.clip_percentiles)
+    low, high = (float(bound) for bound in np.percentile(array, config.clip_percentiles))
     if array.min() == array.max():
         raise InputError(
             name,
