@@ -12,7 +12,6 @@ import torch
 
 from cardioseg.bundle import Model, load_model
 from cardioseg.core.atomic import write_json
-from cardioseg.core.config import WindowConfig
 from cardioseg.data.manifest import Entry, Manifest, load_case
 from cardioseg.data.splits import read_split
 from cardioseg.imaging.preprocess import resize
@@ -63,7 +62,7 @@ def model_of(options: argparse.Namespace) -> Model:
 
 def predict(model: Model, image: np.ndarray, *, loops: int | None, views: str) -> Maps:
     """Maps of one volume with the model's windows and the views asked for."""
-    windows: WindowConfig = model.windows.model_copy(update={"views": views})
+    windows = model.windows.model_copy(update={"views": views})
     return predict_slices(
         model.network,
         image,

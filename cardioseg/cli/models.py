@@ -44,9 +44,14 @@ def export_command(
     run: Annotated[Path, typer.Argument(help="Run folder of cardioseg train.")],
     *,
     output: Annotated[Path, typer.Option("--output", "-o", show_default=False, help="New model folder.")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", show_default=False, help="Such as network.halting_threshold=0.9."),
+    ] = None,
+    description: Annotated[str, typer.Option("--description", show_default=False, help="One line for list and card.")] = "",
     json_output: Json = False,
 ) -> None:
     """A model from a run's last checkpoint, also while it still trains."""
     from cardioseg.workflows.models import export_run
 
-    finish(export_run(run, output=output), json_output=json_output)
+    finish(export_run(run, output=output, overrides=set_ or (), description=description), json_output=json_output)

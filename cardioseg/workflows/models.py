@@ -1,10 +1,11 @@
 """``cardioseg models``: what ships, whether it is what it says, and a model from a run."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from cardioseg.core.config import read_toml
+from cardioseg.core.config import merge, parse_overrides, read_toml
 from cardioseg.core.errors import ModelError
 from cardioseg.core.report import Report, Table
 
@@ -46,15 +47,22 @@ def verify_models(names: list[str]) -> Report:
     return Report("models", {"verified": list(chosen)}, (Table("Verified", ("name", "", "SHA-256"), rows),))
 
 
-def export_run(run: Path, *, output: Path) -> Report:
+def export_run(run: Path, *, output: Path, overrides: Iterable[str] = (), description: str = "") -> Report:
     """The averaged weights of a run's last checkpoint as a model folder.
+
+    Args:
+        run: folder of ``cardioseg train``.
+        output: model folder.
+        overrides: ``section.key=value`` settings that the weights do not depend on, such as ``network.halting_threshold``.
+        description: one line for list and card.
 
     Raises:
         ModelError: the run has no checkpoint.
+        ConfigError: an override is unknown.
     """
     from safetensors.torch import load_file
 
-    from cardioseg.bundle import save_model
+    from cardioseg.bundle import load_model, save_model
     from cardioseg.core.labels import LabelTable
     from cardioseg.training.checkpoint import FILE, read_facts
 
@@ -66,8 +74,9 @@ def export_run(run: Path, *, output: Path) -> Report:
     weights = {name.removeprefix("average."): value for name, value in tensors.items() if name.startswith("average.")}
     training = {**record["training"], "steps": facts.step, "minutes": round(facts.minutes, 1)}
     labels = LabelTable(tuple(record["labels"]))
-    metadata = {"name": output.name, "labels": list(labels.names), "training": training}
-    save_model(output, weights, read_toml(run / "config.toml"), metadata)
+    metadata = {"name": output.name, "description": description, "labels": list(labels.names), "training": training}
+    save_model(output, weights, merge(read_toml(run / "config.toml"), parse_overrides(overrides)), metadata)
+    load_model(output)
     rows = (("steps", str(facts.step)), ("minutes", f"{facts.minutes:.0f}"), ("model", str(output)))
     return Report("models", {"model": str(output), "training": training}, (Table("Exported", ("", ""), rows),), (), (output,))
 

@@ -1,0 +1,127 @@
+"""A model's card, written from its metadata and metrics, so that no number stands in two places."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cardioseg.core.atomic import write_text
+
+CITATION = (
+    "O. Bernard, A. Lalande, C. Zotti, F. Cervenansky, et al. “Deep Learning Techniques for Automatic MRI Cardiac "
+    "Multi-structures Segmentation and Diagnosis: Is the Problem Solved?” IEEE Transactions on Medical Imaging 37(11), "
+    "2514–2525, 2018, doi 10.1109/TMI.2018.2837502"
+)
+
+
+def write_card(folder: Path) -> None:
+    """Write README.md of a model folder from its metadata.json and metrics.json."""
+    metadata = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))
+    metrics_file = folder / "metrics.json"
+    metrics = json.loads(metrics_file.read_text(encoding="utf-8")) if metrics_file.is_file() else {}
+    write_text(folder / "README.md", card_text(folder.name, metadata, metrics))
+
+
+def card_text(name: str, metadata: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """The card as Markdown."""
+    training = metadata.get("training", {})
+    parts = [
+        f"# {name}",
+        f"{metadata.get('description', '')}\n\n**Research use only. Not a medical device.**",
+        "## What it is\n\n" + _facts(metadata),
+        "## Data and licence\n\n" + _licence(training),
+        *_results(metrics),
+        "## Limits\n\n" + _limits(),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _facts(metadata: Mapping[str, Any]) -> str:
+    training = metadata.get("training", {})
+    rows = [
+        ("parameters", f"{metadata.get('parameters', 0):,}"),
+        ("labels", metadata.get("label_classes", "")),
+        ("input", metadata.get("image_classes", "")),
+        ("training", f"{training.get('steps', '?')} steps, {training.get('minutes', '?')} minutes"),
+        ("weights (SHA-256)", f"`{metadata.get('weights_sha256', '')}`"),
+    ]
+    return _table(("", ""), rows)
+
+
+def _licence(training: Mapping[str, Any]) -> str:
+    return (
+        f"Trained on {training.get('patients', '?')} patients of ACDC's training part ({training.get('split', '')}), with "
+        "synthetic hearts mixed in. ACDC is CC BY-NC-SA 4.0, and so are these weights: attribution, no commercial use, share alike. Cite:\n\n"
+        f"> {CITATION}"
+    )
+
+
+def _results(metrics: Mapping[str, Any]) -> Iterable[str]:
+    if "validation" in metrics:
+        yield "## Validation\n\n" + _validation(metrics["validation"])
+    if "depth" in metrics:
+        yield "## Loops\n\n" + _depth(metrics["depth"])
+    if "maps" in metrics:
+        yield "## Where it thinks, and who does the work\n\n" + _maps(metrics["maps"])
+    if "orientations" in metrics:
+        yield "## Storage orientations\n\n" + _orientations(metrics["orientations"])
+    if "speed" in metrics:
+        yield "## Speed\n\n" + _table(("", ""), [(key, str(value)) for key, value in metrics["speed"]["result"].items()])
+
+
+def _validation(data: Mapping[str, Any]) -> str:
+    rows = [
+        (name, f"{row['dice']:.4f}", f"{row['hd95_mm']:.2f}", f"{row['assd_mm']:.2f}") for name, row in data["structures"].items()
+    ]
+    rows.append(("mean", f"{data['mean_dice']:.4f}", "", ""))
+    functions = [
+        (f"{side} ejection fraction", f"{row['bias']:+.2f}", f"{row['mae']:.2f}", f"{row['r']:.3f}")
+        for side, row in data["ef"].items()
+    ]
+    return "\n\n".join(
+        (
+            f"{data['patients']} patients held out, {data['volumes']} volumes, native grid.",
+            _table(("structure", "Dice", "HD95 (mm)", "ASSD (mm)"), rows),
+            _table(("", "bias (points)", "mean absolute error", "r"), functions),
+        )
+    )
+
+
+def _depth(data: Mapping[str, Any]) -> str:
+    rows = [(key, f"{row['dice']['mean']:.4f}", f"{row['mean_steps']:.2f}") for key, row in data["result"].items()]
+    return f"Every {_nth(data)} volume, views {data['views']}.\n\n" + _table(("", "mean Dice", "mean loops used"), rows)
+
+
+def _maps(data: Mapping[str, Any]) -> str:
+    steps = [(kind, f"{row['mean']:.2f} ± {row['sd']:.2f}") for kind, row in data["result"]["steps"].items()]
+    text = _table(("patches", "loops used"), steps)
+    shares = data["result"].get("expert_share_by_class")
+    if shares:
+        columns = ("class", *(f"expert {i + 1}" for i in range(len(next(iter(shares.values()))))))
+        text += "\n\n" + _table(columns, [(name, *(f"{100 * share:.0f} %" for share in row)) for name, row in shares.items()])
+    return text
+
+
+def _orientations(data: Mapping[str, Any]) -> str:
+    rows = [(key, f"{row['mean']:.4f}") for key, row in data["result"].items() if isinstance(row, dict)]
+    difference = data["result"]["largest difference"]
+    return f"Every {_nth(data)} volume. Largest difference: {difference:.4f}.\n\n" + _table(("stored", "mean Dice"), rows)
+
+
+def _nth(data: Mapping[str, Any]) -> str:
+    return "" if data["every"] == 1 else f"{data['every']}th"
+
+
+def _limits() -> str:
+    return (
+        "- ACDC is one hospital's scanners (1.5 T and 3 T, Dijon) and five groups of patients; elsewhere contrast, field of "
+        "view, coverage and reading conventions differ, and so will the results. Look at the pictures.\n"
+        "- Papillary muscles belong to the cavity, as in ACDC. Long-axis views, late enhancement and maps were never seen.\n"
+        "- Loops count per token (8 × 8 voxels of 1.5 mm); overlapping windows and views are averaged, then rounded.\n"
+        "- More loops than in training are extrapolation; the run record says so."
+    )
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
