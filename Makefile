@@ -10,7 +10,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 .PHONY: demo test clean
 
 demo: .venv/.runs
-	$(BIN)/cardioseg demo
+	$(BIN)/cardioseg demo --overwrite
 
 test: .venv/.tests
 	$(BIN)/ruff check

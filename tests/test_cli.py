@@ -78,6 +78,11 @@ def verbs(group, path: str = ""):
         yield from verbs(command, f"{path}{name} ") if hasattr(command, "commands") else ()
 
 
+def test_no_verb_is_registered_twice():
+    names = [entry.name for entry in (*cli.app.registered_commands, *cli.app.registered_groups)]
+    assert sorted(set(names)) == sorted(names)
+
+
 @pytest.mark.parametrize(("name", "command"), list(verbs(typer.main.get_command(cli.app))))
 def test_every_verb_and_option_has_help(name, command):
     assert (command.help or "").strip(), name

@@ -49,11 +49,7 @@ def _options(
 app.command("prepare")(prepare_command)
 app.command("train")(train_command)
 app.command("segment")(segment_command)
-app.command("prepare")(prepare_command)
-app.command("train")(train_command)
-app.command("segment")(segment_command)
 app.command("evaluate")(evaluate_command)
-app.add_typer(models_app, name="models")
 app.add_typer(models_app, name="models")
 
 
