@@ -7,7 +7,7 @@ Shape legend: U, V, W working grid, K classes, E experts.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -59,19 +59,32 @@ def predict_slices(
     """
     stacks = np.stack([neighbouring_slices(image, index, neighbours) for index in range(image.shape[2])])
     slices = torch.from_numpy(np.ascontiguousarray(stacks, dtype=np.float32))
-    predictor = Predictor(network, loops, VIEWS[windows.views], device)
-    if windows.focus and len(predictor.views) > 1:
-        first = replace(predictor, views=VIEWS["none"])
-        fields = _stitch(first, slices, windows, overlap=min(windows.overlap, 0.25))
+    predictor = Predictor(network, loops, device)
+    if windows.focus and windows.views != "none":
+        fields = _stitch(predictor, slices, windows, overlap=min(windows.overlap, 0.25))
         box = heart_box(fields, image_size=slices.shape[2:], windows=windows)
         if box is not None:
-            fields[(..., *box)] = _stitch(predictor, slices[(..., *box)], windows, overlap=windows.overlap)
+            fields[(..., *box)] = _look(predictor, slices[(..., *box)], windows)
     else:
-        fields = _stitch(predictor, slices, windows, overlap=windows.overlap)
+        fields = _look(predictor, slices, windows)
     planes = fields.permute(1, 2, 3, 0).contiguous().numpy()
     classes = int(network.config.classes)  # type: ignore[union-attr, arg-type]
     routing = planes[classes + 1 :]
     return Maps(planes[:classes], planes[classes], routing if len(routing) else None)
+
+
+def _look(predictor: "Predictor", slices: Tensor, windows: WindowConfig) -> Tensor:
+    """Fields (W, K + 1 + E, U, V) of slices (W, C, U, V), the mean over the views.
+
+    Every view cuts its own windows: turned inside the windows instead, the answer would depend on where they start, which
+    differs from one way to store a slice to the next.
+    """
+    views = VIEWS[windows.views]
+    total = torch.zeros(())
+    for flip, turns in views:
+        seen = _stitch(predictor, view(slices, flip, turns), windows, overlap=windows.overlap)
+        total = total + unview(seen, flip, turns)
+    return total / len(views)
 
 
 def _stitch(predictor: "Predictor", slices: Tensor, windows: WindowConfig, *, overlap: float) -> Tensor:
@@ -134,31 +147,22 @@ class Predictor:
     Attributes:
         network: in eval mode.
         loops: budget; None takes the network's own.
-        views: ways to look that are averaged, as (mirrored, quarter turns).
         device: of the network.
     """
 
     network: nn.Module
     loops: int | None
-    views: Sequence[tuple[bool, int]]
     device: torch.device
 
     def __call__(self, windows: Tensor) -> Tensor:
-        """Fields of a batch of windows, the mean over the views."""
-        total: Tensor | None = None
-        for flip, quarter_turns in self.views:
-            seen = self._fields(view(windows, flip, quarter_turns))
-            back = unview(seen, flip, quarter_turns)
-            total = back if total is None else total + back
-        assert total is not None
-        return total / len(self.views)
-
-    def _fields(self, windows: Tensor) -> Tensor:
+        """Fields of a batch of windows, which need not be whole tokens wide."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=fast_bf16(self.device)):
             output = self.network(windows, loops=self.loops)
         tokens = [output.steps[:, None].float()] + ([] if output.routing is None else [output.routing.float()])
-        maps = F.interpolate(torch.cat(tokens, 1), size=windows.shape[2:], mode="nearest-exact")
-        return torch.cat((output.logits.float().softmax(1), maps), 1)
+        patch = tuple(self.network.config.patch_size)  # type: ignore[union-attr, arg-type]
+        maps = F.interpolate(torch.cat(tokens, 1), scale_factor=patch, mode="nearest-exact")
+        rows, columns = windows.shape[2:]
+        return torch.cat((output.logits.float().softmax(1), maps[..., :rows, :columns]), 1)
 
 
 def view(x: Tensor, flip: bool, quarter_turns: int) -> Tensor:
