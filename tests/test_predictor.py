@@ -1,0 +1,218 @@
+"""What goes through the windows comes back in its place: stitched coordinates are the coordinates, in every view."""
+
+import itertools
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from cardioseg.core.config import PreparationConfig, WindowConfig
+from cardioseg.core.volume import Volume
+from cardioseg.data.phantom import PhantomConfig, draw
+from cardioseg.imaging.preprocess import preprocess
+from cardioseg.inference import predictor as predictor_module
+from cardioseg.inference.predictor import VIEWS, heart_box, predict_slices, unview, view
+from cardioseg.layers.embed import pad_to_multiple
+from cardioseg.networks import RDViT, RDViTConfig, SegOutput
+
+CPU = torch.device("cpu")
+PATCH = 8
+ORIENTATIONS = list(itertools.product((False, True), range(4)))
+
+
+class Echo(nn.Module):
+    """A network that says what it sees: the voxel's value as a score, the token's mean as steps and, with experts, routing."""
+
+    def __init__(self, experts=0):
+        super().__init__()
+        self.config = SimpleNamespace(classes=2, patch_size=(PATCH, PATCH))
+        self.experts, self.seen = experts, []
+
+    def forward(self, image, *, loops=None):
+        self.seen.append((tuple(image.shape), loops))
+        value = image[:, image.shape[1] // 2]
+        tokens = F.avg_pool2d(pad_to_multiple(value[:, None], (PATCH, PATCH))[0], PATCH)[:, 0]
+        routing = torch.stack((tokens / 1000, 1 - tokens / 1000), 1) if self.experts else None
+        return SegOutput(torch.stack((value, torch.zeros_like(value)), 1) / 50, tokens, routing)
+
+
+def windows(size=(32, 32), views="none", **changes):
+    return WindowConfig(**{"size": size, "overlap": 0.5, "views": views, "focus": False, "batch": 4} | changes)
+
+
+def predict(network, image, *, neighbours=0, loops=None, **changes):
+    return predict_slices(network, image, neighbours=neighbours, loops=loops, windows=windows(**changes), device=CPU)
+
+
+def coordinates(shape):
+    """(U, V, 2): the first slice holds each voxel's place along U, the second along V; their middles, so 0.5 for the first."""
+    return np.stack(np.meshgrid(*(np.arange(n) + 0.5 for n in shape), indexing="ij"), -1).astype(np.float32)
+
+
+def seen_voxels(maps):
+    """The voxel values that ``Echo`` turned into probabilities."""
+    return 50 * np.log(maps.probabilities[0] / maps.probabilities[1])
+
+
+SHAPES = [(96, 80), (45, 61), (33, 57), (32, 32), (64, 101)]
+
+
+@pytest.mark.parametrize("views", VIEWS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_stitched_coordinate_field_is_the_coordinate(shape, views):
+    field = coordinates(shape)
+    maps = predict(Echo(), field, views=views)
+    assert seen_voxels(maps) == pytest.approx(field, abs=0.01)
+    assert np.abs(maps.steps - field).max() <= PATCH / 2, "a token lies further than half a token from its place"
+
+
+@pytest.mark.parametrize("size", [(36, 36), (33, 47), (32, 40), (20, 9)])
+def test_windows_need_not_be_whole_tokens(size):
+    field = coordinates((70, 83))
+    for views in ("none", "all"):
+        maps = predict(Echo(), field, size=size, views=views)
+        assert seen_voxels(maps) == pytest.approx(field, abs=0.01)
+        assert np.abs(maps.steps - field).max() <= PATCH / 2
+
+
+def test_routing_is_placed_like_steps_and_still_sums_to_one():
+    field = coordinates((45, 61))
+    maps = predict(Echo(experts=2), field, views="all")
+    assert maps.routing.shape == (2, 45, 61, 2)
+    assert maps.routing.sum(0) == pytest.approx(1, abs=1e-5)
+    assert np.abs(1000 * maps.routing[0] - field).max() <= PATCH / 2 + 0.01
+    assert maps.probabilities.sum(0) == pytest.approx(1, abs=1e-5)
+    assert predict(Echo(), field).routing is None
+
+
+@pytest.mark.parametrize("shape", [(20, 28), (5, 40), (31, 33), (1, 1)])
+def test_slices_smaller_than_a_window_are_padded_and_cut_back(shape):
+    field = coordinates(shape)
+    network = Echo()
+    maps = predict(network, field, views="all")
+    assert maps.steps.shape == field.shape
+    assert seen_voxels(maps) == pytest.approx(field, abs=0.01)
+    assert {seen[2:] for seen, _ in network.seen} == {(32, 32)}
+
+
+def test_every_view_is_undone_and_no_two_are_the_same():
+    x = torch.arange(2 * 3 * 5).view(2, 3, 5)
+    seen = [view(x, flip, turns) for flip, turns in ORIENTATIONS]
+    assert all(torch.equal(unview(y, *way), x) for y, way in zip(seen, ORIENTATIONS, strict=True))
+    assert len({(tuple(y.shape), tuple(y.flatten().tolist())) for y in seen}) == 8
+    assert set(VIEWS["all"]) == set(ORIENTATIONS)
+    assert [len(VIEWS[name]) for name in ("none", "flips", "all")] == [1, 4, 8]
+    flips = [view(x, *way) for way in VIEWS["flips"]]
+    expected = [x, x.flip(-1), x.flip(-2), x.flip(-1, -2)]
+    assert all(any(torch.equal(a, b) for b in flips) for a in expected)
+
+
+def test_the_network_is_told_loops_channels_and_slices():
+    image = np.zeros((32, 32, 3), np.float32) + np.arange(3, dtype=np.float32)
+    network = Echo()
+    maps = predict(network, image, neighbours=1, loops=11)
+    assert network.seen == [((3, 3, 32, 32), 11)]
+    assert seen_voxels(maps) == pytest.approx(image, abs=0.01), "the middle channel is the slice itself"
+
+
+def tiny(**changes):
+    torch.manual_seed(0)
+    network = RDViT(RDViTConfig(width=16, heads=2, stem_channels=(8, 8), loops=3, expert_hidden=8, channels=1, **changes))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return network.eval()
+
+
+@pytest.fixture
+def fp32(monkeypatch):
+    monkeypatch.setattr(predictor_module, "fast_bf16", lambda device: False)
+
+
+def turned(array, flip, turns):
+    """(…, U, V, W) stored in another orientation."""
+    return np.rot90(np.flip(array, -2) if flip else array, turns, (-3, -2)).copy()
+
+
+@pytest.mark.parametrize("shape", [(29, 52), (57, 33)])
+def test_all_eight_storage_orientations_give_the_same_answer(shape, fp32):
+    image = np.random.default_rng(0).normal(size=(*shape, 2)).astype(np.float32)
+    network = tiny(halting_threshold=0.5)
+    plain = predict(network, image, views="all")
+    assert plain.steps.std() > 0, "tokens differ, else there is nothing to misplace"
+    for way in ORIENTATIONS[1:]:
+        stored = predict(network, turned(image, *way), views="all")
+        for name in ("probabilities", "steps", "routing"):
+            found, expected = getattr(stored, name), turned(getattr(plain, name)[None], *way)[0]
+            assert np.abs(found - expected).max() < 1e-4, f"{name} of {way}"
+    alone = predict(network, turned(image, True, 1), views="none")
+    assert np.abs(alone.probabilities - turned(predict(network, image).probabilities, True, 1)).max() > 1e-3
+
+
+def test_orientation_does_not_matter_from_the_volume_on(fp32):
+    phantom = draw(PhantomConfig(shape=(90, 76, 3), spacing_mm=(1.9, 1.7, 30.0), frames=1))
+    network, config = tiny(halting="none"), PreparationConfig(spacing_mm=2.5)
+
+    def answer(array, spacing):
+        image = preprocess(Volume(array, np.diag([*spacing, 1.0]), spacing), config)
+        return predict(network, image, views="all").probabilities
+
+    image = phantom.image[..., 0]
+    plain = answer(image, (1.9, 1.7, 30.0))
+    for flip, turns in ((True, 0), (False, 1), (True, 3)):
+        spacing = (1.7, 1.9, 30.0) if turns % 2 else (1.9, 1.7, 30.0)
+        assert np.abs(answer(turned(image, flip, turns), spacing) - turned(plain, flip, turns)).max() < 1e-4
+
+
+# -------------------------------------------------------------------------------------------------------------------- focus
+
+
+class Bright(Echo):
+    """Class 1 where the image is bright, and as many steps as views were asked for so far."""
+
+    def forward(self, image, *, loops=None):
+        output = super().forward(image, loops=loops)
+        output.logits = torch.stack((torch.zeros_like(image[:, 0]), 8 * image[:, 0]), 1)
+        return output
+
+
+def spot(shape=(150, 140), place=(slice(40, 60), slice(90, 100))):
+    image = np.full((*shape, 2), -1.0, np.float32)
+    image[(*place, 1)] = 1.0
+    return image
+
+
+def test_focus_looks_again_only_where_something_was_found():
+    image, far, near = spot(), Bright(), Bright()
+    everywhere = predict(far, image, views="all")
+    focused = predict(near, image, views="all", focus=True, margin=8)
+    assert (focused.probabilities.argmax(0) == everywhere.probabilities.argmax(0)).all()
+    assert focused.probabilities == pytest.approx(everywhere.probabilities, abs=1e-4)
+    assert sum(seen[0] for seen, _ in near.seen) < sum(seen[0] for seen, _ in far.seen) / 4
+
+
+def test_focus_on_nothing_keeps_the_first_look():
+    network = Bright()
+    maps = predict(network, np.full((64, 64, 2), -1.0, np.float32), views="all", focus=True)
+    assert (maps.probabilities.argmax(0) == 0).all()
+    assert maps.steps.shape == (64, 64, 2)
+    assert sum(seen[0] for seen, _ in network.seen) <= 2 * 9, "one view of at most nine windows a slice"
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ((slice(40, 60), slice(90, 100)), (slice(32, 68), slice(79, 111))),
+        ((slice(0, 3), slice(138, 140)), (slice(0, 32), slice(108, 140))),
+        ((slice(0, 150), slice(10, 130)), (slice(0, 150), slice(2, 138))),
+    ],
+)
+def test_the_box_holds_heart_and_margin_and_at_least_a_window(place, expected):
+    fields = torch.ones(2, 3, 150, 140)
+    fields[(1, 0, *place)] = 0.2
+    box = heart_box(fields, image_size=(150, 140), windows=windows(margin=8))
+    assert box == expected
+    assert heart_box(torch.ones(1, 3, 9, 9), image_size=(9, 9), windows=windows()) is None
