@@ -15,7 +15,7 @@ from cardioseg.core.atomic import write_json
 from cardioseg.data.manifest import Entry, Manifest, load_case
 from cardioseg.data.splits import read_split
 from cardioseg.imaging.preprocess import resize
-from cardioseg.inference.predictor import Maps, predict_slices
+from cardioseg.inference.predictor import Maps, predict_maps
 from cardioseg.metrics import overlap_dice
 
 RESULTS = Path(__file__).parent / "results"
@@ -63,7 +63,7 @@ def model_of(options: argparse.Namespace) -> Model:
 def predict(model: Model, image: np.ndarray, *, loops: int | None, views: str) -> Maps:
     """Maps of one volume with the model's windows and the views asked for."""
     windows = model.windows.model_copy(update={"views": views})
-    return predict_slices(
+    return predict_maps(
         model.network,
         image,
         neighbours=model.preparation.neighbours,

@@ -14,7 +14,7 @@ from cardioseg.core.volume import Volume
 from cardioseg.data.phantom import PhantomConfig, draw
 from cardioseg.imaging.preprocess import preprocess
 from cardioseg.inference import predictor as predictor_module
-from cardioseg.inference.predictor import VIEWS, heart_box, predict_slices, unview, view
+from cardioseg.inference.predictor import VIEWS, heart_box, predict_maps, unview, view
 from cardioseg.layers.embed import pad_to_multiple
 from cardioseg.networks import RDViT, RDViTConfig, SegOutput
 
@@ -44,7 +44,7 @@ def windows(size=(32, 32), views="none", **changes):
 
 
 def predict(network, image, *, neighbours=0, loops=None, **changes):
-    return predict_slices(network, image, neighbours=neighbours, loops=loops, windows=windows(**changes), device=CPU)
+    return predict_maps(network, image, neighbours=neighbours, loops=loops, windows=windows(**changes), device=CPU)
 
 
 def coordinates(shape):
@@ -99,7 +99,7 @@ def test_slices_smaller_than_a_window_are_padded_and_cut_back(shape):
 
 
 def test_every_view_is_undone_and_no_two_are_the_same():
-    x = torch.arange(2 * 3 * 5).view(2, 3, 5)
+    x = torch.arange(2 * 3 * 5).view(1, 2, 3, 5)
     seen = [view(x, flip, turns) for flip, turns in ORIENTATIONS]
     assert all(torch.equal(unview(y, *way), x) for y, way in zip(seen, ORIENTATIONS, strict=True))
     assert len({(tuple(y.shape), tuple(y.flatten().tolist())) for y in seen}) == 8
@@ -213,6 +213,6 @@ def test_focus_on_nothing_keeps_the_first_look():
 def test_the_box_holds_heart_and_margin_and_at_least_a_window(place, expected):
     fields = torch.ones(2, 3, 150, 140)
     fields[(1, 0, *place)] = 0.2
-    box = heart_box(fields, image_size=(150, 140), windows=windows(margin=8))
+    box = heart_box(fields, windows(margin=8))
     assert box == expected
-    assert heart_box(torch.ones(1, 3, 9, 9), image_size=(9, 9), windows=windows()) is None
+    assert heart_box(torch.ones(1, 3, 9, 9), windows()) is None

@@ -67,12 +67,12 @@ def segment_command(
     finish(report, json_output=json_output)
 
 
-def _window(text: str | None) -> tuple[int, int] | None:
+def _window(text: str | None) -> tuple[int, ...] | None:
     from cardioseg.core.errors import UsageError
 
     if text is None:
         return None
     parts = text.replace("x", ",").split(",")
-    if len(parts) != 2 or not all(part.strip().isdigit() and int(part) >= 16 for part in parts):
-        raise UsageError("--window", found=repr(text), expected="two sizes of at least 16, such as 128,128", cure="correct them")
-    return int(parts[0]), int(parts[1])
+    if len(parts) not in (2, 3) or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+        raise UsageError("--window", found=repr(text), expected="two sizes (three in 3-D), such as 128,128", cure="correct them")
+    return tuple(int(part) for part in parts)

@@ -30,6 +30,9 @@ def train_command(
     extra: Annotated[
         list[Path] | None, typer.Option("--extra", show_default=False, help="Another prepared folder to mix in; repeatable.")
     ] = None,
+    init_from: Annotated[
+        str | None, typer.Option("--init-from", show_default=False, help="Start from this model's weights (name or folder).")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's checkpoint.")] = False,
     max_minutes: Annotated[
         float | None, typer.Option("--max-minutes", show_default=False, help="Stop after that long; --resume goes on.")
@@ -53,6 +56,7 @@ def train_command(
         overrides=tuple(set_ or ()),
         split=SplitChoice(split, fraction, draw, fold),
         extra=tuple(extra or ()),
+        init_from=init_from,
         resume=resume,
         max_minutes=max_minutes,
         device=device,

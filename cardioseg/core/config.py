@@ -39,7 +39,9 @@ class PreparationConfig(Settings):
 class WindowConfig(Settings):
     """How a slice is cut into windows and put together again; travels inside the model."""
 
-    size: tuple[int, int] = Field((128, 128), description="voxels on the working grid")
+    size: tuple[int, ...] = Field(
+        (128, 128), min_length=2, max_length=3, description="voxels on the working grid; three numbers for a 3-D network"
+    )
     overlap: float = Field(0.5, ge=0, lt=1, description="share of a window that the next one covers again")
     views: Literal["none", "flips", "all"] = Field("all", description="reflections and rotations averaged: 1, 4 or 8")
     focus: bool = Field(True, description="look everywhere with one view, then with all views only around what was found")

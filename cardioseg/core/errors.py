@@ -12,7 +12,9 @@
 A message is one line: file · what was found · what was expected · what to do.
 """
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 EXIT_OK = 0
 EXIT_INTERNAL = 1
@@ -41,6 +43,10 @@ class CardioSegError(Exception):
         self.file, self.found, self.expected, self.cure = str(file), found, expected, cure
         text = f"{file}: found {found}; expected {expected}; {cure}"
         super().__init__(" ".join(text.split()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Cross from a worker process whole."""
+        return partial(type(self), self.file, found=self.found, expected=self.expected, cure=self.cure), ()
 
 
 class UsageError(CardioSegError):

@@ -1,4 +1,7 @@
-"""What training draws: windows around hearts, each determined by (seed, index) alone, so that a resumed run repeats them."""
+"""What training draws: 2-D windows or 3-D patches around hearts.
+
+Each is determined by (seed, index) alone, so that a resumed run repeats them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +22,12 @@ from cardioseg.data.manifest import Entry, Manifest, load_case
 class SamplingConfig(Settings):
     """Where windows are taken."""
 
-    window: tuple[int, int] = Field((128, 128), description="voxels on the working grid")
+    window: tuple[int, ...] = Field(
+        (128, 128),
+        min_length=2,
+        max_length=3,
+        description="voxels on the working grid; a third number makes 3-D patches of slices",
+    )
     foreground: float = Field(0.75, ge=0, le=1, description="share of windows around a voxel of a structure drawn by class")
     jitter: int = Field(24, ge=0, description="how far the centre may lie from that voxel")
     drop_neighbours: float = Field(
@@ -61,7 +69,10 @@ def _voxels(arrays: dict[str, np.ndarray], classes: int) -> CaseVoxels:
 
 
 class WindowDataset(Dataset[dict[str, Tensor]]):
-    """Augmented windows: ``image`` (1 + 2 n, U, V) float32 standardised, ``label`` (U, V) int64.
+    """Augmented windows, standardised float32 images and int64 labels.
+
+    In 2-D ``image`` (1 + 2 n, U, V) holds a slice with its neighbours and ``label`` (U, V) the middle one; a 3-D patch has
+    ``image`` (1, U, V, W) and ``label`` (U, V, W). All slices of a window are deformed alike.
 
     Args:
         cases: main data set, and any additional ones after it.
@@ -86,7 +97,9 @@ class WindowDataset(Dataset[dict[str, Tensor]]):
     ) -> None:
         self.cases = [list(part) for part in cases if len(part)]
         self.neighbours, self.sampling, self.seed, self.length = neighbours, sampling, seed, length
-        self.transform = augmentation(augment, sampling.window)
+        self.plane = (sampling.window[0], sampling.window[1])
+        self.depth = sampling.window[2] if len(sampling.window) == 3 else None
+        self.transform = augmentation(augment, self.plane)
 
     def __len__(self) -> int:
         return self.length
@@ -100,8 +113,10 @@ class WindowDataset(Dataset[dict[str, Tensor]]):
         monai.data.set_track_meta(False)
         done: Any = self.transform({"image": image, "label": label})
         standard = torch.as_tensor(np.asarray(done["image"]), dtype=torch.float32) * case.span + case.offset
-        middle = torch.as_tensor(np.asarray(done["label"]))[self.neighbours]
-        return {"image": standard, "label": middle.round().long()}
+        labels = torch.as_tensor(np.asarray(done["label"])).round().long()
+        if self.depth is None:
+            return {"image": standard, "label": labels[self.neighbours]}
+        return {"image": standard.movedim(0, -1)[None], "label": labels.movedim(0, -1)}
 
     def _draw_case(self, random: np.random.Generator) -> CaseVoxels:
         extra = len(self.cases) > 1 and random.random() < self.sampling.extra_share
@@ -122,26 +137,30 @@ class WindowDataset(Dataset[dict[str, Tensor]]):
         return plane, (int(u), int(v))
 
     def _channels(self, case: CaseVoxels, plane: int, random: np.random.Generator) -> np.ndarray:
-        """Slice numbers of the channels; which neighbour is nearer the base is not known to the network."""
-        around = np.arange(-self.neighbours, self.neighbours + 1)
-        if random.random() < 0.5:
-            around = -around
+        """Slice numbers of the window, -1 for none; which end is nearer the base is not known to the network."""
+        slices = case.label.shape[2]
+        turned = random.random() < 0.5
+        if self.depth is not None:
+            around = plane - int(random.integers(self.depth)) + np.arange(self.depth)
+            return np.where((around >= 0) & (around < slices), around, -1)[:: -1 if turned else 1]
+        around = np.arange(-self.neighbours, self.neighbours + 1) * (-1 if turned else 1)
         if random.random() < self.sampling.drop_neighbours:
             around = around * 0
-        return np.clip(plane + around, 0, case.label.shape[2] - 1)
+        return np.clip(plane + around, 0, slices - 1)
 
     def _crop(self, case: CaseVoxels, channels: np.ndarray, centre: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         """Image and label (C, 2.2 U, 2.2 V) around a centre."""
-        size = [int(n * self.MARGIN) for n in self.sampling.window]
+        size = [int(n * self.MARGIN) for n in self.plane]
         return _window(case.image, channels, centre, size), _window(case.label, channels, centre, size)
 
 
 def _window(array: np.ndarray, channels: np.ndarray, centre: tuple[int, int], size: Sequence[int]) -> np.ndarray:
-    """Slices of (U, V, W) around a centre as (C, *size) float32, zero outside."""
+    """Slices of (U, V, W) around a centre as (C, *size) float32, zero outside and where a slice is -1."""
     out = np.zeros((len(channels), *size), np.float32)
     starts = [c - n // 2 for c, n in zip(centre, size, strict=True)]
     extents = list(zip(starts, size, array.shape[:2], strict=True))
     source = tuple(slice(max(s, 0), max(s + n, 0)) for s, n, _ in extents)
     target = tuple(slice(max(-s, 0), max(-s, 0) + max(min(s + n, extent) - max(s, 0), 0)) for s, n, extent in extents)
-    out[(slice(None), *target)] = np.moveaxis(array[source][:, :, channels], 2, 0)
+    inside = channels >= 0
+    out[inside, target[0], target[1]] = np.moveaxis(array[source][:, :, channels[inside]], 2, 0)
     return out

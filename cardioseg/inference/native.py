@@ -12,7 +12,7 @@ from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
 from cardioseg.imaging.components import remove_specks
 from cardioseg.imaging.preprocess import preprocess, resize, slice_axis, slices_back, slices_last
-from cardioseg.inference.predictor import Maps, predict_slices
+from cardioseg.inference.predictor import Maps, predict_maps
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def predict_volume(
     """
     image = preprocess(volume, model.preparation)
     device = next(model.network.parameters()).device
-    maps = predict_slices(
+    maps = predict_maps(
         model.network,
         image,
         neighbours=model.preparation.neighbours,

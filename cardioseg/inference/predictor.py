@@ -1,9 +1,10 @@
-"""Sliding-window prediction of one volume, slice by slice, with the maps of steps and experts beside the classes.
+"""Sliding-window prediction of one volume, slice by slice or in 3-D patches, with the maps of steps and experts.
 
 Token maps are brought to voxels inside the window before stitching: MONAI places an output smaller than its window by zoom,
 which misses by up to half a token wherever a window does not start on one.
 
-Shape legend: U, V, W working grid, K classes, E experts.
+Shape legend: U, V, W working grid, K classes, E experts, F = K + 1 + E fields. Batches are (W, …, U, V) for 2-D networks, whose
+batch is the slices, and (1, …, U, V, W) for 3-D ones.
 """
 
 from collections.abc import Sequence
@@ -41,10 +42,10 @@ class Maps:
 
 
 @torch.inference_mode()
-def predict_slices(
+def predict_maps(
     network: nn.Module, image: np.ndarray, *, neighbours: int, loops: int | None, windows: WindowConfig, device: torch.device
 ) -> Maps:
-    """Run a 2-D network over every slice of a preprocessed volume.
+    """Run a network over a preprocessed volume: a 2-D one over every slice, a 3-D one over patches of slices.
 
     With ``windows.focus`` and several views, one view looks everywhere with little overlap and all views look again only
     around what it found: a seventh of the windows on ACDC, as a heart is small in a chest.
@@ -57,24 +58,31 @@ def predict_slices(
         windows: cutting and stitching.
         device: where the windows are computed; stitching stays on the CPU.
     """
-    stacks = np.stack([neighbouring_slices(image, index, neighbours) for index in range(image.shape[2])])
-    slices = torch.from_numpy(np.ascontiguousarray(stacks, dtype=np.float32))
+    batch = _network_input(image, neighbours, solid=len(windows.size) == 3)
     predictor = Predictor(network, loops, device)
     if windows.focus and windows.views != "none":
-        fields = _stitch(predictor, slices, windows, overlap=min(windows.overlap, 0.25))
-        box = heart_box(fields, image_size=slices.shape[2:], windows=windows)
+        fields = _stitch(predictor, batch, windows, overlap=min(windows.overlap, 0.25))
+        box = heart_box(fields, windows)
         if box is not None:
-            fields[(..., *box)] = _look(predictor, slices[(..., *box)], windows)
+            fields[:, :, *box] = _look(predictor, batch[:, :, *box], windows)
     else:
-        fields = _look(predictor, slices, windows)
-    planes = fields.permute(1, 2, 3, 0).contiguous().numpy()
+        fields = _look(predictor, batch, windows)
+    planes = (fields[0] if fields.dim() == 5 else fields.permute(1, 2, 3, 0)).contiguous().numpy()
     classes = int(network.config.classes)  # type: ignore[union-attr, arg-type]
     routing = planes[classes + 1 :]
     return Maps(planes[:classes], planes[classes], routing if len(routing) else None)
 
 
-def _look(predictor: "Predictor", slices: Tensor, windows: WindowConfig) -> Tensor:
-    """Fields (W, K + 1 + E, U, V) of slices (W, C, U, V), the mean over the views.
+def _network_input(image: np.ndarray, neighbours: int, *, solid: bool) -> Tensor:
+    """(W, C, U, V) slices with their neighbours, or the volume as it is, (1, 1, U, V, W)."""
+    if solid:
+        return torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32))[None, None]
+    stacks = np.stack([neighbouring_slices(image, index, neighbours) for index in range(image.shape[2])])
+    return torch.from_numpy(np.ascontiguousarray(stacks, dtype=np.float32))
+
+
+def _look(predictor: "Predictor", batch: Tensor, windows: WindowConfig) -> Tensor:
+    """Fields (B, F, U, V, …) of a batch (B, C, U, V, …), the mean over the views.
 
     Every view cuts its own windows: turned inside the windows instead, the answer would depend on where they start, which
     differs from one way to store a slice to the next.
@@ -82,14 +90,14 @@ def _look(predictor: "Predictor", slices: Tensor, windows: WindowConfig) -> Tens
     views = VIEWS[windows.views]
     total = torch.zeros(())
     for flip, turns in views:
-        seen = _stitch(predictor, view(slices, flip, turns), windows, overlap=windows.overlap)
+        seen = _stitch(predictor, view(batch, flip, turns), windows, overlap=windows.overlap)
         total = total + unview(seen, flip, turns)
     return total / len(views)
 
 
-def _stitch(predictor: "Predictor", slices: Tensor, windows: WindowConfig, *, overlap: float) -> Tensor:
-    """Fields (W, K + 1 + E, U, V) of slices (W, C, U, V), windows blended with a Gaussian."""
-    filled, undo = _fill(slices, windows.size)
+def _stitch(predictor: "Predictor", batch: Tensor, windows: WindowConfig, *, overlap: float) -> Tensor:
+    """Fields (B, F, U, V, …) of a batch (B, C, U, V, …), windows blended with a Gaussian."""
+    filled, undo = _fill(batch, windows.size)
     stitched = sliding_window_inference(
         filled,
         roi_size=windows.size,
@@ -104,22 +112,22 @@ def _stitch(predictor: "Predictor", slices: Tensor, windows: WindowConfig, *, ov
     return stitched[undo]
 
 
-def heart_box(fields: Tensor, *, image_size: Sequence[int], windows: WindowConfig) -> tuple[slice, slice] | None:
+def heart_box(fields: Tensor, windows: WindowConfig) -> tuple[slice, slice] | None:
     """In-plane box around everything that is more likely a structure than background in any slice, at least a window wide.
 
     Args:
-        fields: (W, K + …, U, V) whose first channel is the background's probability.
-        image_size: (U, V).
+        fields: (B, F, U, V, …) whose first channel is the background's probability.
         windows: gives margin and window.
 
     Returns:
         Slices along U and V; None when nothing was found.
     """
     found = (fields[:, 0] < 0.5).any(0)
+    found = found.any(2) if found.dim() == 3 else found
     if not bool(found.any()):
         return None
     sides = []
-    for axis, (size, window) in enumerate(zip(image_size, windows.size, strict=True)):
+    for axis, (size, window) in enumerate(zip(found.shape, windows.size[:2], strict=True)):
         places = torch.nonzero(found.any(1 - axis)).flatten()
         low, high = int(places[0]) - windows.margin, int(places[-1]) + 1 + windows.margin
         spare = max(0, window - (high - low))
@@ -129,20 +137,20 @@ def heart_box(fields: Tensor, *, image_size: Sequence[int], windows: WindowConfi
     return sides[0], sides[1]
 
 
-def _fill(slices: Tensor, size: Sequence[int]) -> tuple[Tensor, tuple[slice, ...]]:
-    """Pad slices smaller than a window with their lowest value, on both sides, and the slices that undo it."""
-    missing = [max(0, wanted - have) for wanted, have in zip(size, slices.shape[2:], strict=True)]
+def _fill(batch: Tensor, size: Sequence[int]) -> tuple[Tensor, tuple[slice, ...]]:
+    """Pad what is smaller than a window with its lowest value, on both sides, and the slices that undo it."""
+    missing = [max(0, wanted - have) for wanted, have in zip(size, batch.shape[2:], strict=True)]
     before = [n // 2 for n in missing]
-    undo = (slice(None), slice(None), *(slice(b, b + n) for b, n in zip(before, slices.shape[2:], strict=True)))
+    undo = (slice(None), slice(None), *(slice(b, b + n) for b, n in zip(before, batch.shape[2:], strict=True)))
     if not any(missing):
-        return slices, undo
+        return batch, undo
     widths = [width for b, n in reversed(list(zip(before, missing, strict=True))) for width in (b, n - b)]
-    return F.pad(slices, widths, value=float(slices.min())), undo
+    return F.pad(batch, widths, value=float(batch.min())), undo
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """Windows (B, C, U, V) in, one tensor (B, K + 1 + E, U, V) out: probabilities, steps, routing, at voxel resolution.
+    """Windows (B, C, U, V, …) in, one tensor (B, F, U, V, …) out: probabilities, steps, routing, at voxel resolution.
 
     Attributes:
         network: in eval mode.
@@ -161,19 +169,19 @@ class Predictor:
         tokens = [output.steps[:, None].float()] + ([] if output.routing is None else [output.routing.float()])
         patch = tuple(self.network.config.patch_size)  # type: ignore[union-attr, arg-type]
         maps = F.interpolate(torch.cat(tokens, 1), scale_factor=patch, mode="nearest-exact")
-        rows, columns = windows.shape[2:]
-        return torch.cat((output.logits.float().softmax(1), maps[..., :rows, :columns]), 1)
+        inside = tuple(slice(0, size) for size in windows.shape[2:])
+        return torch.cat((output.logits.float().softmax(1), maps[:, :, *inside]), 1)
 
 
 def view(x: Tensor, flip: bool, quarter_turns: int) -> Tensor:
-    """One of the eight ways to store a slice: mirrored or not, then turned."""
-    return torch.rot90(x.flip(-1) if flip else x, quarter_turns, (-2, -1))
+    """One of the eight ways to store the slices of (B, C, U, V, …): mirrored or not, then turned."""
+    return torch.rot90(x.flip(3) if flip else x, quarter_turns, (2, 3))
 
 
 def unview(x: Tensor, flip: bool, quarter_turns: int) -> Tensor:
     """Undo ``view``."""
-    turned = torch.rot90(x, -quarter_turns, (-2, -1))
-    return turned.flip(-1) if flip else turned
+    turned = torch.rot90(x, -quarter_turns, (2, 3))
+    return turned.flip(3) if flip else turned
 
 
 def fast_bf16(device: torch.device) -> bool:

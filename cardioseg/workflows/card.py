@@ -51,7 +51,8 @@ def _facts(metadata: Mapping[str, Any]) -> str:
 def _licence(training: Mapping[str, Any]) -> str:
     return (
         f"Trained on {training.get('patients', '?')} patients of ACDC's training part ({training.get('split', '')}), with "
-        "synthetic hearts mixed in. ACDC is CC BY-NC-SA 4.0, and so are these weights: attribution, no commercial use, share alike. Cite:\n\n"
+        "synthetic hearts mixed in. ACDC is CC BY-NC-SA 4.0, and so are these weights: attribution, "
+        "no commercial use, share alike. Cite:\n\n"
         f"> {CITATION}"
     )
 

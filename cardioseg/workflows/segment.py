@@ -44,7 +44,7 @@ class SegmentRequest:
     output: Path
     model: str = "rdvit-2d"
     loops: int | None = None
-    window: tuple[int, int] | None = None
+    window: tuple[int, ...] | None = None
     overlap: float | None = None
     views: str | None = None
     device: str = "auto"
@@ -111,6 +111,9 @@ def _check(request: SegmentRequest) -> None:
 def _windows(request: SegmentRequest, model: "Model") -> WindowConfig:
     asked = {"size": request.window, "overlap": request.overlap, "views": request.views}
     changes = {key: value for key, value in asked.items() if value is not None}
+    if request.window is not None and len(request.window) != len(model.windows.size):
+        expected = f"{len(model.windows.size)} sizes, as {model.name} works in {len(model.windows.size)}-D"
+        raise UsageError("--window", found=str(request.window), expected=expected, cure="correct them")
     return validate(WindowConfig, model.windows.model_dump() | changes, source="--window, --overlap, --views")
 
 

@@ -53,6 +53,7 @@ class TrainingRequest:
         overrides: ``section.key=value``.
         split: who trains.
         extra: further prepared folders mixed in (``sampling.extra_share``).
+        init_from: model whose weights to start from; its network settings must be the run's.
         resume: go on from the folder's checkpoint.
         max_minutes: stop after that long; ``--resume`` goes on.
         device: "auto", "cpu", "cuda".
@@ -64,6 +65,7 @@ class TrainingRequest:
     overrides: tuple[str, ...] = ()
     split: SplitChoice = SplitChoice()
     extra: tuple[Path, ...] = ()
+    init_from: str | None = None
     resume: bool = False
     max_minutes: float | None = None
     device: str = "auto"
@@ -100,6 +102,8 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
     fabric.launch()
     torch.manual_seed(config.training.seed)
     network = build_network(config.network, source="network")
+    if request.init_from is not None:
+        _take_weights(network, request.init_from)
     run = start(request.output, network, config.training, settings=fingerprint, resume=request.resume)
     data = _windows(config, manifest, split, request)
     finished = run_loop(
@@ -107,6 +111,19 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
     )
     export_run(run.folder, output=run.folder / "model")
     return _report(run, finished, split)
+
+
+def _take_weights(network: "nn.Module", source: str) -> None:
+    """Start from the weights of a model; ConfigError when they do not fit."""
+    from cardioseg.bundle import load_model
+
+    try:
+        network.load_state_dict(load_model(source).network.state_dict())
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:160]
+        raise ConfigError(
+            "--init-from", found=reason, expected="the run's own network", cure="use the model's [network] settings"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -157,7 +174,7 @@ def resolve(request: TrainingRequest, manifest: Manifest) -> TrainingSetup:
         )
     sampling = validate(SamplingConfig, values.get("sampling", {}), source=source)
     return TrainingSetup(
-        network=_network_settings(values.get("network", {}), manifest, source),
+        network=_network_settings(values.get("network", {}), manifest, sampling.window, source),
         preparation=manifest.preparation,
         sampling=sampling,
         augment=validate(AugmentConfig, values.get("augment", {}), source=source),
@@ -166,7 +183,7 @@ def resolve(request: TrainingRequest, manifest: Manifest) -> TrainingSetup:
     )
 
 
-def _network_settings(values: Mapping[str, Any], manifest: Manifest, source: str) -> dict[str, Any]:
+def _network_settings(values: Mapping[str, Any], manifest: Manifest, window: tuple[int, ...], source: str) -> dict[str, Any]:
     from cardioseg.networks import ARCHITECTURES
 
     name = values.get("name", "rdvit")
@@ -174,9 +191,12 @@ def _network_settings(values: Mapping[str, Any], manifest: Manifest, source: str
         raise ConfigError(
             source, found=f"network.name = {name!r}", expected=f"one of {', '.join(ARCHITECTURES)}", cure="correct the name"
         )
-    fitted = {"classes": len(manifest.labels), "channels": manifest.preparation.channels}
     given = {key: value for key, value in values.items() if key != "name"}
-    config = validate(ARCHITECTURES[name][1], fitted | given, source=source)
+    channels = 1 if len(window) == 3 else manifest.preparation.channels
+    config = validate(ARCHITECTURES[name][1], {"classes": len(manifest.labels), "channels": channels} | given, source=source)
+    if len(config.patch_size) != len(window):
+        found = f"network.patch_size {config.patch_size} and sampling.window {window}"
+        raise ConfigError(source, found=found, expected="as many numbers in both", cure="set both for 2-D or both for 3-D")
     return {"name": name, **config.model_dump(mode="json")}
 
 
@@ -278,7 +298,7 @@ def score_cases(network: "nn.Module", manifest: Manifest, entries: Sequence[Entr
 
     from cardioseg.data.manifest import load_case
     from cardioseg.imaging.preprocess import resize
-    from cardioseg.inference.predictor import predict_slices
+    from cardioseg.inference.predictor import predict_maps
     from cardioseg.metrics import overlap_dice
 
     device = next(network.parameters()).device
@@ -288,9 +308,7 @@ def score_cases(network: "nn.Module", manifest: Manifest, entries: Sequence[Entr
     for entry in entries:
         arrays = load_case(manifest.folder, entry)
         image = arrays["image"].astype(np.float32)
-        maps = predict_slices(
-            network, image, neighbours=config.preparation.neighbours, loops=None, windows=windows, device=device
-        )
+        maps = predict_maps(network, image, neighbours=config.preparation.neighbours, loops=None, windows=windows, device=device)
         guess = resize(maps.probabilities, arrays["reference"].shape).argmax(0).astype(np.uint8)
         for value, name in enumerate(manifest.labels.structures, start=1):
             score = overlap_dice(guess == value, arrays["reference"] == value)
