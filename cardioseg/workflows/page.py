@@ -7,13 +7,16 @@ begin at (LEFT, TOP), and legends stand right of them, each beside its row or un
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cardioseg.core.atomic import replacing
 from cardioseg.core.labels import LabelTable
 from cardioseg.workflows.sheet import Sheet, Stack
+
+if TYPE_CHECKING:
+    from matplotlib.text import Text
 
 GREY_PERCENTILES = (1.0, 99.5)
 STEPS = (1, 2, 5, 10, 20, 50)
@@ -144,22 +147,30 @@ class Page:
         """Headline, facts and notice, then the file."""
         width = max(LEFT + self.sheet.width + RIGHT, SMALLEST_WIDTH)
         height = max(TOP + self.sheet.height, self.below) + BOTTOM
-        self._write(LEFT, 20, shortened(title, (width - LEFT) // 12), size=10.5, weight="bold")
         self._write(LEFT, 45, facts, size=8, color=FAINT)
         self._write(LEFT, height - 17, notice, size=8, color=FAINT)
         self.figure.set_size_inches(width / DPI, height / DPI)
         self.axes.set(xlim=(0, width), ylim=(height, 0), aspect="auto")
         with replacing(path, suffix=".png") as temporary, warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing")  # drawn as a box: a name is no reason to fail
+            self._write_title(title, width - LEFT - 12)
             self.figure.savefig(temporary, format="png", metadata={"Software": None})
 
-    def _write(self, x: float, y: float, text: str, *, size: float, outlined: bool = False, **style: Any) -> None:
+    def _write_title(self, title: str, width: int) -> None:
+        """The headline, shortened to ``width`` pixels."""
+        text = self._write(LEFT, 20, title, size=10.5, weight="bold")
+        needed = text.get_window_extent().width
+        if needed > width:
+            text.set_text(shortened(text.get_text(), int(len(title) * width / needed)))
+
+    def _write(self, x: float, y: float, text: str, *, size: float, outlined: bool = False, **style: Any) -> "Text":
         """Text as it is: a dollar sign starts no formula, and what is no valid Unicode becomes a question mark."""
         from matplotlib.patheffects import withStroke
 
         effects = [withStroke(linewidth=1.5, foreground=INK)] if outlined else []
         shown = text.encode("utf-8", "replace").decode("utf-8")
-        self.axes.text(x, y, shown, size=size, parse_math=False, path_effects=effects, **({"color": INK, "va": "center"} | style))
+        style = {"color": INK, "va": "center", "path_effects": effects} | style
+        return self.axes.text(x, y, shown, size=size, parse_math=False, **style)
 
 
 def ticks(loops: int) -> list[int]:
