@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cardioseg.core.atomic import write_json, write_text
-from cardioseg.core.config import PreparationConfig, Settings, WindowConfig, merge, parse_overrides, read_toml, validate
 from cardioseg.core.errors import ConfigError, InputError, OutputError
 from cardioseg.core.labels import LabelTable
 from cardioseg.core.progress import OnProgress, unwatched
@@ -16,13 +15,12 @@ from cardioseg.core.report import Report, Table
 from cardioseg.data.manifest import Entry, Manifest
 from cardioseg.data.splits import Split, fold_split, read_split
 from cardioseg.workflows.models import export_run
+from cardioseg.workflows.setup import TrainingSetup, resolve
 
 if TYPE_CHECKING:
     from torch import nn
 
     from cardioseg.training.loop import Run, Validate
-
-SECTIONS = ("network", "preparation", "sampling", "augment", "training", "windows")
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
     from cardioseg.training.loop import train as run_loop
 
     manifest = Manifest.read(request.prepared)
-    config = resolve(request, manifest)
+    config = resolve(request.settings, request.overrides, manifest)
     split = choose_split(request.split, manifest)
     fingerprint = _claim(request, config, split, manifest.labels)
     device = torch.device(
@@ -124,80 +122,6 @@ def _take_weights(network: "nn.Module", source: str) -> None:
         raise ConfigError(
             "--init-from", found=reason, expected="the run's own network", cure="use the model's [network] settings"
         ) from None
-
-
-@dataclass(frozen=True)
-class TrainingSetup:
-    """All settings of a run, resolved; what ``config.toml`` of the run and of the model holds."""
-
-    network: dict[str, Any]
-    preparation: PreparationConfig
-    sampling: Any
-    augment: Any
-    training: Any
-    windows: Any
-
-    def as_dict(self) -> dict[str, Any]:
-        """Nested plain values, without the ones that are unset."""
-        sections = {name: getattr(self, name) for name in SECTIONS}
-        plain = {
-            name: value.model_dump(mode="json") if isinstance(value, Settings) else value for name, value in sections.items()
-        }
-        return {name: {k: v for k, v in section.items() if v is not None} for name, section in plain.items()}
-
-
-def resolve(request: TrainingRequest, manifest: Manifest) -> TrainingSetup:
-    """Defaults, then the settings file, then ``--set``; checked, and fitted to the prepared data."""
-    from cardioseg.data.augment import AugmentConfig
-    from cardioseg.data.loading import SamplingConfig
-    from cardioseg.training.loop import TrainingConfig
-
-    source = str(request.settings or "--set")
-    values = merge(read_toml(request.settings) if request.settings else {}, parse_overrides(request.overrides))
-    unknown = set(values) - set(SECTIONS)
-    if unknown:
-        raise ConfigError(
-            source, found=f"unknown section {min(unknown)!r}", expected=f"one of {', '.join(SECTIONS)}", cure="correct the name"
-        )
-    asked = values.get("preparation", {})
-    differing = {
-        k
-        for k, v in asked.items()
-        if validate(PreparationConfig, asked, source=source).model_dump()[k] != manifest.preparation.model_dump()[k]
-    }
-    if differing:
-        raise ConfigError(
-            source,
-            found=f"preparation.{min(differing)} unlike the data's",
-            expected=str(request.prepared),
-            cure="run cardioseg prepare with these settings",
-        )
-    sampling = validate(SamplingConfig, values.get("sampling", {}), source=source)
-    return TrainingSetup(
-        network=_network_settings(values.get("network", {}), manifest, sampling.window, source),
-        preparation=manifest.preparation,
-        sampling=sampling,
-        augment=validate(AugmentConfig, values.get("augment", {}), source=source),
-        training=validate(TrainingConfig, values.get("training", {}), source=source),
-        windows=validate(WindowConfig, {"size": sampling.window} | values.get("windows", {}), source=source),
-    )
-
-
-def _network_settings(values: Mapping[str, Any], manifest: Manifest, window: tuple[int, ...], source: str) -> dict[str, Any]:
-    from cardioseg.networks import ARCHITECTURES
-
-    name = values.get("name", "rdvit")
-    if name not in ARCHITECTURES:
-        raise ConfigError(
-            source, found=f"network.name = {name!r}", expected=f"one of {', '.join(ARCHITECTURES)}", cure="correct the name"
-        )
-    given = {key: value for key, value in values.items() if key != "name"}
-    channels = 1 if len(window) == 3 else manifest.preparation.channels
-    config = validate(ARCHITECTURES[name][1], {"classes": len(manifest.labels), "channels": channels} | given, source=source)
-    if len(config.patch_size) != len(window):
-        found = f"network.patch_size {config.patch_size} and sampling.window {window}"
-        raise ConfigError(source, found=found, expected="as many numbers in both", cure="set both for 2-D or both for 3-D")
-    return {"name": name, **config.model_dump(mode="json")}
 
 
 def choose_split(choice: SplitChoice, manifest: Manifest) -> Split:
