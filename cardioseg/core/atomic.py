@@ -57,6 +57,18 @@ def write_json(path: Path, data: Any, *, default: Callable[[Any], Any] | None = 
     write_text(path, json.dumps(data, indent=1, allow_nan=False, default=default) + "\n")
 
 
+def remove(path: Path) -> None:
+    """Remove a file that may not be there.
+
+    Raises:
+        OutputError: it is there to stay.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+
+
 def _cannot_write(path: Path, error: OSError) -> OutputError:
     reason = error.strerror or str(error)
     return OutputError(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cardioseg.core.atomic import replacing
+from cardioseg.core.atomic import remove, replacing
 from cardioseg.core.case import Case
 from cardioseg.core.config import PreparationConfig
 from cardioseg.core.errors import GeometryError, InputError, LabelError
@@ -40,6 +40,7 @@ def prepare(
     labelled = [case for case in source.cases if case.label is not None]
     if not labelled:
         raise InputError(raw, found="no labelled case", expected="at least one mask", cure="add masks, or use cardioseg segment")
+    remove(output / "manifest.json")  # a folder with one is complete, also while an earlier one is redone
     jobs = [(case, output, config, source.labels, trust) for case in labelled]
     entries: list[Entry] = []
     kept = 0
@@ -59,7 +60,7 @@ def _run(jobs: list[Job], workers: int) -> Iterator[tuple[Entry, bool]]:
     if workers <= 1:
         yield from map(prepare_case, jobs)
         return
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=_one_thread) as pool:
         futures = [pool.submit(prepare_case, job) for job in jobs]
         try:
             for future in as_completed(futures):
@@ -67,6 +68,13 @@ def _run(jobs: list[Job], workers: int) -> Iterator[tuple[Entry, bool]]:
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _one_thread() -> None:
+    """Processes share the cores already, and OpenMP threads of the parent would never answer a forked child."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def prepare_case(job: Job) -> tuple[Entry, bool]:
