@@ -1,5 +1,6 @@
 """Which cases a folder holds: ACDC, nnU-Net or a CSV table, told apart by what is there."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def find_cases(path: Path) -> Source:
     """Read the layout of a data set.
 
     Raises:
-        InputError: no such folder, an unknown layout, or no case in it.
+        InputError: no such folder, an unknown layout, no case in it, or two cases of one name.
     """
     if not path.exists():
         raise InputError(path, found="no such folder", expected="an ACDC or nnU-Net folder, or a CSV file", cure="check the path")
@@ -40,4 +41,15 @@ def find_cases(path: Path) -> Source:
         raise InputError(
             path, found="no labelled case", expected="patientXXX/ folders (ACDC), dataset.json (nnU-Net) or a CSV file", cure=cure
         )
+    _names_differ(path, source.cases)
     return source
+
+
+def _names_differ(path: Path, cases: tuple[Case, ...]) -> None:
+    counts = Counter(case.name for case in cases)
+    twice = sorted(name for name, count in counts.items() if count > 1)
+    if twice:
+        found = f"{len(twice)} case names twice ({twice[0]} …)"
+        raise InputError(
+            path, found=found, expected="one image per name", cure="rename the files, or point at one folder of them"
+        )

@@ -14,24 +14,31 @@ def table_cases(path: Path) -> list[Case]:
     """The rows of the table as cases.
 
     Raises:
-        InputError: unknown or missing columns, a file that does not exist, or two rows of one name.
+        InputError: no table, unknown or missing columns, or a file that does not exist.
     """
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        names = [name.strip() for name in reader.fieldnames or []]
-        if "image" not in names or set(names) - set(COLUMNS):
-            found = f"columns {', '.join(names) or 'none'}"
-            raise InputError(
-                path, found=found, expected=f"'image' and any of {', '.join(COLUMNS[1:])}", cure="correct the first line"
-            )
-        rows = [{key.strip(): (value or "").strip() for key, value in row.items() if key} for row in reader]
-    cases = [_case(path, row) for row in rows]
-    twice = {case.name for case in cases if sum(other.name == case.name for other in cases) > 1}
-    if twice:
+    names, rows = _read(path)
+    if "image" not in names or set(names) - set(COLUMNS):
+        found = f"columns {', '.join(names) or 'none'}"
         raise InputError(
-            path, found=f"{len(twice)} names twice ({min(twice)} …)", expected="one row per image", cure="rename the files"
+            path, found=found, expected=f"'image' and any of {', '.join(COLUMNS[1:])}", cure="correct the first line"
         )
-    return cases
+    return [_case(path, row) for row in rows]
+
+
+def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """Column names and rows, everything stripped."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            names = [name.strip() for name in reader.fieldnames or []]
+            return names, [{key.strip(): (value or "").strip() for key, value in row.items() if key} for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            path,
+            found=f"no readable table ({error})",
+            expected="a CSV file in UTF-8",
+            cure="pass a folder, or a table with a column 'image'",
+        ) from None
 
 
 def _case(table: Path, row: dict[str, str]) -> Case:
