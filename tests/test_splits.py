@@ -1,0 +1,134 @@
+"""Splits by patient: the file's own sides and fractions, and folds that are disjoint, stratified and always the same."""
+
+import json
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cardioseg.core.errors import EXIT_INPUT, InputError
+from cardioseg.data.acdc import acdc_cases
+from cardioseg.data.splits import FOLDS, fold_split, read_split
+
+PATIENTS = [f"patient{number:03d}" for number in range(1, 11)]
+# The layout of the data set's own file: numbers for patients, and nested draws by percent.
+LAYOUT = {
+    "train": [1, 2, 3, 4, 6, 7, 8, 9],
+    "val": [5, 10],
+    "fractions": [{"25": [2, 7], "50": [2, 3, 7, 9]}, {"25": [1, 8], "50": [1, 4, 6, 8]}],
+}
+
+
+def write(tmp_path, **changes):
+    path = tmp_path / "split.json"
+    path.write_text(json.dumps(LAYOUT | changes))
+    return path
+
+
+def names(*numbers):
+    return {f"patient{number:03d}" for number in numbers}
+
+
+def test_numbers_stand_for_patients(tmp_path):
+    split = read_split(write(tmp_path), PATIENTS)
+    assert split.train == names(1, 2, 3, 4, 6, 7, 8, 9)
+    assert split.val == names(5, 10)
+    assert split.origin.startswith("split.json sha256:")
+
+
+def test_names_stand_for_themselves(tmp_path):
+    split = read_split(write(tmp_path, train=["anna", 2], val=["bert"]), ["anna", "bert", "patient002"])
+    assert (split.train, split.val) == ({"anna", "patient002"}, {"bert"})
+
+
+def test_only_patients_at_hand_are_kept(tmp_path):
+    split = read_split(write(tmp_path), ["patient001", "patient005", "patient099"])
+    assert (split.train, split.val) == (names(1), names(5))
+
+
+def test_fractions_train_on_a_part_and_validate_on_everybody(tmp_path):
+    path = write(tmp_path)
+    assert read_split(path, PATIENTS, fraction="25").train == names(2, 7)
+    split = read_split(path, PATIENTS, fraction="50", draw=1)
+    assert (split.train, split.val) == (names(1, 4, 6, 8), names(5, 10))
+    assert split.origin.endswith("fraction 50 draw 1")
+    assert split.origin.split()[1] == read_split(path, PATIENTS).origin.split()[1], "the same file, the same hash"
+
+
+def test_the_hash_tells_two_files_apart(tmp_path):
+    first = read_split(write(tmp_path), PATIENTS).origin
+    assert read_split(write(tmp_path, val=[5]), PATIENTS).origin != first
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked", "found"),
+    [
+        ({"val": [5, 10, 3, 4]}, {}, "2 patients in train and val (patient003 …)"),
+        ({"val": ["patient003"]}, {}, "1 patients in train and val"),
+        ({"fractions": [{"25": [2, 5]}]}, {"fraction": "25"}, "patient005 in a fraction only"),
+        ({}, {"fraction": "30"}, "fraction 30, draw 0"),
+        ({}, {"fraction": "25", "draw": 2}, "fraction 25, draw 2"),
+        ({}, {"fraction": "25", "draw": -1}, "fraction 25, draw -1"),
+        ({"fractions": []}, {"fraction": "25"}, "fraction 25"),
+        ({"train": [91, 92]}, {}, "no training patient of this data set"),
+        ({"train": None}, {}, "an unreadable split"),
+    ],
+)
+def test_splits_that_do_not_add_up_are_named(tmp_path, changes, asked, found):
+    path = write(tmp_path, **changes)
+    with pytest.raises(InputError) as caught:
+        read_split(path, PATIENTS, **asked)
+    assert found in caught.value.found
+    assert (caught.value.file, caught.value.exit_code) == (str(path), EXIT_INPUT)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1, 2]", '{"train": [1]}'])
+def test_a_file_that_is_no_split_is_named(tmp_path, text):
+    (tmp_path / "split.json").write_text(text)
+    with pytest.raises(InputError, match="unreadable split"):
+        read_split(tmp_path / "split.json", PATIENTS)
+    with pytest.raises(InputError, match="unreadable split"):
+        read_split(tmp_path / "none.json", PATIENTS)
+
+
+GROUPINGS = st.dictionaries(st.from_regex("patient[0-9]{3}", fullmatch=True), st.sampled_from("ABC"), min_size=1, max_size=40)
+
+
+@given(GROUPINGS, st.randoms())
+def test_folds_are_disjoint_complete_stratified_and_do_not_depend_on_order(groups, random):
+    patients = [patient for patient in groups for _ in range(2)]
+    folds = [fold_split(patients, groups, fold) for fold in range(FOLDS)]
+    assert Counter(patient for fold in folds for patient in fold.val) == Counter(dict.fromkeys(groups, 1))
+    assert all(fold.train == groups.keys() - fold.val for fold in folds)
+    for group in set(groups.values()):
+        sizes = [sum(groups[patient] == group for patient in fold.val) for fold in folds]
+        assert max(sizes) - min(sizes) <= 1
+    random.shuffle(patients)
+    assert fold_split(patients, groups, 2) == folds[2]
+
+
+def test_folds_are_shuffled_within_groups():
+    patients = [f"patient{number:03d}" for number in range(100)]
+    val = fold_split(patients, {}, 0).val
+    assert len(val) == 20
+    assert val != set(patients[::5])
+
+
+@pytest.mark.parametrize("fold", [-1, FOLDS])
+def test_there_are_five_folds(fold):
+    with pytest.raises(InputError, match="0 to 4"):
+        fold_split(PATIENTS, {}, fold)
+
+
+@pytest.mark.acdc
+def test_acdcs_own_split_is_read_as_it_is(acdc):
+    cases = acdc_cases(acdc)
+    split = read_split(acdc / "split.json", [case.patient for case in cases])
+    assert (len(split.train), len(split.val)) == (80, 20)
+    groups = {case.patient: case.group for case in cases}
+    assert set(Counter(groups[patient] for patient in split.val).values()) == {4}
+    for fraction, size in (("10", 8), ("25", 20), ("50", 40)):
+        parts = [read_split(acdc / "split.json", groups, fraction=fraction, draw=draw).train for draw in range(3)]
+        assert all(len(part) == size and part < split.train for part in parts)
+        assert len(set(parts)) == 3
