@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from cardioseg import __version__
+from cardioseg.cli.demo import demo_command
 from cardioseg.cli.evaluate import evaluate_command
 from cardioseg.cli.models import models_app
 from cardioseg.cli.prepare import prepare_command
@@ -46,6 +47,7 @@ def _options(
     """What stands before the verb."""
 
 
+app.command("demo")(demo_command)
 app.command("prepare")(prepare_command)
 app.command("train")(train_command)
 app.command("segment")(segment_command)
