@@ -33,8 +33,8 @@ class Experts(nn.Module):
         self.register_buffer("balance", torch.zeros(routed))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Output (B, N, D) and routing (B, N, E): the share of the routed work that each expert did, summing to 1."""
-        tokens = x.flatten(0, 1)
+        """Output (…, D) and routing (…, E): the share of the routed work that each expert did, summing to 1."""
+        tokens = x.flatten(0, -2)
         scores = self.router(tokens).float().softmax(-1)
         chosen = (scores + self.balance).topk(self.top_k, dim=-1).indices
         gates = scores.gather(-1, chosen)

@@ -27,6 +27,7 @@ from cardioseg.layers.halting import ACT, HaltingHead, settled_target
 from cardioseg.layers.injection import ParcaeInjection, RDTInjection
 from cardioseg.layers.lora import depthwise_lora
 from cardioseg.layers.mlp import MLP
+from cardioseg.layers.skipping import KeyValueStore
 from cardioseg.networks.output import SegOutput
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -94,7 +95,10 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, rotary: Rotary) -> tuple[Tensor, Tensor | None]:
         """Tokens (B, N, D) after the block, and routing (B, N, E) if it has experts."""
-        x = x + self.attention(self.norm_attention(x), rotary)
+        return self.feed_forward(x + self.attention(self.norm_attention(x), rotary))
+
+    def feed_forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The second half of the block, token by token."""
         normed = self.norm_mlp(x)
         if self.experts is None:
             assert self.mlp is not None
@@ -130,6 +134,7 @@ class RDViT(nn.Module):
     def __init__(self, config: RDViTConfig) -> None:
         super().__init__()
         self.config = config
+        self.skips = True
         width, patch = config.width, config.patch_size
         self.stem = (
             ConvStem(config.channels, width, patch, config.stem_channels)
@@ -166,7 +171,7 @@ class RDViT(nn.Module):
         early = early_loop(loops) if self.training else None
         image, undo = pad_to_multiple(image, self.config.patch_size)
         tokens, e, rotary = self._prelude(image)
-        trace = self._loop(e, rotary, loops, early)
+        trace = self._loop_skipping(e, rotary, loops) if self._can_skip else self._loop(e, rotary, loops, early)
         logits = self._decode(trace.state, tokens, rotary)
         share = slice(0, math.ceil(len(image) * self.config.early_share))
         early_logits = None if trace.early is None else self._decode(trace.early[share], tokens.first(share), rotary)
@@ -212,6 +217,47 @@ class RDViT(nn.Module):
         return trace
 
     @property
+    def _can_skip(self) -> bool:
+        """Halted tokens are skipped wherever that is exact and somebody halts; ``skips = False`` computes and masks them."""
+        config = self.config
+        exact = config.injection == "parcae" and not config.loop_index
+        return self.skips and exact and config.halting != "none" and not self.training
+
+    def _loop_skipping(self, e: Tensor, rotary: Rotary, loops: int) -> Trace:
+        """The core on active tokens only; equals ``_loop``. Tokens of all images lie in one row, (B N, D)."""
+        images, tokens, _ = e.shape
+        drive = self.injection.drive(e).flatten(0, 1)
+        h, mixture = torch.zeros_like(drive), torch.zeros_like(drive)
+        account = ACT.start(drive[None], self.config.halting_threshold)
+        routing = drive.new_zeros(len(drive), max(self.config.experts, 1))
+        store = KeyValueStore(self.block.attention, rotary, images)
+        active = changed = torch.arange(len(drive), device=e.device)
+        still = torch.ones_like(active, dtype=torch.bool)
+        for loop in range(loops):
+            seen = self.injection(h[changed], drive[changed])
+            store.refresh(self.block.norm_attention(seen), changed)
+            x, before = seen[still], h[active]
+            out, routed = self.block.feed_forward(x + store.attend(self.block.norm_attention(x), active))
+            h[active] = (out + self.lora(out, loop)).to(h.dtype)
+            if routed is not None:
+                routing[active] += routed.to(routing.dtype)
+            weight, account = self._account_active(h, before, active, account, last=loop == loops - 1)
+            mixture[active] += weight[0, active, None] * h[active]
+            changed, still = active, account.active[0, active]
+            active = active[still]
+            if not len(active):
+                break
+        state = mixture if self.config.halting == "act" else h
+        steps = account.steps.view(images, tokens)
+        shares = (routing / account.steps[0, :, None]).view(images, tokens, -1) if self.config.experts else None
+        return Trace(state.view_as(e), steps, routing=shares)
+
+    def _account_active(self, h: Tensor, before: Tensor, active: Tensor, account: ACT, *, last: bool) -> tuple[Tensor, ACT]:
+        probability = torch.zeros_like(account.steps)
+        probability[0, active] = self._halting_probability(h[active][None], before[None])[0]
+        return account.step(probability, last=last)
+
+    @property
     def _runs_free(self) -> bool:
         """Oracle halting is learned beside the loop, not inside it: in training no token stops."""
         return self.config.halting == "none" or (self.training and self.config.halting == "oracle")
@@ -229,10 +275,15 @@ class RDViT(nn.Module):
     def _account(self, h: Tensor, before: Tensor, account: ACT, *, last: bool) -> tuple[Tensor, ACT]:
         if self.halting is None or self._runs_free:
             return account.step(torch.zeros_like(account.steps), last=last)
+        return account.step(self._halting_probability(h, before), last=last)
+
+    def _halting_probability(self, h: Tensor, before: Tensor) -> Tensor:
+        """(B, N): ACT's halting probability, or 1 where the oracle's score says settled and 0 elsewhere."""
+        assert self.halting is not None
         probability = self.halting(h, before).float().sigmoid()
         if self.config.halting == "oracle":
-            probability = (probability >= self.config.halting_threshold).float()
-        return account.step(probability, last=last)
+            return (probability >= self.config.halting_threshold).float()
+        return probability
 
     def _decode(self, state: Tensor, tokens: Tokens, rotary: Rotary) -> Tensor:
         x = self.core_norm(state)
