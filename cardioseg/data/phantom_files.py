@@ -10,7 +10,9 @@ import numpy as np
 
 from cardioseg.core.atomic import replacing
 
-OBLIQUE_DEGREES = (35.0, -40.0, 50.0)
+# A short-axis plane in scanner coordinates, right-anterior-superior: rows run to the left of the chest, columns to its back
+# and the feet, slices to the apex. As in a real heart seen from its apex, the three make a left-handed frame.
+TO_APEX, DOWN = np.array([-0.62, 0.60, -0.50]), np.array([0.0, -0.64, -0.77])
 
 
 def acdc_header(spacing_mm: tuple[float, float, float]) -> Any:
@@ -28,10 +30,12 @@ def acdc_header(spacing_mm: tuple[float, float, float]) -> Any:
 def oblique_header(shape: tuple[int, ...], spacing_mm: tuple[float, float, float], *, frame_s: float) -> Any:
     """A cine's header as a scanner's converter writes it: oblique scanner coordinates, mm and seconds."""
     import nibabel as nib
-    from scipy.spatial.transform import Rotation
 
+    apex = TO_APEX / np.linalg.norm(TO_APEX)
+    left = np.cross(apex, DOWN)
+    left /= np.linalg.norm(left)
     affine = np.eye(4)
-    affine[:3, :3] = Rotation.from_euler("zyx", OBLIQUE_DEGREES, degrees=True).as_matrix() * spacing_mm
+    affine[:3, :3] = np.column_stack((left, np.cross(left, apex), apex)) * spacing_mm
     affine[:3, 3] = -affine[:3, :3] @ (np.array(shape[:3]) / 2)
     header = nib.Nifti1Header()
     header.set_data_shape((1, 1, 1, 1))
