@@ -61,7 +61,8 @@ def write_maps(output: Path, name: str, cine: Cine, model: "Model") -> None:
             frames = cine.frames if cine.frames > 1 else None
             write(output / f"{name}_{kind}.nii.gz", replace(volume, array=array), frames=frames)
     draw_preview(output / f"{name}_preview.png", volume, prediction, model.labels, title=name)
-    label_table_file(output / "labels.txt", model.labels)
+    for viewer_table in ("labels.txt", "labels.ctbl"):
+        label_table_file(output / viewer_table, model.labels)
 
 
 def write_float_maps(output: Path, stem: str, volume: Volume, prediction: Prediction) -> None:
