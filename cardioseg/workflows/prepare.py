@@ -1,5 +1,6 @@
 """``cardioseg prepare``: a raw data set becomes a folder that training reads."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
@@ -133,8 +134,10 @@ def _read_pair(case: Case, labels: LabelTable, trust: Trust) -> tuple[Volume, Vo
 def _save(path: Path, arrays: dict[str, np.ndarray], recipe: dict[str, str]) -> None:
     from safetensors.numpy import save_file
 
+    whole = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
+    metadata = {"recipe": json.dumps(recipe, sort_keys=True)}  # one entry: safetensors shuffles several, and hashes would differ
     with replacing(path) as temporary:
-        save_file({key: np.ascontiguousarray(array) for key, array in arrays.items()}, temporary, metadata=recipe)
+        save_file(whole, temporary, metadata=metadata)
 
 
 def _recipe(path: Path) -> dict[str, str] | None:
@@ -143,8 +146,8 @@ def _recipe(path: Path) -> dict[str, str] | None:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            return dict(file.metadata() or {})
-    except (OSError, SafetensorError):
+            return dict(json.loads((file.metadata() or {})["recipe"]))
+    except (OSError, SafetensorError, KeyError, ValueError):
         return None
 
 
