@@ -1,0 +1,322 @@
+"""``prepare``: one path for training and inference, resumable at any moment, and no manifest before it is true."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from small_data import CASES_PER_PATIENT, SHAPE, SPACING, write_patient, write_patients
+
+from cardioseg.core.config import PreparationConfig
+from cardioseg.core.errors import GeometryError, InputError, LabelError, OutputError
+from cardioseg.data.manifest import Manifest, load_case, sha256
+from cardioseg.data.phantom_files import acdc_header, save
+from cardioseg.imaging.nifti import read
+from cardioseg.imaging.preprocess import preprocess, preprocess_label
+from cardioseg.workflows.prepare import prepare
+
+CONFIG = PreparationConfig(spacing_mm=4.0)
+
+
+@pytest.fixture
+def raw(tmp_path):
+    return write_patients(tmp_path / "raw", 3)
+
+
+def run(raw, **options):
+    return prepare(raw, output=raw.parent / "prepared", **{"config": CONFIG} | options)
+
+
+def rewrite(path, change, *, spacing=SPACING):
+    """The voxels of a file through ``change``, with ACDC's header."""
+    save(path, change(np.asarray(nib.load(path).dataobj).copy()), acdc_header(spacing))
+
+
+def stamps(folder):
+    return {path.name: path.stat().st_mtime_ns for path in (folder / "cases").iterdir()}
+
+
+# --------------------------------------------------------------------------------------------------------------- what it holds
+
+
+def test_what_is_stored_is_what_inference_would_see(raw):
+    run(raw)
+    manifest = Manifest.read(raw.parent / "prepared")
+    assert len(manifest.entries) == 3 * CASES_PER_PATIENT
+    for entry in manifest.entries:
+        arrays = load_case(manifest.folder, entry)
+        image = read(raw / entry.patient / f"{entry.name}.nii.gz")
+        label = read(raw / entry.patient / f"{entry.name}_gt.nii.gz")
+        seen = preprocess(image, manifest.preparation)
+        assert arrays["image"].dtype == np.float16
+        assert np.array_equal(arrays["image"], seen.astype(np.float16))
+        assert np.array_equal(arrays["label"], preprocess_label(label, manifest.preparation, classes=4))
+        assert np.array_equal(arrays["reference"], label.array)
+        assert arrays["label"].shape == seen.shape == (48, 45, 5)
+        assert {key: arrays[key].dtype.name for key in ("label", "reference")} == {"label": "uint8", "reference": "uint8"}
+        assert set(np.unique(arrays["reference"])) == {0, 1, 2, 3}
+
+
+def test_the_manifest_says_who_what_and_from_which_bytes(raw):
+    report = run(raw)
+    manifest = Manifest.read(raw.parent / "prepared")
+    assert (manifest.source, manifest.labels.names) == ("acdc", ("background", "RV", "MYO", "LV"))
+    assert manifest.preparation == CONFIG
+    first = manifest.entries[0]
+    assert (first.name, first.patient, first.phase, first.group) == ("patient001_frame01", "patient001", "ED", "HCM")
+    assert first.spacing_mm == SPACING, "pixdim's spacing, not the affine's"
+    assert first.file_sha256 == sha256(manifest.folder / first.file)
+    assert len({entry.source_sha256 for entry in manifest.entries}) == 6
+    assert [entry.name for entry in manifest.entries] == sorted(entry.name for entry in manifest.entries)
+    text = (manifest.folder / "manifest.json").read_text()
+    assert str(raw.parent) not in text, "a prepared folder may be moved"
+    assert report.data["patients"] == 3
+    assert report.files == (manifest.folder / "manifest.json",)
+
+
+def test_trust_affine_reaches_the_prepared_grid(raw):
+    run(raw, trust="affine")
+    manifest = Manifest.read(raw.parent / "prepared")
+    assert manifest.entries[0].spacing_mm == (1.0, 1.0, 1.0)
+    assert load_case(manifest.folder, manifest.entries[0])["image"].shape == (16, 15, 5)
+
+
+def test_slices_may_lie_along_any_axis(tmp_path):
+    folder = write_patient(tmp_path / "raw", 1)
+    straight = prepare(tmp_path / "raw", output=tmp_path / "straight", config=CONFIG)
+    for path in folder.glob("*.nii.gz"):
+        rewrite(path, lambda array: np.moveaxis(array, 2, 0), spacing=(18.0, 3.0, 3.0))
+    turned = prepare(tmp_path / "raw", output=tmp_path / "turned", config=CONFIG)
+    for report in (straight, turned):
+        assert report.data["entries"][0]["spacing_mm"] == SPACING
+    one, other = (Manifest.read(tmp_path / name) for name in ("straight", "turned"))
+    for a, b in zip(one.entries, other.entries, strict=True):
+        arrays, again = load_case(one.folder, a), load_case(other.folder, b)
+        assert all(np.array_equal(arrays[key], again[key]) for key in arrays)
+
+
+def test_nnunet_classes_go_through(tmp_path):
+    raw = tmp_path / "Dataset 7 ä"
+    labels = ["background", "LV", "MYO", "RV", "LA", "RA"]
+    raw.mkdir()
+    (raw / "dataset.json").write_text(json.dumps({"labels": {name: value for value, name in enumerate(labels)}}))
+    random = np.random.default_rng(0)
+    blocks = random.integers(0, 6, (4, 4, 3)).repeat(8, 0).repeat(8, 1).astype(np.uint8)
+    save(raw / "imagesTr" / "anna_0000.nii.gz", random.random((32, 32, 3)).astype(np.float32), acdc_header((1.5, 1.5, 8.0)))
+    save(raw / "labelsTr" / "anna.nii.gz", blocks, acdc_header((1.5, 1.5, 8.0)))
+    prepare(raw, output=tmp_path / "out")
+    manifest = Manifest.read(tmp_path / "out")
+    assert (manifest.source, list(manifest.labels.names)) == ("nnunet", labels)
+    assert np.array_equal(load_case(manifest.folder, manifest.entries[0])["label"], blocks)
+
+
+def test_a_table_of_single_slices_is_prepared_and_rows_without_masks_are_left_out(tmp_path):
+    random = np.random.default_rng(0)
+    for name, array in (("a", random.random((40, 32))), ("b", random.random((40, 32))), ("a_gt", np.eye(40, 32))):
+        kind = np.uint8 if name.endswith("gt") else np.float32
+        nib.save(nib.Nifti1Image(array.astype(kind), np.diag([2.0, 2.0, 1.0, 1.0])), tmp_path / f"{name}.nii.gz")
+    (tmp_path / "cases.csv").write_text("image,label\na.nii.gz,a_gt.nii.gz\nb.nii.gz,\n")
+    report = prepare(tmp_path / "cases.csv", output=tmp_path / "out", config=CONFIG)
+    assert [entry["name"] for entry in report.data["entries"]] == ["a"]
+    manifest = Manifest.read(tmp_path / "out")
+    assert load_case(manifest.folder, manifest.entries[0])["image"].shape == (20, 16, 1)
+
+
+def test_masks_stored_as_float_count_as_whole_numbers(raw):
+    rewrite(raw / "patient001/patient001_frame01_gt.nii.gz", lambda mask: mask.astype(np.float32) + 1e-5)
+    run(raw)
+    manifest = Manifest.read(raw.parent / "prepared")
+    assert set(np.unique(load_case(manifest.folder, manifest.entries[0])["reference"])) == {0, 1, 2, 3}
+
+
+# --------------------------------------------------------------------------------------------------------------------- going on
+
+
+def test_a_second_run_keeps_everything(raw):
+    run(raw)
+    folder = raw.parent / "prepared"
+    before, manifest = stamps(folder), (folder / "manifest.json").read_bytes()
+    report = run(raw)
+    assert (report.data["kept"], report.data["cases"]) == (6, 6)
+    assert stamps(folder) == before
+    assert (folder / "manifest.json").read_bytes() == manifest
+
+
+def test_only_what_changed_is_prepared_again(raw):
+    run(raw)
+    folder = raw.parent / "prepared"
+    before, old = stamps(folder), Manifest.read(folder)
+    rewrite(raw / "patient002/patient002_frame09_gt.nii.gz", lambda mask: mask[::-1])
+    write_patient(raw, 4)
+    report = run(raw)
+    assert (report.data["kept"], report.data["cases"]) == (5, 8)
+    after, new = stamps(folder), Manifest.read(folder)
+    assert {name for name in before if after[name] != before[name]} == {"patient002_frame09.safetensors"}
+    hashes = [{entry.name: entry.source_sha256 for entry in manifest.entries} for manifest in (old, new)]
+    assert {name for name in hashes[0] if hashes[0][name] != hashes[1][name]} == {"patient002_frame09"}
+
+
+@pytest.mark.parametrize("changes", [{"config": PreparationConfig(spacing_mm=5.0)}, {"trust": "affine"}])
+def test_other_settings_prepare_everything_again(raw, changes):
+    run(raw)
+    assert run(raw, **changes).data["kept"] == 0
+
+
+def test_a_damaged_case_is_prepared_again(raw):
+    run(raw)
+    path = raw.parent / "prepared/cases/patient001_frame01.safetensors"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:50])
+    manifest = Manifest.read(raw.parent / "prepared")
+    with pytest.raises(InputError, match="unreadable data"):
+        load_case(manifest.folder, manifest.entries[0])
+    assert run(raw).data["kept"] == 5
+    assert path.read_bytes() == whole
+
+
+KILLED = """
+    import os, signal, sys
+    from pathlib import Path
+    from cardioseg.core.config import PreparationConfig
+    from cardioseg.workflows.prepare import prepare
+
+    def stop(progress):
+        if progress.done == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    prepare(Path(sys.argv[1]), output=Path(sys.argv[2]), config=PreparationConfig(spacing_mm=4.0), on_progress=stop)
+"""
+
+
+def test_a_kill_leaves_no_manifest_and_the_next_run_finishes(raw):
+    folder = raw.parent / "prepared"
+    run(raw)
+    expected = (folder / "manifest.json").read_bytes()
+    for path in (folder / "cases").iterdir():
+        path.unlink()
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    killed = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(KILLED), str(raw), str(folder)], env=environment, capture_output=True, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    with pytest.raises(InputError, match=r"no manifest\.json") as caught:
+        Manifest.read(folder)
+    assert "cardioseg prepare" in caught.value.cure
+    assert run(raw).data["kept"] == 2
+    assert (folder / "manifest.json").read_bytes() == expected
+
+
+def test_a_failed_run_leaves_no_manifest_either(raw):
+    run(raw)
+    rewrite(raw / "patient003/patient003_frame01_gt.nii.gz", lambda mask: mask + 7)
+    with pytest.raises(LabelError):
+        run(raw)
+    with pytest.raises(InputError, match=r"no manifest\.json"):
+        Manifest.read(raw.parent / "prepared")
+    assert len(stamps(raw.parent / "prepared")) == 6
+
+
+def test_more_processes_prepare_the_same(raw):
+    seen = []
+    report = prepare(raw, output=raw.parent / "two", config=CONFIG, workers=2, on_progress=seen.append)
+    run(raw)
+    assert (raw.parent / "two/manifest.json").read_bytes() == (raw.parent / "prepared/manifest.json").read_bytes()
+    assert report.data["kept"] == 0
+    assert [progress.done for progress in seen] == [1, 2, 3, 4, 5, 6]
+    assert {progress.message for progress in seen} == {entry["name"] for entry in report.data["entries"]}
+
+
+# -------------------------------------------------------------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_unknown_labels_are_named_with_their_counts(raw, workers):
+    path = raw / "patient002/patient002_frame01_gt.nii.gz"
+
+    def spoil(mask):
+        mask[:2, 0, 0], mask[5, 5, 1] = 7, 200
+        return mask
+
+    rewrite(path, spoil)
+    with pytest.raises(LabelError) as caught:
+        run(raw, workers=workers)
+    assert caught.value.file == str(path)
+    assert caught.value.found == "label values 7 (2 voxels), 200 (1 voxels)"
+    assert caught.value.expected == "0 background, 1 RV, 2 MYO, 3 LV"
+
+
+@pytest.mark.parametrize(("value", "found"), [(1.5, "not whole numbers"), (-1.0, "-1 (1 voxels)")])
+def test_values_that_are_no_labels_are_refused(raw, value, found):
+    def spoil(mask):
+        mask = mask.astype(np.float32)
+        mask[0, 0, 0] = value
+        return mask
+
+    rewrite(raw / "patient001/patient001_frame01_gt.nii.gz", spoil)
+    with pytest.raises(LabelError) as caught:
+        run(raw)
+    assert found in caught.value.found
+
+
+@pytest.mark.parametrize(
+    ("change", "spacing", "found"),
+    [
+        (lambda mask: mask[:, :-1], SPACING, "(64, 59, 5)"),
+        (lambda mask: mask, (3.0, 3.1, 18.0), "3.000 × 3.100 × 18.000 mm"),
+    ],
+)
+def test_an_image_and_a_mask_on_two_grids_are_a_geometry_error(raw, change, spacing, found):
+    path = raw / "patient001/patient001_frame09_gt.nii.gz"
+    rewrite(path, change, spacing=spacing)
+    with pytest.raises(GeometryError) as caught:
+        run(raw)
+    assert caught.value.file == str(path)
+    assert found in caught.value.found
+    assert str(SHAPE) in caught.value.expected
+
+
+def test_broken_and_constant_images_are_named(raw):
+    path = raw / "patient001/patient001_frame01.nii.gz"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="unreadable data") as caught:
+        run(raw)
+    assert caught.value.file == str(path)
+    path.write_bytes(whole)
+    rewrite(path, np.ones_like)
+    with pytest.raises(InputError, match="constant image") as caught:
+        run(raw)
+    assert caught.value.file == "patient001_frame01"
+
+
+def test_a_data_set_without_a_mask_is_empty(tmp_path):
+    write_patient(tmp_path / "raw", 1)
+    (tmp_path / "cases.csv").write_text("image\nraw/patient001/patient001_frame01.nii.gz\n")
+    with pytest.raises(InputError, match="no labelled case"):
+        prepare(tmp_path / "cases.csv", output=tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="no labelled case"):
+        prepare(tmp_path / "empty", output=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_is_an_output_error(raw):
+    (raw.parent / "file").write_text("in the way")
+    with pytest.raises(OutputError) as caught:
+        prepare(raw, output=raw.parent / "file" / "prepared", config=CONFIG)
+    assert str(raw.parent / "file") in caught.value.file
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"cases": [{"name": 1}]}', '{"cases": 3}'])
+def test_a_broken_manifest_is_named(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(InputError, match="unreadable manifest"):
+        Manifest.read(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        Manifest.read(tmp_path / "nowhere")
