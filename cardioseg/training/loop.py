@@ -8,6 +8,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,29 +119,29 @@ def train(
         max_minutes: wall-clock limit of this call.
         on_progress: told of every step.
     """
-    config, log = run.config, RunLog(run.folder)
+    config = run.config
     network, optimizer = fabric.setup(run.network, run.optimizer)
     network.train()
     loss_of = SegmentationLoss(early_weight=config.early_weight, penalties={"ponder": config.ponder, "halting": config.halting})
     meter, saved = Meter(), time.monotonic()
-    for batch in _batches(data, run, fabric):
-        facts = _step(run, network, optimizer, batch, loss_of, fabric)
-        meter.add(facts)
-        run.step += 1
-        on_progress(Progress(run.step, config.steps, "", meter.fields()))
-        if run.step % 20 == 0:
-            log.write({"step": run.step, "minutes": round(run.spent_minutes, 3), **meter.means()})
-        if validate and (run.step % config.validate_every == 0 or run.step == config.steps):
-            _validate(run, validate, log)
-        out_of_time = max_minutes is not None and (time.monotonic() - run.started) / 60 >= max_minutes
-        if fabric.is_global_zero and (time.monotonic() - saved > config.checkpoint_minutes * 60 or out_of_time):
-            run.save()
-            saved = time.monotonic()
-        if out_of_time:
-            break
+    with closing(RunLog(run.folder)) as log:
+        for batch in _batches(data, run, fabric):
+            facts = _step(run, network, optimizer, batch, loss_of, fabric)
+            meter.add(facts)
+            run.step += 1
+            on_progress(Progress(run.step, config.steps, "", meter.fields()))
+            if run.step % 20 == 0:
+                log.write({"step": run.step, "minutes": round(run.spent_minutes, 3), **meter.means()})
+            if validate and (run.step % config.validate_every == 0 or run.step == config.steps):
+                _validate(run, validate, log)
+            out_of_time = max_minutes is not None and (time.monotonic() - run.started) / 60 >= max_minutes
+            if fabric.is_global_zero and (time.monotonic() - saved > config.checkpoint_minutes * 60 or out_of_time):
+                run.save()
+                saved = time.monotonic()
+            if out_of_time:
+                break
     if fabric.is_global_zero:
         run.save()
-    log.close()
     return run.step >= config.steps
 
 
@@ -151,9 +152,12 @@ def _batches(data: Dataset[dict[str, Tensor]], run: Run, fabric: Fabric) -> Iter
     indices = [
         step * per_step + rank * config.batch + item for step in range(run.step, config.steps) for item in range(config.batch)
     ]
-    workers = config.workers
     loader = DataLoader(
-        Subset(data, indices), batch_size=config.batch, num_workers=workers, prefetch_factor=4 if workers else None
+        Subset(data, indices),
+        batch_size=config.batch,
+        num_workers=config.workers,
+        prefetch_factor=4 if config.workers else None,
+        generator=torch.Generator(),  # else it draws from torch's own, once per start, and a resumed run would part from there
     )
     batches: Any = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
     yield from batches
