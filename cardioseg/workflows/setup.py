@@ -40,11 +40,7 @@ def resolve(settings: Path | None, overrides: Sequence[str], manifest: Manifest)
 
     source = str(settings or "--set")
     values = merge(read_toml(settings) if settings else {}, parse_overrides(overrides))
-    unknown = set(values) - set(SECTIONS)
-    if unknown:
-        raise ConfigError(
-            source, found=f"unknown section {min(unknown)!r}", expected=f"one of {', '.join(SECTIONS)}", cure="correct the name"
-        )
+    _check_sections(values, source)
     asked = values.get("preparation", {})
     differing = {
         k
@@ -67,6 +63,19 @@ def resolve(settings: Path | None, overrides: Sequence[str], manifest: Manifest)
         training=validate(TrainingConfig, values.get("training", {}), source=source),
         windows=validate(WindowConfig, {"size": sampling.window} | values.get("windows", {}), source=source),
     )
+
+
+def _check_sections(values: Mapping[str, Any], source: str) -> None:
+    unknown = set(values) - set(SECTIONS)
+    if unknown:
+        raise ConfigError(
+            source, found=f"unknown section {min(unknown)!r}", expected=f"one of {', '.join(SECTIONS)}", cure="correct the name"
+        )
+    for name, section in values.items():
+        if not isinstance(section, Mapping):
+            raise ConfigError(
+                source, found=f"{name} = {section!r}", expected=f"settings in it, {name}.key=value", cure="name the setting"
+            )
 
 
 def _network_settings(values: Mapping[str, Any], manifest: Manifest, window: tuple[int, ...], source: str) -> dict[str, Any]:
