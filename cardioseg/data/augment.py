@@ -102,7 +102,7 @@ class RandNarrowViewd(MapTransform, Randomizable):
         self.randomize()
         out = dict(data)
         if self.active:
-            image = np.array(out["image"])
+            image = np.asarray(out["image"]).copy()
             size = image.shape[self.axis]
             width = int(size * self.share)
             cut = slice(size - width, size) if self.far else slice(0, width)
