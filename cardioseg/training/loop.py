@@ -17,7 +17,7 @@ import torch
 from lightning_fabric import Fabric
 from pydantic import Field
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Dataset
 from torch.utils.tensorboard import SummaryWriter
 
 from cardioseg.core.config import Settings
@@ -33,7 +33,7 @@ class TrainingConfig(Settings):
     """How a network is trained."""
 
     steps: int = Field(6000, ge=1, description="optimiser steps in all")
-    batch: int = Field(16, ge=1, description="windows per step and process")
+    batch: int = Field(16, ge=1, le=1024, description="windows per step and process")
     learning_rate: float = Field(1e-3, gt=0)
     warmup: int = Field(300, ge=1)
     weight_decay: float = Field(0.05, ge=0)
@@ -149,12 +149,10 @@ def _batches(data: Dataset[dict[str, Tensor]], run: Run, fabric: Fabric) -> Iter
     """Batches from the run's step on, every process its own share."""
     config, world, rank = run.config, fabric.world_size, fabric.global_rank
     per_step = config.batch * world
-    indices = [
-        step * per_step + rank * config.batch + item for step in range(run.step, config.steps) for item in range(config.batch)
-    ]
+    starts = [step * per_step + rank * config.batch for step in range(run.step, config.steps)]
     loader = DataLoader(
-        Subset(data, indices),
-        batch_size=config.batch,
+        data,
+        batch_sampler=[range(start, start + config.batch) for start in starts],
         num_workers=config.workers,
         prefetch_factor=4 if config.workers else None,
         generator=torch.Generator(),  # else it draws from torch's own, once per start, and a resumed run would part from there
