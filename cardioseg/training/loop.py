@@ -150,9 +150,10 @@ def _batches(data: Dataset[dict[str, Tensor]], run: Run, fabric: Fabric) -> Iter
     config, world, rank = run.config, fabric.world_size, fabric.global_rank
     per_step = config.batch * world
     starts = [step * per_step + rank * config.batch for step in range(run.step, config.steps)]
+    indices: Any = [range(start, start + config.batch) for start in starts]
     loader = DataLoader(
         data,
-        batch_sampler=[range(start, start + config.batch) for start in starts],
+        batch_sampler=indices,
         num_workers=config.workers,
         prefetch_factor=4 if config.workers else None,
         generator=torch.Generator(),  # else it draws from torch's own, once per start, and a resumed run would part from there
