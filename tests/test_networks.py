@@ -31,6 +31,7 @@ CASES = {
         "full LoRA": {"lora": "full", "lora_rank": 2},
         "bare core": {"prelude_blocks": 0, "coda_blocks": 0, "classes": 2, "channels": 1},
         "3-D": {"patch_size": (1, 8, 8), "stem_channels": (8, 16), "channels": 1},
+        "3-D, slices last": {"patch_size": (8, 8, 1), "channels": 1, "experts": 0},
         "3-D patches": {"patch_size": (2, 4, 4), "stem": "patch", "channels": 1, "experts": 0},
     }
 }
@@ -56,7 +57,7 @@ def stir(network, amount=0.1):
 
 def image_for(network, batch=2, size=None):
     dimensions = len(network.config.patch_size)
-    size = size or {2: (24, 16), 3: (2, 16, 24)}[dimensions]
+    size = size or {2: (24, 16), 3: (8, 16, 24)}[dimensions]
     return torch.randn(batch, network.config.channels, *size, generator=torch.Generator().manual_seed(5))
 
 

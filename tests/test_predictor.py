@@ -78,6 +78,31 @@ def test_windows_need_not_be_whole_tokens(size):
         assert np.abs(maps.steps - field).max() <= PATCH / 2
 
 
+class SolidEcho(Echo):
+    """``Echo`` for patches of slices, whose tokens are two slices deep."""
+
+    def __init__(self):
+        super().__init__()
+        self.config = SimpleNamespace(classes=2, patch_size=(PATCH, PATCH, 2))
+
+    def forward(self, image, *, loops=None):
+        self.seen.append((tuple(image.shape), loops))
+        tokens = F.avg_pool3d(pad_to_multiple(image, self.config.patch_size)[0], self.config.patch_size)[:, 0]
+        return SegOutput(torch.cat((image, torch.zeros_like(image)), 1) / 50, tokens)
+
+
+@pytest.mark.parametrize("shape", [(45, 61, 7), (32, 50, 2), (20, 33, 9)])
+def test_patches_of_slices_come_back_in_their_place_too(shape):
+    for axis, token in enumerate((PATCH, PATCH, 2)):
+        field = np.moveaxis(np.broadcast_to(np.arange(shape[axis]) + 0.5, np.moveaxis(np.empty(shape), axis, 2).shape), 2, axis)
+        network = SolidEcho()
+        maps = predict(network, field.astype(np.float32), size=(32, 32, 4), views="all")
+        assert {seen[1:] for seen, _ in network.seen} == {(1, 32, 32, 4)}
+        assert seen_voxels(maps) == pytest.approx(field, abs=0.01)
+        if min(shape[:2]) >= 32 and shape[2] >= 4:
+            assert np.abs(maps.steps - field).max() <= token / 2
+
+
 def test_routing_is_placed_like_steps_and_still_sums_to_one():
     field = coordinates((45, 61))
     maps = predict(Echo(experts=2), field, views="all")

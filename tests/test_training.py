@@ -126,6 +126,25 @@ def test_a_run_learns_logs_and_leaves_a_model(prepared, tmp_path):
     assert model.preparation == Manifest.read(prepared).preparation
 
 
+def test_patches_of_slices_train_too(prepared, tmp_path):
+    changes = ("network.patch_size=[8, 8, 1]", "sampling.window=[32, 32, 3]", "training.steps=2", "training.validate_cases=1")
+    report = train(request(prepared, tmp_path, *changes, split=SplitChoice(fold=0)))
+    assert report.data["best_dice"] >= 0
+    model = load_model(tmp_path / "model")
+    assert (model.windows.size, model.network.config.channels) == ((32, 32, 3), 1)
+    with pytest.raises(ConfigError, match="as many numbers in both"):
+        train(request(prepared, tmp_path / "other", "sampling.window=[32, 32, 3]"))
+
+
+def test_a_run_may_start_from_a_model(prepared, whole, tmp_path):
+    model = str(whole / "model")
+    train(request(prepared, tmp_path / "run", "training.learning_rate=1e-12", "training.steps=1", init_from=model))
+    found, expected = tensors(tmp_path / "run"), load_model(model).network.state_dict()
+    assert all(torch.allclose(found[f"network.{name}"], value, atol=2e-3) for name, value in expected.items())
+    with pytest.raises(ConfigError, match="--init-from"):
+        train(request(prepared, tmp_path / "other", "network.width=32", init_from=model))
+
+
 def test_validation_leaves_no_trace_in_the_weights(prepared, whole, tmp_path):
     train(request(prepared, tmp_path, "training.validate_cases=2", "training.validate_every=3"))
     assert_same_state(tmp_path, whole)
@@ -410,6 +429,19 @@ def test_a_window_follows_from_seed_and_index_alone(prepared):
     assert not torch.equal(forward[1]["image"], forward[0]["image"])
     assert (forward[0]["image"].shape, forward[0]["image"].dtype) == ((3, 32, 32), torch.float32)
     assert (forward[0]["label"].shape, forward[0]["label"].dtype) == ((32, 32), torch.int64)
+
+
+def test_patches_of_slices_are_empty_beyond_the_stack(prepared):
+    dataset = windows(prepared, window=(32, 32, 7), augment=CALM, foreground=1.0)
+    slices = dataset.cases[0][0].label.shape[2]
+    for index in range(8):
+        window = dataset[index]
+        assert (window["image"].shape, window["label"].shape) == ((1, 32, 32, 7), (32, 32, 7))
+        case = dataset._draw_case(np.random.default_rng((0, index)))
+        empty = [(window["image"][0, ..., plane] == case.offset).all().item() for plane in range(7)]
+        assert sum(empty) >= 7 - slices
+        assert not window["label"][..., empty].any()
+        assert window["label"].any()
 
 
 def test_image_and_label_are_deformed_alike(prepared):
