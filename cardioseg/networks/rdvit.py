@@ -17,16 +17,15 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from cardioseg.core.config import Settings
-from cardioseg.layers.attention import Attention, Rotary, axial_rotary
-from cardioseg.layers.decode import PatchDecoder, SkipDecoder
+from cardioseg.layers.attention import Rotary, axial_rotary
+from cardioseg.layers.block import Block
 from cardioseg.layers.depth import early_loop, random_loops
-from cardioseg.layers.embed import ConvStem, PatchStem, Tokens, pad_to_multiple, token_map
+from cardioseg.layers.embed import Tokens, pad_to_multiple, token_map
 from cardioseg.layers.experts import Experts
+from cardioseg.layers.frame import FrameConfig, build_decoder, build_stem, decode_tokens
 from cardioseg.layers.halting import ACT, HaltingHead, settled_target
 from cardioseg.layers.injection import ParcaeInjection, RDTInjection
 from cardioseg.layers.lora import depthwise_lora
-from cardioseg.layers.mlp import MLP
 from cardioseg.layers.skipping import KeyValueStore
 from cardioseg.networks.output import SegOutput
 
@@ -36,20 +35,12 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class RDViTConfig(Settings):
+class RDViTConfig(FrameConfig):
     """Sizes and switches of RD-ViT; a preset fills in what is not set."""
 
     preset: Literal["cardioseg", "paper"] = "cardioseg"
-    channels: int = Field(3, ge=1, description="input channels")
-    classes: int = Field(4, ge=2, description="output classes, background included")
-    patch_size: tuple[int, ...] = Field((8, 8), description="voxels per token; its length makes the network 2-D or 3-D")
-    width: int = Field(256, ge=8)
-    heads: int = Field(4, ge=1, description="64 channels a head are fastest on CPU")
-    stem: Literal["conv", "patch"] = "conv"
-    stem_channels: tuple[int, ...] = Field((32, 64), description="features at strides 2, 4, …; the conv stem only")
     prelude_blocks: int = Field(1, ge=0)
     coda_blocks: int = Field(1, ge=0)
-    mlp_ratio: float = Field(4.0, gt=0, description="hidden width of the feed-forward layers outside the experts, in widths")
     loops: int = Field(8, ge=1, description="loop budget when none is asked for")
     random_depth: bool = Field(True, description="train with 1 + Poisson loops instead of a fixed number")
     mean_loops: float = Field(4.0, ge=1, description="mean of the random loop count")
@@ -75,36 +66,6 @@ class RDViTConfig(Settings):
         if isinstance(values, dict) and values.get("preset", "cardioseg") in PRESETS:
             return PRESETS[values.get("preset", "cardioseg")] | values
         return values
-
-
-class Block(nn.Module):
-    """Pre-norm attention and feed-forward with residuals; experts in place of the feed-forward layer when asked."""
-
-    def __init__(self, config: RDViTConfig, *, experts: bool) -> None:
-        super().__init__()
-        width = config.width
-        self.norm_attention = nn.LayerNorm(width)
-        self.attention = Attention(width, config.heads)
-        self.norm_mlp = nn.LayerNorm(width)
-        self.experts = (
-            Experts(width, routed=config.experts, shared=config.shared_experts, top_k=config.top_k, hidden=config.expert_hidden)
-            if experts
-            else None
-        )
-        self.mlp = None if experts else MLP(width, int(width * config.mlp_ratio))
-
-    def forward(self, x: Tensor, rotary: Rotary) -> tuple[Tensor, Tensor | None]:
-        """Tokens (B, N, D) after the block, and routing (B, N, E) if it has experts."""
-        return self.feed_forward(x + self.attention(self.norm_attention(x), rotary))
-
-    def feed_forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The second half of the block, token by token."""
-        normed = self.norm_mlp(x)
-        if self.experts is None:
-            assert self.mlp is not None
-            return x + self.mlp(normed), None
-        worked, routing = self.experts(normed)
-        return x + worked, routing
 
 
 @dataclass
@@ -135,27 +96,24 @@ class RDViT(nn.Module):
         super().__init__()
         self.config = config
         self.skips = True
-        width, patch = config.width, config.patch_size
-        self.stem = (
-            ConvStem(config.channels, width, patch, config.stem_channels)
-            if config.stem == "conv"
-            else PatchStem(config.channels, width, patch)
-        )
-        self.prelude = nn.ModuleList(Block(config, experts=False) for _ in range(config.prelude_blocks))
+        width, hidden = config.width, int(config.width * config.mlp_ratio)
+        experts = None
+        if config.experts:
+            experts = Experts(
+                width, routed=config.experts, shared=config.shared_experts, top_k=config.top_k, hidden=config.expert_hidden
+            )
+        self.stem = build_stem(config)
+        self.prelude = nn.ModuleList(Block(width, config.heads, hidden) for _ in range(config.prelude_blocks))
         self.prelude_norm = nn.LayerNorm(width)
         self.injection: Any = ParcaeInjection(width) if config.injection == "parcae" else RDTInjection(width)
         self.inject_norm = nn.LayerNorm(width) if config.injection == "rdt" else None
-        self.block = Block(config, experts=config.experts > 0)
+        self.block = Block(width, config.heads, hidden, experts=experts)
         self.lora = depthwise_lora(config.lora, width, config.lora_rank, config.max_loops)
         self.halting = HaltingHead(width) if config.halting != "none" else None
         self.core_norm = nn.LayerNorm(width)
-        self.coda = nn.ModuleList(Block(config, experts=False) for _ in range(config.coda_blocks))
+        self.coda = nn.ModuleList(Block(width, config.heads, hidden) for _ in range(config.coda_blocks))
         self.coda_norm = nn.LayerNorm(width)
-        self.decoder = (
-            SkipDecoder(width, config.classes, patch, config.stem_channels)
-            if config.stem == "conv"
-            else PatchDecoder(width, config.classes, patch)
-        )
+        self.decoder = build_decoder(config)
 
     def forward(self, image: Tensor, *, loops: int | None = None) -> SegOutput:
         """Segment a batch.
@@ -289,7 +247,7 @@ class RDViT(nn.Module):
         x = self.core_norm(state)
         for block in self.coda:
             x, _ = block(x, rotary)
-        return self.decoder(token_map(self.coda_norm(x), tokens.grid), tokens.skips)
+        return decode_tokens(self.decoder, self.coda_norm(x), tokens)
 
     def _output(self, logits: Tensor, early: Tensor | None, trace: Trace, tokens: Tokens, undo: tuple[slice, ...]) -> SegOutput:
         penalties: dict[str, Tensor] = {}

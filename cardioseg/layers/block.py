@@ -1,0 +1,42 @@
+"""The transformer block that every network here repeats, looped or stacked.
+
+Pre-norm attention and feed-forward with residuals (Xiong et al. 2020); LayerNorm, which is fused on CPU where RMSNorm is not.
+"""
+
+from torch import Tensor, nn
+
+from cardioseg.layers.attention import Attention, Rotary
+from cardioseg.layers.experts import Experts
+from cardioseg.layers.mlp import MLP
+
+
+class Block(nn.Module):
+    """Attention, then a feed-forward layer, or experts in its place.
+
+    Args:
+        width: D.
+        heads: of the attention.
+        hidden: width of the feed-forward layer; not used with experts.
+        experts: takes the feed-forward layer's place.
+    """
+
+    def __init__(self, width: int, heads: int, hidden: int, *, experts: Experts | None = None) -> None:
+        super().__init__()
+        self.norm_attention = nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+        self.norm_mlp = nn.LayerNorm(width)
+        self.experts = experts
+        self.mlp = MLP(width, hidden) if experts is None else None
+
+    def forward(self, x: Tensor, rotary: Rotary) -> tuple[Tensor, Tensor | None]:
+        """Tokens (B, N, D) after the block, and routing (B, N, E) if it has experts."""
+        return self.feed_forward(x + self.attention(self.norm_attention(x), rotary))
+
+    def feed_forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The second half of the block, token by token."""
+        normed = self.norm_mlp(x)
+        if self.experts is None:
+            assert self.mlp is not None
+            return x + self.mlp(normed), None
+        worked, routing = self.experts(normed)
+        return x + worked, routing
