@@ -1,8 +1,17 @@
 """Architectures by name; a new network is one file and one line here."""
 
+from typing import Any
+
+from cardioseg.layers.frame import FrameConfig
+from cardioseg.networks.bvit import BViT, BViTConfig
 from cardioseg.networks.output import SegOutput
 from cardioseg.networks.rdvit import RDViT, RDViTConfig
+from cardioseg.networks.vit import ViT, ViTConfig
 
-ARCHITECTURES = {"rdvit": (RDViT, RDViTConfig)}
+ARCHITECTURES: dict[str, tuple[type[Any], type[FrameConfig]]] = {
+    "rdvit": (RDViT, RDViTConfig),
+    "vit": (ViT, ViTConfig),
+    "bvit": (BViT, BViTConfig),
+}
 
-__all__ = ["ARCHITECTURES", "RDViT", "RDViTConfig", "SegOutput"]
+__all__ = ["ARCHITECTURES", "BViT", "BViTConfig", "RDViT", "RDViTConfig", "SegOutput", "ViT", "ViTConfig"]

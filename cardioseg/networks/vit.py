@@ -1,0 +1,59 @@
+"""The plain vision transformer (Dosovitskiy et al. 2021), the baseline: L different blocks, each run once.
+
+Same stem, positions and decoder as the looped networks; nothing is shared, nothing halts, nobody routes.
+
+Shape legend: B batch, S* spatial axes, G* token grid, N tokens, D width.
+"""
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from cardioseg.layers.attention import axial_rotary
+from cardioseg.layers.block import Block
+from cardioseg.layers.embed import pad_to_multiple, token_map
+from cardioseg.layers.frame import FrameConfig, build_decoder, build_stem, decode_tokens
+from cardioseg.networks.output import SegOutput
+
+
+class ViTConfig(FrameConfig):
+    """Sizes of the plain transformer."""
+
+    loops: int = Field(6, ge=1, description="number of blocks; the word is the looped networks'")
+
+    @property
+    def max_loops(self) -> int:
+        """A block that is not there cannot be run."""
+        return self.loops
+
+
+class ViT(nn.Module):
+    """The network of the module's first line."""
+
+    def __init__(self, config: ViTConfig) -> None:
+        super().__init__()
+        self.config = config
+        hidden = int(config.width * config.mlp_ratio)
+        self.stem = build_stem(config)
+        self.blocks = nn.ModuleList(Block(config.width, config.heads, hidden) for _ in range(config.loops))
+        self.norm = nn.LayerNorm(config.width)
+        self.decoder = build_decoder(config)
+
+    def forward(self, image: Tensor, *, loops: int | None = None) -> SegOutput:
+        """Segment a batch.
+
+        Args:
+            image: (B, channels, *S); any size, padded inside to whole tokens.
+            loops: blocks to run, from the first; more than there are runs all of them.
+        """
+        loops = self.config.loops if loops is None else min(loops, self.config.loops)
+        if loops < 1:
+            raise ValueError(f"loops is {loops}; at least 1 is needed")
+        image, undo = pad_to_multiple(image, self.config.patch_size)
+        tokens = self.stem(image)
+        rotary = axial_rotary(tokens.grid, self.config.width // self.config.heads, device=image.device)
+        x = tokens.sequence
+        for block in self.blocks[:loops]:
+            x, _ = block(x, rotary)
+        steps = torch.full(x.shape[:2], float(loops), device=x.device)
+        return SegOutput(decode_tokens(self.decoder, self.norm(x), tokens)[undo], token_map(steps, tokens.grid))
