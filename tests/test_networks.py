@@ -12,6 +12,7 @@ from torch.testing import assert_close
 from cardioseg.core.config import validate
 from cardioseg.core.errors import ConfigError
 from cardioseg.networks import ARCHITECTURES, RDViT, RDViTConfig
+from cardioseg.training.loop import PENALTIES
 from cardioseg.training.losses import SegmentationLoss
 
 TINY = {"width": 16, "heads": 2, "stem_channels": (8, 8), "loops": 3, "max_loops": 4, "expert_hidden": 8}
@@ -36,6 +37,12 @@ CASES = {
     },
     "vit": {
         "default": {},
+        "patch stem": {"stem": "patch", "patch_size": (4, 4)},
+        "3-D": {"patch_size": (8, 8, 1), "channels": 1},
+    },
+    "edge-recvit": {
+        "default": {"free_share": 0.5},
+        "paper": {"preset": "paper"},
         "patch stem": {"stem": "patch", "patch_size": (4, 4)},
         "3-D": {"patch_size": (8, 8, 1), "channels": 1},
     },
@@ -123,7 +130,7 @@ def test_evaluation_repeats_itself_and_images_do_not_mix(name, changes):
 def test_a_gradient_reaches_every_parameter(name, changes):
     network = build(name, changes).train()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.05)
-    loss_of = SegmentationLoss(early_weight=0.4, penalties={"ponder": 0.01, "halting": 0.5})
+    loss_of = SegmentationLoss(early_weight=0.4, penalties=PENALTIES)
     names = dict(network.named_parameters())
     untouched = set(names)
     for step in range(12):

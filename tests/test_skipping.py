@@ -5,7 +5,7 @@ import torch
 
 from cardioseg.layers.attention import Attention, axial_rotary
 from cardioseg.layers.skipping import KeyValueStore
-from cardioseg.networks import RDViT, RDViTConfig
+from cardioseg.networks import EdgeRecViT, EdgeRecViTConfig, RDViT, RDViTConfig
 
 SMALL = {"width": 32, "heads": 2, "stem_channels": (8, 8), "expert_hidden": 16, "experts": 3}
 TOLERANCE = 1e-4
@@ -57,6 +57,22 @@ def test_an_image_whose_tokens_have_all_halted_waits_for_the_others() -> None:
 def test_published_form_is_never_skipped() -> None:
     assert not network(preset="paper", patch_size=(8, 8))._can_skip
     assert network()._can_skip
+
+
+@pytest.mark.parametrize("preset", ["cardioseg", "paper"])
+@pytest.mark.parametrize("loops", [2, 5, 9])
+def test_the_ranker_skips_as_it_masks(preset: str, loops: int) -> None:
+    torch.manual_seed(3)
+    net = EdgeRecViT(EdgeRecViTConfig(width=32, heads=2, stem_channels=(8, 8), loops=5, preset=preset)).eval()
+    image = torch.randn(3, 3, 40, 32)
+    with torch.no_grad():
+        net.ranker.score.weight.mul_(20)
+        skipped = net(image, loops=loops)
+        net.skips = False
+        masked = net(image, loops=loops)
+    assert skipped.steps.min() < skipped.steps.max(), "the test needs tokens of several depths"
+    assert torch.equal(skipped.steps, masked.steps)
+    assert (skipped.logits - masked.logits).abs().max() <= TOLERANCE
 
 
 def test_kept_keys_and_values_equal_fresh_ones() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from cardioseg.layers.frame import FrameConfig
 from cardioseg.networks.bvit import BViT, BViTConfig
+from cardioseg.networks.edge_recvit import EdgeRecViT, EdgeRecViTConfig
 from cardioseg.networks.output import SegOutput
 from cardioseg.networks.rdvit import RDViT, RDViTConfig
 from cardioseg.networks.vit import ViT, ViTConfig
@@ -12,6 +13,18 @@ ARCHITECTURES: dict[str, tuple[type[Any], type[FrameConfig]]] = {
     "rdvit": (RDViT, RDViTConfig),
     "vit": (ViT, ViTConfig),
     "bvit": (BViT, BViTConfig),
+    "edge-recvit": (EdgeRecViT, EdgeRecViTConfig),
 }
 
-__all__ = ["ARCHITECTURES", "BViT", "BViTConfig", "RDViT", "RDViTConfig", "SegOutput", "ViT", "ViTConfig"]
+__all__ = [
+    "ARCHITECTURES",
+    "BViT",
+    "BViTConfig",
+    "EdgeRecViT",
+    "EdgeRecViTConfig",
+    "RDViT",
+    "RDViTConfig",
+    "SegOutput",
+    "ViT",
+    "ViTConfig",
+]

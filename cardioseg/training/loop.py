@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.tensorboard import SummaryWriter
@@ -29,6 +29,16 @@ from cardioseg.training.schedule import MovingAverage, gradient_norm, learning_r
 Validate = Callable[[nn.Module], dict[str, float]]
 
 
+PENALTIES = {
+    "ponder": 0.01,  # ACT's cost (Graves 2016; the same in Universal Transformers)
+    "halting": 0.5,  # the oracle's teaching of RD-ViT's halting head; its gradient stays in the head
+    "stability": 1e-3,  # Edge-RecViT's STB, weights as released
+    "depth_use": 0.1,  # Edge-RecViT's DU
+    "budget": 1.0,  # our ranker's budget
+    "depth": 0.5,  # the oracle's teaching of our ranker
+}
+
+
 class TrainingConfig(Settings):
     """How a network is trained."""
 
@@ -40,14 +50,21 @@ class TrainingConfig(Settings):
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
     average: float = Field(0.999, gt=0, lt=1, description="decay of the moving average of the weights")
     early_weight: float = Field(0.4, ge=0, description="weight of the loss after a random earlier loop")
-    ponder: float = Field(0.01, ge=0, description="weight of ACT's ponder cost")
-    halting: float = Field(0.5, ge=0, description="weight of the oracle's halting loss")
+    penalties: dict[str, float] = Field(PENALTIES, description="weights of what networks ask for, by name")
     balance_rate: float = Field(1e-3, ge=0, description="step of the experts' load-balancing bias")
     seed: int = 0
     workers: int = Field(1, ge=0, description="loading processes")
     checkpoint_minutes: float = Field(3.0, gt=0)
     validate_every: int = Field(1000, ge=1, description="steps between validations")
     validate_cases: int = Field(8, ge=0, description="validation volumes looked at during training; 0 for none")
+
+    @field_validator("penalties")
+    @classmethod
+    def _known(cls, penalties: dict[str, float]) -> dict[str, float]:
+        unknown = set(penalties) - set(PENALTIES)
+        if unknown:
+            raise ValueError(f"unknown penalty {min(unknown)!r}; known are {', '.join(PENALTIES)}")
+        return PENALTIES | penalties
 
 
 @dataclass
@@ -122,7 +139,7 @@ def train(
     config = run.config
     network, optimizer = fabric.setup(run.network, run.optimizer)
     network.train()
-    loss_of = SegmentationLoss(early_weight=config.early_weight, penalties={"ponder": config.ponder, "halting": config.halting})
+    loss_of = SegmentationLoss(early_weight=config.early_weight, penalties=config.penalties)
     meter, saved = Meter(), time.monotonic()
     with closing(RunLog(run.folder)) as log:
         for batch in _batches(data, run, fabric):

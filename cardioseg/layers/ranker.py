@@ -1,0 +1,93 @@
+"""A ranker that gives each token its depth before the loops begin.
+
+Source: Edge-RecViT (CVPR 2026): H = GELU(W1 X), Z = W2 H without biases, p = softmax(Z), depth = argmax p, confidence = max p;
+losses that keep the scores small (STB) and the depths in use (DU). As published nothing ties depth to usefulness: the only
+gradient to the ranker goes through the confidence. ``depth_gate`` gives it one (straight-through), ``oracle_loss`` a teacher.
+
+Shape legend: B batch, N tokens, D features, L depths (1 to L loops), S* spatial axes.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Ranker(nn.Module):
+    """Two layers, no biases: features (B, N, D) to depth scores (B, N, L)."""
+
+    def __init__(self, features: int, depths: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(features, 2 * features, bias=False)
+        self.score = nn.Linear(2 * features, depths, bias=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.score(F.gelu(self.hidden(features)))
+
+
+def chosen_depth(scores: Tensor) -> Tensor:
+    """Depth 1 to L of each token, (B, N), by argmax."""
+    return scores.argmax(-1) + 1
+
+
+def depth_gate(scores: Tensor, *, temperature: float = 1.0) -> Tensor:
+    """(B, N, L) of 1 while a token loops and 0 after; a Gumbel sample forward, its softmax's gradient backward."""
+    sample = F.gumbel_softmax(scores.float(), tau=temperature, hard=True, dim=-1)
+    return running(sample)
+
+
+def running(depth: Tensor) -> Tensor:
+    """P(depth >= l) for l = 1 to L from P(depth = l): (B, N, L)."""
+    return 1 - depth.cumsum(-1) + depth
+
+
+def expected_depth(scores: Tensor) -> Tensor:
+    """Mean of the depth distribution, (B, N)."""
+    return running(scores.float().softmax(-1)).sum(-1)
+
+
+def stability_loss(scores: Tensor) -> Tensor:
+    """STB, the router z-loss: mean squared log-sum-exp of the scores."""
+    return scores.float().logsumexp(-1).square().mean()
+
+
+def use_loss(scores: Tensor) -> Tensor:
+    """DU: L Σ_l E_l A_l with the mean probability E and the share A of tokens at depth l; 1 when depths are used evenly."""
+    probability = scores.float().softmax(-1)
+    share = F.one_hot(scores.argmax(-1), scores.shape[-1]).float().mean((0, 1))
+    return scores.shape[-1] * (probability.mean((0, 1)) * share).sum()
+
+
+def budget_loss(scores: Tensor, budget: float) -> Tensor:
+    """Squared distance of the mean expected depth, as a share of L, from ``budget``."""
+    return (expected_depth(scores).mean() / scores.shape[-1] - budget).square()
+
+
+def oracle_loss(scores: Tensor, settled: Tensor, loop: int) -> Tensor:
+    """Ordinal cross-entropy: P(depth <= ``loop``) against whether the token's patch is settled after that loop.
+
+    Args:
+        scores: (B, N, L).
+        settled: (B, N) of 0 and 1, from ``halting.settled_target``.
+        loop: 1 to L.
+    """
+    enough = scores.float().softmax(-1)[..., :loop].sum(-1).clamp(1e-6, 1 - 1e-6)
+    return F.binary_cross_entropy(enough, settled.float())
+
+
+def edge_energy(image: Tensor, patch_size: tuple[int, ...]) -> Tensor:
+    """Mean in-plane Sobel magnitude of the middle channel in each token's patch, (B, N, 1).
+
+    Args:
+        image: (B, channels, U, V) or (B, channels, U, V, W); each slice on its own.
+        patch_size: voxels per token along each axis.
+    """
+    middle = image[:, image.shape[1] // 2]
+    planes = middle if middle.dim() == 3 else middle.movedim(-1, 1).flatten(0, 1)
+    kernel = torch.tensor([[1.0, 0.0, -1.0], [2.0, 0.0, -2.0], [1.0, 0.0, -1.0]], device=image.device) / 8
+    padded = F.pad(planes[:, None].float(), (1, 1, 1, 1), mode="replicate")
+    both = F.conv2d(padded, torch.stack((kernel, kernel.T))[:, None])
+    magnitude = both.square().sum(1).sqrt()
+    if middle.dim() == 4:
+        magnitude = magnitude.unflatten(0, (len(image), -1)).movedim(1, -1)
+    pool = F.avg_pool2d if len(patch_size) == 2 else F.avg_pool3d
+    return pool(magnitude[:, None], patch_size, patch_size).flatten(2).transpose(1, 2)
