@@ -34,6 +34,37 @@ def test_products_kernel_and_definition_agree(queries):
     assert_close(fused, expected, atol=1e-5, rtol=1e-5)
 
 
+def naive_layer(layer, x, rotary):
+    """Projections, rotation by complex numbers, and attention, head by head."""
+    width = x.shape[-1] // layer.heads
+    turn = torch.polar(torch.ones_like(rotary.cos), torch.atan2(rotary.sin, rotary.cos))
+
+    def turned(part):
+        rotated = torch.complex(part[..., : width // 2], part[..., width // 2 :]) * turn
+        return torch.cat((rotated.real, rotated.imag), dim=-1)
+
+    key_value = layer.key_value(x)
+    heads = []
+    for head in range(layer.heads):
+        own = slice(head * width, (head + 1) * width)
+        query, key, value = (
+            layer.query(x)[..., own],
+            key_value[..., : x.shape[-1]][..., own],
+            key_value[..., x.shape[-1] :][..., own],
+        )
+        heads.append(naive_attend(turned(query)[:, None], turned(key)[:, None], value[:, None])[:, 0])
+    return layer.out(torch.cat(heads, dim=-1))
+
+
+@pytest.mark.parametrize("grid", [(3, 5), (2, 2, 3)])
+@torch.no_grad()
+def test_the_layer_is_its_definition(grid):
+    torch.manual_seed(0)
+    layer, x = Attention(24, 2), torch.randn(2, math.prod(grid), 24)
+    rotary = axial_rotary(grid, 12, device=CPU)
+    assert_close(layer(x, rotary), naive_layer(layer, x, rotary), atol=1e-5, rtol=1e-5)
+
+
 def test_training_and_inference_give_the_same_layer_output():
     torch.manual_seed(0)
     layer, rotary, x = Attention(16, 4), axial_rotary((3, 5), 4, device=CPU), torch.randn(2, 15, 16)

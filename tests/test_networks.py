@@ -189,8 +189,10 @@ def rdvit(**changes):
 
 
 @torch.no_grad()
-def test_with_a_tiny_threshold_every_token_halts_after_one_loop_whatever_the_budget():
+@pytest.mark.parametrize("skips", [True, False])
+def test_with_a_tiny_threshold_every_token_halts_after_one_loop_whatever_the_budget(skips):
     network = rdvit(halting_threshold=1e-6).eval()
+    network.skips = skips
     one, eight = network(image_for(network), loops=1), network(image_for(network), loops=8)
     assert (eight.steps == 1).all()
     assert torch.equal(one.logits, eight.logits)
@@ -211,6 +213,7 @@ def test_with_a_threshold_near_one_every_token_uses_the_budget():
 @torch.no_grad()
 def test_halted_tokens_keep_their_state_and_their_step_count():
     network = rdvit().eval()
+    network.skips = False  # skipped tokens keep their state by not being touched; masked ones must be put back
     image = image_for(network, batch=1, size=(32, 32))
     states = []
     real = network._one_loop
@@ -219,6 +222,7 @@ def test_halted_tokens_keep_their_state_and_their_step_count():
     states.clear()
     steps = network(image, loops=6).steps.flatten()
     assert 1 <= steps.min() < steps.max(), "some tokens halt before others"
+    assert len(states) == steps.max()
     for token, halted in enumerate(steps.int().tolist()):
         after = [state[0, token] for state in states[halted:]]
         assert all(torch.equal(state, after[0]) for state in after)
@@ -246,7 +250,7 @@ def test_more_budget_never_takes_steps_away():
 
 
 def test_oracle_halting_learns_beside_the_loop_and_not_through_it():
-    network = rdvit(halting="oracle", random_depth=False).train()
+    network = rdvit(halting="oracle", halting_threshold=1e-6).train()
     output = network(image_for(network), loops=3)
     assert (output.steps == 3).all(), "in training no token stops"
     assert len(output.early) == 1, "a quarter of two images, at least one"
