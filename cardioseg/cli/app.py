@@ -4,7 +4,6 @@ A verb is one file beside this one and one line below. Verbs raise; ``main`` alo
 and an exit code (the table stands in ``core/errors.py``).
 """
 
-import errno
 import io
 import os
 import sys
@@ -18,9 +17,10 @@ from cardioseg.cli.demo import demo_command
 from cardioseg.cli.evaluate import evaluate_command
 from cardioseg.cli.models import models_app
 from cardioseg.cli.prepare import prepare_command
+from cardioseg.cli.render import printable
 from cardioseg.cli.segment import segment_command
 from cardioseg.cli.train import train_command
-from cardioseg.core.errors import EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_RESOURCES, CardioSegError
+from cardioseg.core.errors import exit_code, explain
 
 app = typer.Typer(
     name="cardioseg",
@@ -63,8 +63,8 @@ def main() -> None:
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 — nothing may end in a traceback unasked
         if os.environ.get("CARDIOSEG_DEBUG"):
             traceback.print_exc()
-        typer.echo(f"error: {_message(error)}", err=True)
-        sys.exit(_exit_code(error))
+        typer.echo(f"error: {printable(explain(error))}", err=True)
+        sys.exit(exit_code(error))
 
 
 def _print_any_name() -> None:
@@ -72,34 +72,6 @@ def _print_any_name() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _exit_code(error: BaseException) -> int:
-    if isinstance(error, CardioSegError):
-        return error.exit_code
-    if isinstance(error, KeyboardInterrupt):
-        return EXIT_INTERRUPTED
-    return EXIT_RESOURCES if _out_of_resources(error) else EXIT_INTERNAL
-
-
-def _out_of_resources(error: BaseException) -> bool:
-    """Disk or memory ran out; torch is recognised by name and text, since importing it here would cost seconds."""
-    full_disk = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return full_disk or out_of_memory or "DefaultCPUAllocator: can't allocate memory" in str(error)
-
-
-def _message(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, CardioSegError):
-        return text
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted"
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return f"out of memory ({text}); use a smaller --window or another --device"
-    if _out_of_resources(error):
-        return f"out of resources ({text}); free space or memory and run the same command again"
-    return f"{type(error).__name__}: {text}; this is a fault of cardioseg: set CARDIOSEG_DEBUG=1 for the traceback"
 
 
 if __name__ == "__main__":

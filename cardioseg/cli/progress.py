@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
+from cardioseg.cli.render import printable
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 
 SECONDS_BETWEEN_LINES = 20.0
@@ -73,4 +74,4 @@ class _Lines:
 
 def _beside(progress: Progress) -> str:
     figures = (f"{name} {value}" for name, value in progress.fields.items())
-    return "  ".join(part for part in (*figures, progress.message) if part)
+    return printable("  ".join(part for part in (*figures, progress.message) if part))

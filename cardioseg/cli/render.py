@@ -54,12 +54,17 @@ def _show_json(report: Report) -> None:
 
 def _show_tables(report: Report) -> None:
     for warning in report.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        typer.echo(f"warning: {printable(warning)}", err=True)
     console = Console(highlight=False, width=_width())
     for table in report.tables:
         console.print(_rich_table(table))
     for path in report.files:
-        console.print(Text(str(path)), soft_wrap=True)
+        console.print(Text(printable(str(path))), soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """``text`` on one line and free of control characters: file names may hold line ends and terminal commands."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _width() -> int | None:
@@ -72,7 +77,7 @@ def _rich_table(table: Table) -> RichTable:
     for index, name in enumerate(table.columns):
         drawn.add_column(Text(name), justify="right" if _is_numeric(row[index] for row in table.rows) else "left")
     for row in table.rows:
-        drawn.add_row(*(Text(cell) for cell in row))
+        drawn.add_row(*(Text(printable(cell)) for cell in row))
     return drawn
 
 

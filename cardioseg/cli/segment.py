@@ -1,5 +1,6 @@
 """``cardioseg segment``: words for the workflow of the same name."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,6 +8,9 @@ import typer
 
 from cardioseg.cli.progress import progress_bar
 from cardioseg.cli.render import finish
+
+SIZE = re.compile(r" *[1-9][0-9]{0,3} *")
+LARGEST_WINDOW = 2048  # a slice of 3 m at 1.5 mm; memory grows with the window, however small the image
 
 
 def segment_command(
@@ -73,6 +77,7 @@ def _window(text: str | None) -> tuple[int, ...] | None:
     if text is None:
         return None
     parts = text.replace("x", ",").split(",")
-    if len(parts) not in (2, 3) or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
-        raise UsageError("--window", found=repr(text), expected="two sizes (three in 3-D), such as 128,128", cure="correct them")
+    if len(parts) not in (2, 3) or not all(SIZE.fullmatch(part) and int(part) <= LARGEST_WINDOW for part in parts):
+        expected = f"two sizes (three in 3-D) of 1 to {LARGEST_WINDOW}, such as 128,128"
+        raise UsageError("--window", found=repr(text), expected=expected, cure="correct them")
     return tuple(int(part) for part in parts)

@@ -12,6 +12,7 @@
 A message is one line: file · what was found · what was expected · what to do.
 """
 
+import errno
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -83,3 +84,33 @@ class OutputError(CardioSegError):
     """A result cannot be written: the disk is full, the folder is closed, or the file is already there."""
 
     exit_code = EXIT_RESOURCES
+
+
+def exit_code(error: BaseException) -> int:
+    """What a command ends with when ``error`` ends it."""
+    if isinstance(error, CardioSegError):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    return EXIT_RESOURCES if _out_of_resources(error) else EXIT_INTERNAL
+
+
+def explain(error: BaseException) -> str:
+    """One line about any error, foreign ones included."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, CardioSegError):
+        return text
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return f"out of memory ({text}); use a smaller --window or another --device"
+    if _out_of_resources(error):
+        return f"out of resources ({text}); free space or memory and run the same command again"
+    return f"{type(error).__name__}: {text}; this is a fault of cardioseg: set CARDIOSEG_DEBUG=1 for the traceback"
+
+
+def _out_of_resources(error: BaseException) -> bool:
+    """Disk or memory ran out; torch is recognised by name and text, since importing it here would cost seconds."""
+    full_disk = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return full_disk or out_of_memory or "DefaultCPUAllocator: can't allocate memory" in str(error)
