@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from cardioseg import __version__
 from cardioseg.core.atomic import write_bytes, write_json, write_text
 from cardioseg.core.config import PreparationConfig, WindowConfig, read_toml, validate
-from cardioseg.core.errors import ModelError
+from cardioseg.core.errors import ConfigError, ModelError
 from cardioseg.core.labels import LabelTable
 from cardioseg.networks import ARCHITECTURES
 
@@ -43,6 +43,7 @@ class Model:
         windows: how slices are cut by default.
         labels: class names.
         sha256: of the weights file.
+        config_sha256: of config.toml.
         max_loops: longest loop count of its training; more is extrapolation.
     """
 
@@ -52,6 +53,7 @@ class Model:
     windows: WindowConfig
     labels: LabelTable
     sha256: str
+    config_sha256: str
     max_loops: int
 
     @property
@@ -61,15 +63,23 @@ class Model:
 
 
 def build_network(settings: Mapping[str, Any], *, source: Path | str) -> nn.Module:
-    """The network that ``name`` and its settings describe, freshly initialised."""
+    """The network that ``name`` and its settings describe, freshly initialised.
+
+    Raises:
+        ConfigError: no such network, an unknown setting, or settings that do not go together.
+    """
     values = dict(settings)
     name = values.pop("name", None)
     if name not in ARCHITECTURES:
-        raise ModelError(
-            source, found=f"network.name = {name!r}", expected=f"one of {', '.join(ARCHITECTURES)}", cure="correct it"
-        )
+        known = ", ".join(ARCHITECTURES)
+        raise ConfigError(source, found=f"network.name = {name!r}", expected=f"one of {known}", cure="correct the name")
     network, config = ARCHITECTURES[name]
-    return network(validate(config, values, source=source))
+    checked = validate(config, values, source=source)
+    try:
+        return network(checked)
+    except ValueError as error:
+        expected = "network settings that go together"
+        raise ConfigError(source, found=str(error), expected=expected, cure="correct one of them") from None
 
 
 def models_folder() -> Path:
@@ -107,32 +117,62 @@ def load_model(name: str | Path, *, device: torch.device | None = None) -> Model
     folder = find_model(name)
     metadata = read_metadata(folder)
     weights, digest = _read_weights(folder, metadata)
-    settings = read_toml(folder / "config.toml")
-    network = build_network(settings.get("network", {}), source=folder / "config.toml")
-    _fill(network, weights, folder)
-    network.to(device or torch.device("cpu")).eval()
+    try:
+        model = _described(folder, tuple(metadata["labels"]), digest)
+    except ConfigError as error:
+        cure = "install the model again"
+        raise ModelError(error.file, found=error.found, expected=error.expected, cure=cure) from None
+    _fill(model.network, weights, folder)
+    model.network.to(device or torch.device("cpu")).eval()
+    return model
+
+
+def _described(folder: Path, labels: tuple[str, ...], digest: str) -> Model:
+    """The model of ``config.toml``, its weights still random.
+
+    Raises:
+        ConfigError: the file is missing, or its settings or the labels contradict each other.
+    """
+    path = folder / "config.toml"
+    settings = read_toml(path)
+    for name in ("network", "preparation", "windows"):
+        if not isinstance(settings.get(name, {}), Mapping):
+            raise ConfigError(path, found=f"{name} = {settings[name]!r}", expected=f"a section [{name}]", cure="correct it")
+    network = build_network(settings.get("network", {}), source=path)
+    config: Any = network.config
+    preparation = validate(PreparationConfig, settings.get("preparation", {}), source=path)
+    windows = validate(WindowConfig, settings.get("windows", {}), source=path)
+    channels = preparation.channels if len(config.patch_size) == 2 else 1
+    wanted = (config.channels, config.classes, len(config.patch_size))
+    given = (channels, len(labels), len(windows.size))
+    if wanted != given:
+        found = "preparation, labels and windows for {} channels, {} classes, {} dimensions".format(*given)
+        raise ConfigError(path, found=found, expected="the network's {}, {}, {}".format(*wanted), cure="correct them")
     return Model(
-        name=folder.name,
+        name=folder.resolve().name,
         network=network,
-        preparation=validate(PreparationConfig, settings.get("preparation", {}), source=folder / "config.toml"),
-        windows=validate(WindowConfig, settings.get("windows", {}), source=folder / "config.toml"),
-        labels=LabelTable(tuple(metadata["labels"])),
+        preparation=preparation,
+        windows=windows,
+        labels=LabelTable(labels),
         sha256=digest,
-        max_loops=int(getattr(network.config, "max_loops", network.config.loops)),  # type: ignore[union-attr, arg-type]
+        config_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        max_loops=int(getattr(config, "max_loops", config.loops)),
     )
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:
     """``metadata.json``; ModelError when it is unreadable or says too little."""
-    path = folder / "metadata.json"
+    path, cure = folder / "metadata.json", "install the model again"
     try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        missing = {"labels", "weights_sha256"} - set(data)
-    except (OSError, ValueError, TypeError) as error:
-        raise ModelError(path, found=f"unreadable metadata ({error})", expected="JSON", cure="install the model again") from None
-    if missing:
-        raise ModelError(path, found=f"no {min(missing)!r}", expected="labels and weights_sha256", cure="install the model again")
-    return data
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(path, found=f"unreadable metadata ({error})", expected="JSON", cure=cure) from None
+    labels = data.get("labels") if isinstance(data, dict) else None
+    if not isinstance(labels, list) or len(labels) < 2 or not all(isinstance(label, str) for label in labels):
+        raise ModelError(path, found="no list of label names", expected="labels, background first", cure=cure)
+    if not isinstance(data.get("weights_sha256"), str):
+        raise ModelError(path, found="no 'weights_sha256'", expected="the SHA-256 of the weights", cure=cure)
+    return dict(data)
 
 
 def _read_weights(folder: Path, metadata: Mapping[str, Any]) -> tuple[dict[str, Tensor], str]:
