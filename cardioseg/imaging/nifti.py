@@ -5,6 +5,9 @@ taken from the affine are 5 to 38 times too small while every ratio still looks 
 affine's columns are rescaled; ``trust="affine"`` turns the rule round. Results carry the input's geometry fields bit for bit.
 """
 
+import gzip
+import logging
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +26,10 @@ ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
 ENDINGS = NIFTI_ENDINGS + ITK_ENDINGS
 MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}
 SPACING_TOLERANCE = 0.01
+LARGEST_INTENSITY = 1e18  # its square, which a standard deviation needs, still is a float32
+
+# nibabel prints a line for every header field that it mends, without saying in which file.
+logging.getLogger("nibabel.global").setLevel(logging.ERROR)
 
 
 def stem(path: Path) -> str:
@@ -65,18 +72,38 @@ class ImageFile:
         """
         try:
             array = np.asarray(self.load(index))
-        except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError) as error:
+        except (OSError, EOFError, ValueError, OverflowError, zlib.error, nib.filebasedimages.ImageFileError) as error:
             raise _broken(self.path, error) from None
         array = array.reshape(array.shape + (1,) * (3 - array.ndim))
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            bad = int((~np.isfinite(array)).sum())
-            raise InputError(
-                self.path,
-                found=f"{bad} NaN or infinite voxels",
-                expected="finite intensities",
-                cure="repair or re-export the image",
-            )
+        if array.dtype.kind == "f":
+            _check_intensities(self.path, array)
         return Volume(array, self.affine, self.spacing, self.header, self.notes)
+
+
+def _check_intensities(path: Path, array: np.ndarray) -> None:
+    cure = "repair or re-export the image"
+    bad = int((~np.isfinite(array)).sum())
+    if bad:
+        raise InputError(path, found=f"{bad} NaN or infinite voxels", expected="finite intensities", cure=cure)
+    largest = float(np.abs(array).max(initial=0))
+    if largest > LARGEST_INTENSITY:
+        raise InputError(path, found=f"an intensity of {largest:.3g}", expected=f"at most {LARGEST_INTENSITY:g}", cure=cure)
+
+
+def check_whole(path: Path) -> None:
+    """Read a .gz file to its end, where its checksum stands: whoever stops at the last voxel misses flipped bits before it.
+
+    Raises:
+        InputError: the file was damaged or cut off.
+    """
+    if not path.name.lower().endswith(".gz"):
+        return
+    try:
+        with gzip.open(path) as file:
+            while file.read(1 << 20):
+                pass
+    except (OSError, EOFError, zlib.error) as error:
+        raise _broken(path, error) from None
 
 
 def read(path: Path, *, trust: Trust = "pixdim") -> Volume:
@@ -122,7 +149,7 @@ def _open_nifti(path: Path, trust: Trust) -> ImageFile:
     if header.get_data_dtype().kind not in "biuf":
         found = "complex voxels" if header.get_data_dtype().kind == "c" else "RGB voxels"
         raise InputError(path, found=found, expected="one grey value per voxel", cure="convert the image to greyscale")
-    unit = MILLIMETRES.get(header.get_xyzt_units()[0], 1.0) if hasattr(header, "get_xyzt_units") else 1.0
+    unit = MILLIMETRES.get(_units(header)[0], 1.0)
     stored = [zoom * unit for zoom in zooms]
     affine, spacing, notes = settle_geometry(
         path, stored + [1.0] * (3 - len(stored)), best * np.array([[unit]] * 3 + [[1.0]]), trust
@@ -191,11 +218,20 @@ def settle_geometry(
 
 
 def _frame_seconds(header: Any, frames: int) -> float | None:
-    if frames == 1 or not hasattr(header, "get_xyzt_units"):
+    if frames == 1:
         return None
-    scale = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}.get(header.get_xyzt_units()[1])
+    scale = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}.get(_units(header)[1])
     step = float(header.get_zooms()[3])
     return step * scale if scale and step > 0 else None
+
+
+def _units(header: Any) -> tuple[str, str]:
+    """Units of space and time; a code that NIfTI does not know names none."""
+    try:
+        space, time = header.get_xyzt_units()
+    except (AttributeError, KeyError):
+        return "unknown", "unknown"
+    return space, time
 
 
 def _broken(path: Path, error: Exception) -> InputError:

@@ -8,8 +8,10 @@ Shape legend: X, Y, Z the file's grid with slices last; U, V, W the working grid
 import numpy as np
 
 from cardioseg.core.config import PreparationConfig
-from cardioseg.core.errors import InputError
+from cardioseg.core.errors import GeometryError, InputError
 from cardioseg.core.volume import Volume
+
+LARGEST_FIELD_MM = 2000  # a person from head to foot
 
 
 def slice_axis(spacing: tuple[float, float, float]) -> int:
@@ -53,8 +55,10 @@ def preprocess(volume: Volume, config: PreparationConfig, *, name: str = "image"
 
     Raises:
         InputError: every voxel has the same value, so there is nothing to see.
+        GeometryError: the field of view is that of no scanner.
     """
     axis = slice_axis(volume.spacing)
+    _check_field_of_view(volume, axis, name)
     array = slices_last(volume.array, axis).astype(np.float32)
     low, high = (float(bound) for bound in np.percentile(array, config.clip_percentiles))
     if array.min() == array.max():
@@ -68,6 +72,14 @@ def preprocess(volume: Volume, config: PreparationConfig, *, name: str = "image"
         array = array.clip(low, high)
     array = resize(array[None], working_shape(array.shape, spacing_slices_last(volume.spacing, axis), config))[0]
     return (array - array.mean()) / max(float(array.std()), 1e-6)
+
+
+def _check_field_of_view(volume: Volume, axis: int, name: str) -> None:
+    """A spacing in the wrong unit would ask for more memory than there is."""
+    widest = max(n * s for i, (n, s) in enumerate(zip(volume.shape, volume.spacing, strict=True)) if i != axis)
+    if widest > LARGEST_FIELD_MM:
+        found, expected = f"a field of view of {widest:.0f} mm", f"at most {LARGEST_FIELD_MM} mm"
+        raise GeometryError(name, found=found, expected=expected, cure="correct the spacing or its unit in the header")
 
 
 def preprocess_label(volume: Volume, config: PreparationConfig, *, classes: int) -> np.ndarray:

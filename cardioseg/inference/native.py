@@ -8,6 +8,7 @@ import torch
 
 from cardioseg.bundle import Model
 from cardioseg.core.config import WindowConfig
+from cardioseg.core.errors import ModelError, UsageError
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
 from cardioseg.imaging.components import remove_specks
@@ -29,7 +30,13 @@ class Predicted:
 
 
 def predict_volume(
-    model: Model, volume: Volume, *, loops: int | None = None, windows: WindowConfig | None = None, keep: Collection[str] = ()
+    model: Model,
+    volume: Volume,
+    *,
+    loops: int | None = None,
+    windows: WindowConfig | None = None,
+    keep: Collection[str] = (),
+    name: str = "image",
 ) -> Predicted:
     """Segment one volume.
 
@@ -39,8 +46,13 @@ def predict_volume(
         loops: budget of the core; None takes the model's own.
         windows: cutting and stitching; None takes the model's own.
         keep: "probs" and "routing" keep the float maps.
+        name: of the image, for errors.
+
+    Raises:
+        InputError: there is nothing to see in the volume.
+        ModelError: what came out are no numbers.
     """
-    image = preprocess(volume, model.preparation)
+    image = preprocess(volume, model.preparation, name=name)
     device = next(model.network.parameters()).device
     maps = predict_maps(
         model.network,
@@ -50,6 +62,9 @@ def predict_volume(
         windows=windows or model.windows,
         device=device,
     )
+    if not np.isfinite(maps.probabilities).all():
+        cure = "use fewer --loops, or another model"
+        raise ModelError(model.name, found="probabilities that are no numbers", expected="numbers", cure=cure)
     return _native(maps, volume, model, loops or model.loops, keep)
 
 
@@ -85,13 +100,11 @@ def choose_device(name: str) -> torch.device:
     Raises:
         UsageError: the device named is not there.
     """
-    from cardioseg.core.errors import UsageError
-
+    kind, _, number = name.partition(":")
+    if name not in ("auto", "cpu") and (kind != "cuda" or not (number.isdecimal() or name == "cuda")):
+        raise UsageError("--device", found=repr(name), expected="auto, cpu or cuda", cure="choose one of them")
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
         raise UsageError("--device", found=name, expected="a CUDA device on this machine", cure="use --device cpu")
-    try:
-        return torch.device(name)
-    except RuntimeError:
-        raise UsageError("--device", found=name, expected="auto, cpu or cuda", cure="choose one of them") from None
+    return torch.device(name)
