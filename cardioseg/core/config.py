@@ -6,17 +6,20 @@ A setting that no class names is an error, never ignored: a misspelt key that si
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cardioseg.core.errors import ConfigError
 
+Size = Annotated[int, Field(ge=1)]
+Percentile = Annotated[float, Field(ge=0, le=100)]
+
 
 class Settings(BaseModel):
     """A frozen section of the settings; unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class PreparationConfig(Settings):
@@ -27,7 +30,9 @@ class PreparationConfig(Settings):
 
     spacing_mm: float = Field(1.5, gt=0, description="in-plane voxel size the network works at, in mm")
     slice_spacing_mm: float | None = Field(None, gt=0, description="resample the slice axis to this; None keeps it native")
-    clip_percentiles: tuple[float, float] = Field((0.5, 99.5), description="intensities are clipped to these, then standardised")
+    clip_percentiles: tuple[Percentile, Percentile] = Field(
+        (0.5, 99.5), description="intensities are clipped to these, then standardised"
+    )
     neighbours: int = Field(1, ge=0, description="slices above and below that come in as channels (2-D networks)")
 
     @property
@@ -39,7 +44,7 @@ class PreparationConfig(Settings):
 class WindowConfig(Settings):
     """How a slice is cut into windows and put together again; travels inside the model."""
 
-    size: tuple[int, ...] = Field(
+    size: tuple[Size, ...] = Field(
         (128, 128), min_length=2, max_length=3, description="voxels on the working grid; three numbers for a 3-D network"
     )
     overlap: float = Field(0.5, ge=0, lt=1, description="share of a window that the next one covers again")
@@ -100,4 +105,5 @@ def validate(kind: type[SettingsT], values: Mapping[str, Any], *, source: Path |
             raise ConfigError(
                 source, found=f"unknown setting {key!r}", expected=f"one of {allowed}", cure="correct the name"
             ) from None
-        raise ConfigError(source, found=f"{key} = {first['input']!r}", expected=first["msg"], cure="correct the value") from None
+        expected = first["msg"].removeprefix("Input should be ")
+        raise ConfigError(source, found=f"{key} = {first['input']!r}", expected=expected, cure="correct the value") from None
