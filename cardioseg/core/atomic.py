@@ -10,10 +10,15 @@ from typing import Any
 
 from cardioseg.core.errors import OutputError
 
+PART = ".part"
+LONGEST_NAME = 150  # of a temporary file's 255 bytes
+
 
 @contextmanager
 def replacing(path: Path, *, suffix: str = "") -> Iterator[Path]:
     """Yield a temporary path to write; on success it becomes ``path`` in one step, on failure it is removed.
+
+    A kill leaves it: hidden, named after ``path``, with ``.part`` in its name.
 
     Args:
         path: the final file.
@@ -24,7 +29,8 @@ def replacing(path: Path, *, suffix: str = "") -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part" + suffix, dir=path.parent)
+        beginning = os.fsdecode(os.fsencode(path.name)[:LONGEST_NAME])
+        handle, name = tempfile.mkstemp(prefix=f".{beginning}.", suffix=PART + suffix, dir=path.parent)
         os.close(handle)
     except OSError as error:
         raise _cannot_write(path, error) from None

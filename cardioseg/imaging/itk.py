@@ -22,7 +22,7 @@ def open_itk(path: Path) -> ImageFile:
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1][:120]
+        reason = " ".join(str(error).split("ITK ERROR:")[-1].split())[:120]
         raise InputError(
             path, found=f"unreadable data ({reason})", expected="an intact image", cure="export or copy it again"
         ) from None

@@ -68,12 +68,16 @@ class ImageFile:
         """One volume (X, Y, Z), values as stored after scaling.
 
         Raises:
-            InputError: the voxels cannot be read, or are NaN or infinite.
+            InputError: the voxels cannot be read, or are not finite, or more than memory holds.
         """
         try:
             array = np.asarray(self.load(index))
         except (OSError, EOFError, ValueError, OverflowError, zlib.error, nib.filebasedimages.ImageFileError) as error:
             raise _broken(self.path, error) from None
+        except MemoryError:
+            cure = "check the header, or use a machine with more memory"
+            found = f"shape {self.shape}, more than memory holds"
+            raise InputError(self.path, found=found, expected="an image that fits", cure=cure) from None
         array = array.reshape(array.shape + (1,) * (3 - array.ndim))
         if array.dtype.kind == "f":
             _check_intensities(self.path, array)

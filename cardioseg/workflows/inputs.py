@@ -1,13 +1,14 @@
 """Which images a call to ``segment`` means: files, folders, and text files that list them."""
 
+import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cardioseg.core.errors import InputError, UsageError
 from cardioseg.imaging.nifti import ENDINGS, stem
 
-MADE_HERE = ("_mask", "_halting", "_experts", "_probs", "_routing")
-NO_IMAGE = ("_gt", *MADE_HERE)
+NO_IMAGE = re.compile(r".*_(gt|mask|halting|experts|(probs|routing)(_frame\d+)?)", re.DOTALL)
 
 
 def find_images(inputs: Iterable[Path]) -> dict[str, Path]:
@@ -23,28 +24,42 @@ def find_images(inputs: Iterable[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in _expand(inputs):
         name = stem(path)
-        if name in found and found[name] != path:
+        if name in found and os.path.realpath(found[name]) != os.path.realpath(path):
             cure = "segment them into two output folders"
             raise UsageError(path, found=f"a second image named {name}", expected="one image per name", cure=cure)
-        found[name] = path
+        found.setdefault(name, path)
     return found
 
 
-def _expand(inputs: Iterable[Path]) -> Iterator[Path]:
+def _expand(inputs: Iterable[Path], lists: tuple[str, ...] = ()) -> Iterator[Path]:
+    """Folders and lists taken apart; ``lists`` are those that led here."""
     for path in inputs:
-        if path.is_dir():
+        if _is_folder(path):
             yield from _in_folder(path)
-        elif path.suffix.lower() == ".txt":
-            yield from _expand(_listed(path))
-        else:
+        elif path.suffix.lower() != ".txt":
             yield path
+        elif os.path.realpath(path) in lists:
+            cure = "take it out of the list"
+            raise InputError(path, found="a list that names itself", expected="images and folders", cure=cure)
+        else:
+            yield from _expand(_listed(path), (*lists, os.path.realpath(path)))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:  # such as a name longer than file systems have
+        raise InputError(path, found=str(error.strerror), expected="a file or folder", cure="check the path") from None
 
 
 def _in_folder(folder: Path) -> list[Path]:
     images = sorted(
         path
         for path in folder.rglob("*")
-        if path.name.lower().endswith(ENDINGS) and not stem(path).endswith(NO_IMAGE) and not path.name.startswith(".")
+        if path.name.lower().endswith(ENDINGS)
+        and not NO_IMAGE.fullmatch(stem(path))
+        and not path.name.startswith(".")
+        and not path.is_dir()
     )
     if not images:
         raise InputError(folder, found="no image", expected=f"files ending in {', '.join(ENDINGS)}", cure="check the path")
@@ -53,7 +68,7 @@ def _in_folder(folder: Path) -> list[Path]:
 
 def _listed(path: Path) -> list[Path]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(path, found=str(error), expected="a text file with a path per line", cure="check the path") from None
     listed = [path.parent / line.strip() for line in lines if line.strip() and not line.startswith("#")]

@@ -65,11 +65,12 @@ def write_maps(output: Path, name: str, cine: Cine, model: "Model") -> None:
         label_table_file(output / viewer_table, model.labels)
 
 
-def write_float_maps(output: Path, stem: str, volume: Volume, prediction: Prediction) -> None:
-    """The 4-D float maps that were kept, classes or experts last."""
+def write_float_maps(output: Path, name: str, volume: Volume, prediction: Prediction, *, frame: int | None = None) -> None:
+    """The 4-D float maps that were kept, classes or experts last; of one frame, counted from 1, of a cine."""
+    ending = "" if frame is None else f"_frame{frame:02d}"
     for kind, array in (("probs", prediction.probabilities), ("routing", prediction.routing)):
         if array is not None:
-            write(output / f"{stem}_{kind}.nii.gz", replace(volume, array=array))
+            write(output / f"{name}_{kind}{ending}.nii.gz", replace(volume, array=array))
 
 
 def run_facts(

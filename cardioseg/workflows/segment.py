@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from cardioseg import __version__
 from cardioseg.core.atomic import write_json
 from cardioseg.core.config import WindowConfig, validate
-from cardioseg.core.errors import EXIT_OK, EXIT_SOME_FAILED, CardioSegError, OutputError, UsageError
+from cardioseg.core.errors import EXIT_OK, EXIT_SOME_FAILED, OutputError, UsageError, exit_code, explain
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report, Table
-from cardioseg.imaging.nifti import ImageFile, Trust, open_image
+from cardioseg.imaging.nifti import ImageFile, Trust, check_whole, open_image
+from cardioseg.workflows.claim import case_files, claimed, refuse_foreign
 from cardioseg.workflows.inputs import find_images
 from cardioseg.workflows.results import Cine, run_facts, write_float_maps, write_maps
 
@@ -78,6 +79,7 @@ def segment(request: SegmentRequest, *, on_progress: OnProgress = unwatched) -> 
     Raises:
         UsageError, InputError: nothing to do, or the call contradicts itself.
         ModelError: the model cannot be used.
+        Exception: what was wrong with an image that is the only one.
     """
     from cardioseg.bundle import load_model
     from cardioseg.inference.native import choose_device
@@ -93,7 +95,12 @@ def segment(request: SegmentRequest, *, on_progress: OnProgress = unwatched) -> 
             on_progress(Progress(index + share, len(images), name))
 
         tell(0.0)
-        results.append(_one(name, path, request, model, windows, tell))
+        try:
+            results.append(_one(name, path, request, model, windows, tell))
+        except Exception as error:
+            if len(images) == 1:
+                raise
+            results.append(_failed(name, path, error))
         tell(1.0)
     return _report(results, request, model)
 
@@ -103,9 +110,20 @@ def _check(request: SegmentRequest) -> None:
         raise UsageError("--loops", found=str(request.loops), expected="1 to 255", cure="choose a number in that range")
     unknown = set(request.save) - set(FLOAT_MAPS)
     if unknown:
-        raise UsageError("--save", found=min(unknown), expected=f"of {', '.join(FLOAT_MAPS)}", cure="correct the name")
-    if request.output.is_file():
-        raise OutputError(request.output, found="a file", expected="a folder", cure="choose another --output")
+        raise UsageError("--save", found=min(unknown), expected=f"one of {', '.join(FLOAT_MAPS)}", cure="correct the name")
+    _check_output(request.output)
+
+
+def _check_output(output: Path) -> None:
+    """Before the first image is worked on, not after."""
+    try:
+        above = next(folder for folder in (output, *output.absolute().parents) if folder.exists())
+    except OSError as error:
+        found = str(error.strerror)
+        raise OutputError(output, found=found, expected="a folder's name", cure="choose another --output") from None
+    if not above.is_dir():
+        found = "a file" if above == output else f"a file above it ({above.name})"
+        raise OutputError(output, found=found, expected="a folder", cure="choose another --output")
 
 
 def _windows(request: SegmentRequest, model: "Model") -> WindowConfig:
@@ -120,21 +138,26 @@ def _windows(request: SegmentRequest, model: "Model") -> WindowConfig:
 def _one(
     name: str, path: Path, request: SegmentRequest, model: "Model", windows: WindowConfig, tell: Callable[[float], None]
 ) -> CaseResult:
-    try:
-        image = open_image(path, trust=request.trust)
-        recipe = _recipe(path, request, model, windows)
-        earlier = _earlier(request, name)
-        if earlier is not None and not request.overwrite:
-            if earlier.get("recipe") == recipe:
-                return CaseResult(name, "kept", earlier)
-            found = "results made from another image, model or settings"
-            raise UsageError(
-                request.output / f"{name}_run.json", found=found, expected="none", cure="pass --overwrite, or another --output"
-            )
-        facts = _segment_case(name, image, request, model, recipe, tell)
-    except CardioSegError as error:
-        return CaseResult(name, "failed", error=str(error), exit_code=error.exit_code)
-    return CaseResult(name, "done", facts)
+    image = open_image(path, trust=request.trust)
+    check_whole(path)
+    recipe = _recipe(path, request, model, windows)
+    earlier = None if request.overwrite else _earlier(request, name)
+    if earlier is not None:
+        if earlier.get("recipe") == recipe:
+            return CaseResult(name, "kept", earlier)
+        found = "results made from another image, model or settings"
+        record = request.output / f"{name}_run.json"
+        raise OutputError(record, found=found, expected="none", cure="pass --overwrite, or another --output")
+    if not request.overwrite:
+        refuse_foreign(request.output, name)
+    with claimed(request.output, name):
+        return CaseResult(name, "done", _segment_case(name, image, request, model, recipe, tell))
+
+
+def _failed(name: str, path: Path, error: Exception) -> CaseResult:
+    text = explain(error)
+    named = text if " ".join(str(path).split()) in text else f"{path}: {text}"
+    return CaseResult(name, "failed", error=named, exit_code=exit_code(error))
 
 
 def _recipe(path: Path, request: SegmentRequest, model: "Model", windows: WindowConfig) -> dict[str, Any]:
@@ -145,6 +168,7 @@ def _recipe(path: Path, request: SegmentRequest, model: "Model", windows: Window
         "cardioseg": __version__,
         "input_sha256": sha256(path),
         "model_sha256": model.sha256,
+        "config_sha256": model.config_sha256,
         "loops": request.loops or model.loops,
         "windows": windows.model_dump(mode="json"),
         "trust": request.trust,
@@ -153,13 +177,15 @@ def _recipe(path: Path, request: SegmentRequest, model: "Model", windows: Window
 
 
 def _earlier(request: SegmentRequest, name: str) -> dict[str, Any] | None:
+    """The run record of a case whose files are all there."""
     import json
 
     try:
         data = json.loads((request.output / f"{name}_run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        whole = all((request.output / file).is_file() for file in data["files"])
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return data if isinstance(data, dict) else None
+    return data if whole else None
 
 
 def _segment_case(
@@ -170,18 +196,19 @@ def _segment_case(
 
     started = time.perf_counter()
     windows = WindowConfig(**recipe["windows"])
-    (request.output / f"{name}_run.json").unlink(missing_ok=True)
     cine = Cine(image.frames)
     for index in range(image.frames):
         volume = image.frame(index)
-        predicted = predict_volume(model, volume, loops=request.loops, windows=windows, keep=request.save)
+        frame = index + 1 if image.frames > 1 else None
+        of = str(image.path) if frame is None else f"{image.path} (frame {frame})"
+        predicted = predict_volume(model, volume, loops=request.loops, windows=windows, keep=request.save, name=of)
         cine.add(volume, predicted.prediction, predicted.removed_voxels, model)
-        stem = name if image.frames == 1 else f"{name}_frame{index + 1:02d}"
-        write_float_maps(request.output, stem, volume, predicted.prediction)
+        write_float_maps(request.output, name, volume, predicted.prediction, frame=frame)
         tell((index + 1) / image.frames)
     seconds = time.perf_counter() - started
     write_maps(request.output, name, cine, model)
     facts = run_facts(name, image, model, recipe=recipe, cine=cine, seconds=seconds)
+    facts["files"] = [path.name for path in case_files(request.output, name)]
     write_json(request.output / f"{name}_run.json", facts)
     return facts
 
@@ -204,6 +231,7 @@ def _report(results: list[CaseResult], request: SegmentRequest, model: "Model") 
         "cases": [{"case": r.name, "state": r.state, "error": r.error or None, "run": r.facts or None} for r in results],
     }
     codes = {result.exit_code for result in failed}
-    exit_code = EXIT_OK if not failed else (codes.pop() if len(failed) == len(results) and len(codes) == 1 else EXIT_SOME_FAILED)
+    alike = len(failed) == len(results) and len(codes) == 1
+    code = EXIT_OK if not failed else codes.pop() if alike else EXIT_SOME_FAILED
     files = tuple(request.output / f"{r.name}_preview.png" for r in results if r.state != "failed")
-    return Report("segment", data, (table,), tuple(warnings), files[:3], exit_code)
+    return Report("segment", data, (table,), tuple(warnings), files[:3], code)
