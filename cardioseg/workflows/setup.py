@@ -40,7 +40,7 @@ def resolve(settings: Path | None, overrides: Sequence[str], manifest: Manifest)
 
     source = str(settings or "--set")
     values = merge(read_toml(settings) if settings else {}, parse_overrides(overrides))
-    _check_sections(values, source)
+    check_sections(values, source)
     asked = values.get("preparation", {})
     differing = {
         k
@@ -65,7 +65,8 @@ def resolve(settings: Path | None, overrides: Sequence[str], manifest: Manifest)
     )
 
 
-def _check_sections(values: Mapping[str, Any], source: str) -> None:
+def check_sections(values: Mapping[str, Any], source: str) -> None:
+    """ConfigError unless every key is a section and every value a table."""
     unknown = set(values) - set(SECTIONS)
     if unknown:
         raise ConfigError(
