@@ -9,10 +9,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
-from cardioseg.core.atomic import replacing
+from cardioseg.core.atomic import write_bytes
 from cardioseg.core.errors import ModelError
 from cardioseg.training.schedule import MovingAverage
 
@@ -44,8 +45,7 @@ def save(folder: Path, facts: Facts, network: nn.Module, average: MovingAverage,
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{slot}": torch.as_tensor(value) for slot, value in state.items()}
     held = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    with replacing(folder / FILE) as temporary:
-        save_file(held, temporary, metadata={"facts": json.dumps(asdict(facts))})
+    write_bytes(folder / FILE, serialize(held, metadata={"facts": json.dumps(asdict(facts))}))
 
 
 def read_facts(folder: Path) -> Facts | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cardioseg.core.atomic import remove, replacing
+from cardioseg.core.atomic import remove, write_bytes
 from cardioseg.core.case import Case
 from cardioseg.core.config import PreparationConfig
 from cardioseg.core.errors import GeometryError, InputError, LabelError
@@ -18,7 +18,7 @@ from cardioseg.core.report import Report, Table
 from cardioseg.core.volume import Volume
 from cardioseg.data.manifest import Entry, Manifest, sha256
 from cardioseg.data.sources import find_cases
-from cardioseg.imaging.nifti import Trust, open_image, read
+from cardioseg.imaging.nifti import Trust, check_whole, open_image, read
 from cardioseg.imaging.preprocess import preprocess, preprocess_label, slice_axis, slices_last, spacing_slices_last
 
 
@@ -97,7 +97,7 @@ def prepare_case(job: Job) -> tuple[Entry, bool]:
 def _arrays(case: Case, config: PreparationConfig, labels: LabelTable, trust: Trust) -> dict[str, np.ndarray]:
     image, label = _read_pair(case, labels, trust)
     return {
-        "image": preprocess(image, config, name=case.name).astype(np.float16),
+        "image": preprocess(image, config, name=str(case.image)).astype(np.float16),
         "label": preprocess_label(label, config, classes=len(labels)),
         "reference": slices_last(label.array, slice_axis(image.spacing)),
     }
@@ -111,7 +111,9 @@ def _read_pair(case: Case, labels: LabelTable, trust: Trust) -> tuple[Volume, Vo
         LabelError: the mask has values without a name.
     """
     assert case.label is not None
-    image = open_image(case.image, trust=trust).frame(case.frame or 0)
+    check_whole(case.image)
+    check_whole(case.label)
+    image = read(case.image, trust=trust) if case.frame is None else open_image(case.image, trust=trust).frame(case.frame)
     label = read(case.label, trust=trust)
     if image.shape != label.shape or not np.allclose(image.spacing, label.spacing, atol=0.01):
         shown = [f"{v.shape} at {' × '.join(f'{s:.3f}' for s in v.spacing)} mm" for v in (label, image)]
@@ -132,12 +134,11 @@ def _read_pair(case: Case, labels: LabelTable, trust: Trust) -> tuple[Volume, Vo
 
 
 def _save(path: Path, arrays: dict[str, np.ndarray], recipe: dict[str, str]) -> None:
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     whole = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
     metadata = {"recipe": json.dumps(recipe, sort_keys=True)}  # one entry: safetensors shuffles several, and hashes would differ
-    with replacing(path) as temporary:
-        save_file(whole, temporary, metadata=metadata)
+    write_bytes(path, save(whole, metadata=metadata))
 
 
 def _recipe(path: Path) -> dict[str, str] | None:
