@@ -14,7 +14,7 @@ from cardioseg.core.volume import Volume
 from cardioseg.data.phantom import PhantomConfig, draw
 from cardioseg.imaging.preprocess import preprocess
 from cardioseg.inference import predictor as predictor_module
-from cardioseg.inference.predictor import VIEWS, heart_box, predict_maps, unview, view
+from cardioseg.inference.predictor import VIEWS, predict_maps, unview, view
 from cardioseg.layers.embed import pad_to_multiple
 from cardioseg.networks import RDViT, RDViTConfig, SegOutput
 
@@ -215,7 +215,7 @@ def test_focus_looks_again_only_where_something_was_found():
     everywhere = predict(far, image, views="all")
     focused = predict(near, image, views="all", focus=True, margin=8)
     assert (focused.probabilities.argmax(0) == everywhere.probabilities.argmax(0)).all()
-    assert focused.probabilities == pytest.approx(everywhere.probabilities, abs=1e-4)
+    assert focused.probabilities == pytest.approx(everywhere.probabilities, abs=1e-3), "elsewhere it is 0 instead of nearly 0"
     assert sum(seen[0] for seen, _ in near.seen) < sum(seen[0] for seen, _ in far.seen) / 4
 
 
@@ -225,19 +225,3 @@ def test_focus_on_nothing_keeps_the_first_look():
     assert (maps.probabilities.argmax(0) == 0).all()
     assert maps.steps.shape == (64, 64, 2)
     assert sum(seen[0] for seen, _ in network.seen) <= 2 * 9, "one view of at most nine windows a slice"
-
-
-@pytest.mark.parametrize(
-    ("place", "expected"),
-    [
-        ((slice(40, 60), slice(90, 100)), (slice(32, 68), slice(79, 111))),
-        ((slice(0, 3), slice(138, 140)), (slice(0, 32), slice(108, 140))),
-        ((slice(0, 150), slice(10, 130)), (slice(0, 150), slice(2, 138))),
-    ],
-)
-def test_the_box_holds_heart_and_margin_and_at_least_a_window(place, expected):
-    fields = torch.ones(2, 3, 150, 140)
-    fields[(1, 0, *place)] = 0.2
-    box = heart_box(fields, windows(margin=8))
-    assert box == expected
-    assert heart_box(torch.ones(1, 3, 9, 9), windows()) is None

@@ -48,7 +48,12 @@ def volume(array, spacing=SPACING):
     ],
 )
 def test_slices_lie_across_the_clearly_widest_axis_else_the_last(spacing, axis):
-    assert slice_axis(spacing) == axis
+    assert slice_axis(volume(np.zeros((4, 5, 6)), spacing)) == axis
+
+
+@pytest.mark.parametrize("shape", [(30, 20, 1), (1, 20, 1)])
+def test_a_single_slice_is_never_cut_along_itself(shape):
+    assert slice_axis(volume(np.zeros(shape), (2.0, 1.0, 1.0))) == 2
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])

@@ -5,6 +5,8 @@ The settings (``PreparationConfig``) travel inside the model, so the two cannot 
 Shape legend: X, Y, Z the file's grid with slices last; U, V, W the working grid.
 """
 
+from typing import Protocol
+
 import numpy as np
 
 from cardioseg.core.config import PreparationConfig
@@ -14,15 +16,29 @@ from cardioseg.core.volume import Volume
 LARGEST_FIELD_MM = 2000  # a person from head to foot
 
 
-def slice_axis(spacing: tuple[float, float, float]) -> int:
-    """The axis across slices: the one with clearly the largest spacing, else the last.
+class Grid(Protocol):
+    """Anything with a shape and a spacing: a volume, or an image file not read yet."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Voxels along each axis."""
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Voxel size in mm."""
+
+
+def slice_axis(grid: Grid) -> int:
+    """The axis across slices: the last of a single slice, else the one with clearly the largest spacing, else the last.
 
     Orientation codes cannot tell: short-axis planes are oblique, and after "closest canonical" the slice axis is R/L, A/P
     and S/I about equally often.
     """
-    widest = int(np.argmax(spacing))
-    others = [s for axis, s in enumerate(spacing) if axis != widest]
-    return widest if spacing[widest] > 1.5 * max(others) else 2
+    if len(grid.shape) < 3 or grid.shape[2] == 1:
+        return 2
+    widest = int(np.argmax(grid.spacing))
+    others = [s for axis, s in enumerate(grid.spacing) if axis != widest]
+    return widest if grid.spacing[widest] > 1.5 * max(others) else 2
 
 
 def slices_last(array: np.ndarray, axis: int) -> np.ndarray:
@@ -57,7 +73,7 @@ def preprocess(volume: Volume, config: PreparationConfig, *, name: str = "image"
         InputError: every voxel has the same value, so there is nothing to see.
         GeometryError: the field of view is that of no scanner.
     """
-    axis = slice_axis(volume.spacing)
+    axis = slice_axis(volume)
     _check_field_of_view(volume, axis, name)
     array = slices_last(volume.array, axis).astype(np.float32)
     low, high = (float(bound) for bound in np.percentile(array, config.clip_percentiles))
@@ -84,7 +100,7 @@ def _check_field_of_view(volume: Volume, axis: int, name: str) -> None:
 
 def preprocess_label(volume: Volume, config: PreparationConfig, *, classes: int) -> np.ndarray:
     """A mask on the working grid, (U, V, W) uint8: every class resampled linearly, the strongest wins."""
-    axis = slice_axis(volume.spacing)
+    axis = slice_axis(volume)
     array = slices_last(volume.array, axis).astype(np.int64)
     shape = working_shape(array.shape, spacing_slices_last(volume.spacing, axis), config)
     one_hot = np.stack([(array == value).astype(np.float32) for value in range(classes)])

@@ -22,7 +22,7 @@ class Predicted:
 
     Attributes:
         prediction: on the volume's grid.
-        removed_voxels: specks removed, by structure name.
+        removed_voxels: specks removed, by structure name; "outside the heart" counts what lay elsewhere (working grid).
     """
 
     prediction: Prediction
@@ -69,7 +69,7 @@ def predict_volume(
 
 
 def _native(maps: Maps, volume: Volume, model: Model, loops: int, keep: Collection[str]) -> Predicted:
-    axis = slice_axis(volume.spacing)
+    axis = slice_axis(volume)
     shape = slices_last(volume.array, axis).shape
 
     def back(fields: np.ndarray) -> np.ndarray:
@@ -91,7 +91,8 @@ def _native(maps: Maps, volume: Volume, model: Model, loops: int, keep: Collecti
         probabilities=np.moveaxis(probabilities, 0, 3).astype(np.float32) if "probs" in keep else None,
         routing=np.moveaxis(routing, 0, 3).astype(np.float32) if routing is not None and "routing" in keep else None,
     )
-    return Predicted(prediction, {model.labels.names[value]: count for value, count in removed.items()})
+    counts = {model.labels.names[value]: count for value, count in removed.items()}
+    return Predicted(prediction, counts | ({"outside the heart": maps.cleared} if maps.cleared else {}))
 
 
 def choose_device(name: str) -> torch.device:

@@ -8,7 +8,7 @@ batch is the slices, and (1, …, U, V, W) for 3-D ones.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from cardioseg.core.config import WindowConfig
 from cardioseg.imaging.preprocess import neighbouring_slices
+from cardioseg.inference.heart import Place, find_heart
 
 VIEWS = {
     "none": ((False, 0),),
@@ -34,11 +35,13 @@ class Maps:
         probabilities: (K, U, V, W) float32 summing to 1 over K.
         steps: (U, V, W) float32 loops used.
         routing: (E, U, V, W) float32 summing to 1 over E; None without experts.
+        cleared: voxels of structures outside the heart's box that became background.
     """
 
     probabilities: np.ndarray
     steps: np.ndarray
     routing: np.ndarray | None
+    cleared: int = 0
 
 
 @torch.inference_mode()
@@ -47,8 +50,8 @@ def predict_maps(
 ) -> Maps:
     """Run a network over a preprocessed volume: a 2-D one over every slice, a 3-D one over patches of slices.
 
-    With ``windows.focus`` and several views, one view looks everywhere with little overlap and all views look again only
-    around what it found: a seventh of the windows on ACDC, as a heart is small in a chest.
+    With ``windows.focus`` a first look finds the heart, and what lies outside its box becomes background. With several views the
+    first look takes one, with little overlap, and all look again around the heart: a seventh of the windows on ACDC.
 
     Args:
         network: in eval mode, on ``device``.
@@ -60,17 +63,34 @@ def predict_maps(
     """
     batch = _network_input(image, neighbours, solid=len(windows.size) == 3)
     predictor = Predictor(network, loops, device)
-    if windows.focus and windows.views != "none":
-        fields = _stitch(predictor, batch, windows, overlap=min(windows.overlap, 0.25))
-        box = heart_box(fields, windows)
-        if box is not None:
-            fields[:, :, *box] = _look(predictor, batch[:, :, *box], windows)
-    else:
-        fields = _look(predictor, batch, windows)
-    planes = (fields[0] if fields.dim() == 5 else fields.permute(1, 2, 3, 0)).contiguous().numpy()
     classes = int(network.config.classes)  # type: ignore[union-attr, arg-type]
+    if not windows.focus:
+        return _maps(_look(predictor, batch, windows), classes)
+    several = windows.views != "none"
+    fields = _stitch(predictor, batch, windows, overlap=min(windows.overlap, 0.25) if several else windows.overlap)
+    place = find_heart(_maps(fields, classes).probabilities, margin=windows.margin, window=windows.size)
+    if place is None:
+        return _maps(fields, classes)
+    if several:
+        fields[:, :, *place.view] = _look(predictor, batch[:, :, *place.view], windows)
+    return _clear_outside(_maps(fields, classes), place)
+
+
+def _maps(fields: Tensor, classes: int) -> Maps:
+    planes = (fields[0] if fields.dim() == 5 else fields.permute(1, 2, 3, 0)).contiguous().numpy()
     routing = planes[classes + 1 :]
     return Maps(planes[:classes], planes[classes], routing if len(routing) else None)
+
+
+def _clear_outside(maps: Maps, place: Place) -> Maps:
+    """Background wherever the heart is not; steps and routing stay, as that work was done."""
+    outside = np.ones(maps.steps.shape, dtype=bool)
+    outside[place.box] = False
+    cleared = int((maps.probabilities.argmax(0)[outside] > 0).sum())
+    probabilities = maps.probabilities.copy()
+    probabilities[:, outside] = 0
+    probabilities[0, outside] = 1
+    return replace(maps, probabilities=probabilities, cleared=cleared)
 
 
 def _network_input(image: np.ndarray, neighbours: int, *, solid: bool) -> Tensor:
@@ -110,31 +130,6 @@ def _stitch(predictor: "Predictor", batch: Tensor, windows: WindowConfig, *, ove
     )
     assert isinstance(stitched, Tensor)
     return stitched[undo]
-
-
-def heart_box(fields: Tensor, windows: WindowConfig) -> tuple[slice, slice] | None:
-    """In-plane box around everything that is more likely a structure than background in any slice, at least a window wide.
-
-    Args:
-        fields: (B, F, U, V, …) whose first channel is the background's probability.
-        windows: gives margin and window.
-
-    Returns:
-        Slices along U and V; None when nothing was found.
-    """
-    found = (fields[:, 0] < 0.5).any(0)
-    found = found.any(2) if found.dim() == 3 else found
-    if not bool(found.any()):
-        return None
-    sides = []
-    for axis, (size, window) in enumerate(zip(found.shape, windows.size[:2], strict=True)):
-        places = torch.nonzero(found.any(1 - axis)).flatten()
-        low, high = int(places[0]) - windows.margin, int(places[-1]) + 1 + windows.margin
-        spare = max(0, window - (high - low))
-        low = max(0, low - spare // 2)
-        high = min(size, max(high, low + window))
-        sides.append(slice(max(0, min(low, high - window)), high))
-    return sides[0], sides[1]
 
 
 def _fill(batch: Tensor, size: Sequence[int]) -> tuple[Tensor, tuple[slice, ...]]:

@@ -85,7 +85,7 @@ def prepare_case(job: Job) -> tuple[Entry, bool]:
     path = output / "cases" / f"{case.name}.safetensors"
     recipe = {"source": digest, "settings": config.model_dump_json(), "labels": ",".join(labels.names), "trust": trust}
     image = open_image(case.image, trust=trust)
-    axis = slice_axis(image.spacing)
+    axis = slice_axis(image)
     was_there = _recipe(path) == recipe
     if not was_there:
         _save(path, _arrays(case, config, labels, trust), recipe)
@@ -99,7 +99,7 @@ def _arrays(case: Case, config: PreparationConfig, labels: LabelTable, trust: Tr
     return {
         "image": preprocess(image, config, name=str(case.image)).astype(np.float16),
         "label": preprocess_label(label, config, classes=len(labels)),
-        "reference": slices_last(label.array, slice_axis(image.spacing)),
+        "reference": slices_last(label.array, slice_axis(image)),
     }
 
 

@@ -114,7 +114,7 @@ def lay_out(count: int, *, rows: int, tile_mm: tuple[float, float]) -> Sheet:
 
 def upright(image: Volume, prediction: Prediction) -> Stack:
     """All slices as radiology shows them, as far as the affine can tell: left to the right, back and feet down."""
-    axis = slice_axis(image.spacing)
+    axis = slice_axis(image)
     first, second = (a for a in range(3) if a != axis)
     swap, flip_rows, flip_columns = turns(image.affine[:3, first], image.affine[:3, second])
 

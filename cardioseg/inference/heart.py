@@ -1,0 +1,73 @@
+"""Where the heart is: a chest holds one, and all its structures lie together.
+
+A network that sees a window at a time finds round bright things with dark rims elsewhere too (stomach, kidney, shoulder). The
+volume as a whole tells them from the heart: it is the largest cluster of structures over all slices, weighed by how many
+different structures it holds. Whole clusters are compared, never pieces of one structure: breath-hold shifts tear
+ventricles apart between slices, but do not carry them across the chest.
+
+Shape legend: U, V, W working grid, slices last; K classes, background first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import binary_dilation, generate_binary_structure, label
+
+REACH = 4  # voxels: pieces of a heart that are nearer to each other in-plane, in one slice or the next, are one cluster
+
+
+@dataclass(frozen=True)
+class Place:
+    """In-plane boxes of a heart.
+
+    Attributes:
+        box: the heart and the margin around it.
+        view: the same, grown to at least a window where the image allows it.
+    """
+
+    box: tuple[slice, slice]
+    view: tuple[slice, slice]
+
+
+def find_heart(probabilities: np.ndarray, *, margin: int, window: Sequence[int]) -> Place | None:
+    """The place of the heart, None when nothing is more likely a structure than background.
+
+    Args:
+        probabilities: (K, U, V, W).
+        margin: voxels kept around it.
+        window: least size of ``view``, its first two numbers.
+    """
+    found = probabilities[0] < 0.5
+    if not found.any():
+        return None
+    grown = binary_dilation(found, structure=generate_binary_structure(2, 1)[:, :, None], iterations=REACH)
+    clusters, count = label(grown, structure=generate_binary_structure(3, 3))
+    clusters[~found] = 0
+    heart = clusters == _strongest(clusters, count, probabilities)
+    sides = [np.flatnonzero(heart.any(axis=tuple({0, 1, 2} - {axis}))) for axis in (0, 1)]
+    spans = [(int(side[0]), int(side[-1]) + 1) for side in sides]
+    box = [_grown(span, size, least=0, margin=margin) for span, size in zip(spans, found.shape, strict=False)]
+    view = [_grown(span, size, least=n, margin=margin) for span, size, n in zip(spans, found.shape, window, strict=False)]
+    return Place((box[0], box[1]), (view[0], view[1]))
+
+
+def _strongest(clusters: np.ndarray, count: int, probabilities: np.ndarray) -> int:
+    """Number of the cluster with the largest probability mass times number of structures."""
+    mass = np.bincount(clusters.ravel(), weights=1 - probabilities[0].ravel(), minlength=count + 1)
+    winners = probabilities.argmax(0)
+    kinds = np.zeros(count + 1)
+    for value in range(1, len(probabilities)):
+        kinds += np.bincount(clusters[winners == value], minlength=count + 1) > 0
+    score = mass * kinds
+    score[0] = -1
+    return int(score.argmax())
+
+
+def _grown(span: tuple[int, int], size: int, *, least: int, margin: int) -> slice:
+    """A span with its margin, at least ``least`` long where ``size`` allows it."""
+    low, high = span[0] - margin, span[1] + margin
+    spare = max(0, least - (high - low))
+    low = max(0, low - spare // 2)
+    high = min(size, max(high, low + least))
+    return slice(max(0, min(low, high - least)), high)
