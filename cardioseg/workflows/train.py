@@ -81,6 +81,7 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
     from lightning_fabric import Fabric
 
     from cardioseg.bundle import build_network
+    from cardioseg.inference.native import choose_device
     from cardioseg.inference.predictor import fast_bf16
     from cardioseg.training.loop import start
     from cardioseg.training.loop import train as run_loop
@@ -88,10 +89,7 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
     manifest = Manifest.read(request.prepared)
     config = resolve(request.settings, request.overrides, manifest)
     split = choose_split(request.split, manifest)
-    fingerprint = _claim(request, config, split, manifest.labels)
-    device = torch.device(
-        "cuda" if request.device == "auto" and torch.cuda.is_available() else request.device.replace("auto", "cpu")
-    )
+    device = choose_device(request.device)
     fabric = Fabric(
         accelerator=device.type,
         devices="auto" if device.type == "cuda" else 1,
@@ -99,9 +97,10 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
     )
     fabric.launch()
     torch.manual_seed(config.training.seed)
-    network = build_network(config.network, source="network")
+    network = build_network(config.network, source=str(request.settings or "--set"))
     if request.init_from is not None:
         _take_weights(network, request.init_from)
+    fingerprint = _claim(request, config, split, manifest.labels)
     run = start(request.output, network, config.training, settings=fingerprint, resume=request.resume)
     data = _windows(config, manifest, split, request)
     finished = run_loop(
