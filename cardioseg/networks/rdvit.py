@@ -153,7 +153,8 @@ class RDViT(nn.Module):
         h = torch.zeros_like(e) if config.injection == "parcae" else e
         drive = self.injection.drive(e) if config.injection == "parcae" else e
         account = ACT.start(e, config.halting_threshold)
-        mixture, routing = torch.zeros_like(e), None
+        mixture = torch.zeros_like(e) if config.halting == "act" else None
+        routing = None
         trace = Trace(h, account.steps)
         for loop in range(loops):
             before, active = h, account.active[..., None]
@@ -161,7 +162,8 @@ class RDViT(nn.Module):
             if not self._runs_free:
                 h = torch.where(active, h, before)
             weight, account = self._account(h, before, account, last=loop == loops - 1)
-            mixture = mixture + weight[..., None] * h
+            if mixture is not None:
+                mixture = mixture + weight[..., None] * h
             if routed is not None:
                 routing = routed * active + (0 if routing is None else routing)
             if loop + 1 == early:
@@ -169,7 +171,7 @@ class RDViT(nn.Module):
                 trace.early_score = None if self.halting is None else self.halting(h.detach(), before.detach())
             if not bool(account.active.any()):
                 break
-        trace.state = mixture if config.halting == "act" else h
+        trace.state = h if mixture is None else mixture
         trace.steps, trace.ponder = account.steps, account.ponder
         trace.routing = None if routing is None else routing / account.steps[..., None]
         return trace
