@@ -20,8 +20,8 @@ def naive_forward(experts, x):
     for batch in range(x.shape[0]):
         for index in range(x.shape[1]):
             token = x[batch, index]
-            scores = torch.softmax(experts.router.weight @ token, 0)
-            chosen = sorted(range(len(scores)), key=lambda e: -(scores[e] + experts.balance[e]))[: experts.top_k]
+            scores = torch.softmax(experts.router.weight @ token + experts.balance, 0)
+            chosen = sorted(range(len(scores)), key=lambda e: -scores[e])[: experts.top_k]
             total = sum(scores[e] for e in chosen)
             for e in chosen:
                 gate = scores[e] if experts.top_k == 1 else scores[e] / total
@@ -90,18 +90,30 @@ def test_one_step_of_rebalance_goes_by_sign_and_stops_at_the_limit():
     experts.rebalance(torch.tensor([0.7, 0.25, 0.05, 0.0]), rate=0.1)
     assert experts.balance.tolist() == pytest.approx([-0.1, 0.0, 0.1, 0.1])
     for _ in range(9):
-        experts.rebalance(torch.tensor([0.7, 0.25, 0.05, 0.0]), rate=0.1)
+        experts.rebalance(torch.tensor([0.7, 0.25, 0.05, 0.0]), rate=0.1, limit=0.5)
     assert experts.balance.tolist() == pytest.approx([-0.5, 0.0, 0.5, 0.5])
 
 
+def test_a_score_near_one_for_every_token_is_outweighed():
+    """What a bias on the scores, bounded by 0.5, could not do: one expert had taken every token of a real run."""
+    experts = layer(routed=3)
+    x = torch.randn(4, 50, 8) + 0.5
+    with torch.no_grad():
+        experts.router.weight[0] += 0.75
+    assert experts(x)[1][..., 0].mean() > 0.9
+    for _ in range(400):
+        experts.rebalance(experts(x)[1].mean((0, 1)))
+    assert experts(x)[1].mean((0, 1)).max() < 0.5
+
+
 @torch.no_grad()
-def test_the_balance_decides_who_is_chosen_but_not_the_gate():
+def test_the_balance_counts_in_choice_and_gate():
     experts = layer(routed=3, shared=0)
     x = torch.randn(1, 6, 8)
     experts.balance[2] = 5.0
     out, routing = experts(x)
     assert (routing[..., 2] == 1).all()
-    scores = experts.router(x).softmax(-1)
+    scores = (experts.router(x) + experts.balance).softmax(-1)
     assert_close(out, scores[..., 2:] * experts.routed[2](x))
 
 

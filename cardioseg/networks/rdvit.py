@@ -40,7 +40,7 @@ class RDViTConfig(FrameConfig):
 
     preset: Literal["cardioseg", "paper"] = "cardioseg"
     prelude_blocks: int = Field(1, ge=0)
-    coda_blocks: int = Field(1, ge=0)
+    coda_blocks: int = Field(0, ge=0, description="0: norm and decoder alone; a block there does the core's work in one loop")
     loops: int = Field(8, ge=1, description="loop budget when none is asked for")
     random_depth: bool = Field(True, description="train with 1 + Poisson loops instead of a fixed number")
     mean_loops: float = Field(4.0, ge=1, description="mean of the random loop count")

@@ -51,7 +51,7 @@ class TrainingConfig(Settings):
     average: float = Field(0.999, gt=0, lt=1, description="decay of the moving average of the weights")
     early_weight: float = Field(0.4, ge=0, description="weight of the loss after a random earlier loop")
     penalties: dict[str, float] = Field(PENALTIES, description="weights of what networks ask for, by name")
-    balance_rate: float = Field(1e-3, ge=0, description="step of the experts' load-balancing bias")
+    balance_rate: float = Field(0.01, ge=0, description="step of the experts' load-balancing bias, in logits")
     seed: int = 0
     workers: int = Field(1, ge=0, description="loading processes")
     checkpoint_minutes: float = Field(3.0, gt=0)
