@@ -1,0 +1,519 @@
+"""``cardioseg segment`` end to end with a random network: what is written, where it lies, what is kept, what a kill leaves."""
+
+import gzip
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from PIL import Image
+from scipy.spatial.transform import Rotation
+from tiny import LABELS, SHAPE, cardioseg, names_in, run_record, save_image, save_tiny_model, stored, voxels
+
+from cardioseg.core.errors import EXIT_INPUT, EXIT_OK, EXIT_RESOURCES, EXIT_SOME_FAILED, EXIT_USAGE
+from cardioseg.data.phantom_files import acdc_header
+from cardioseg.workflows.inputs import find_images
+
+MAPS = ("mask", "halting", "experts")
+GEOMETRY = (
+    "sform_code",
+    "qform_code",
+    "quatern_b",
+    "quatern_c",
+    "quatern_d",
+    "qoffset_x",
+    "qoffset_y",
+    "qoffset_z",
+    "srow_x",
+    "srow_y",
+    "srow_z",
+    "xyzt_units",
+)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def segment(model, tmp_path):
+    """Run the command into ``out``; ends the test where the exit code is another."""
+
+    def run(*arguments, output=tmp_path / "out", code=EXIT_OK):
+        done = cardioseg("segment", *arguments, "--output", output, "--model", model, "--quiet")
+        assert done.code == code, done.err
+        return done
+
+    return run
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+def results(name, *kinds):
+    """The files of a finished case, beside the viewers' tables."""
+    maps = (f"{name}_{kind}.nii.gz" for kind in (*MAPS, *kinds))
+    return {*maps, f"{name}_preview.png", f"{name}_run.json"}
+
+
+TABLES = {"labels.txt", "labels.ctbl"}
+
+
+# ---------------------------------------------------------------------------------------------------------------- what is written
+
+
+def test_an_image_becomes_maps_a_picture_and_a_record(segment, out, tmp_path, model):
+    segment(save_image(tmp_path / "heart.nii.gz"))
+    assert names_in(out) == results("heart") | TABLES
+    for kind in MAPS:
+        array = stored(out / f"heart_{kind}.nii.gz")
+        assert (array.shape, array.dtype) == (SHAPE, np.uint8)
+    assert len(np.unique(stored(out / "heart_mask.nii.gz"))) > 1, "a test on an empty mask shows nothing"
+    assert stored(out / "heart_mask.nii.gz").max() < len(LABELS)
+    assert set(np.unique(stored(out / "heart_halting.nii.gz"))) <= {1, 2}
+    assert set(np.unique(stored(out / "heart_experts.nii.gz"))) <= {1, 2}
+    with Image.open(out / "heart_preview.png") as picture:
+        assert min(picture.size) > 100
+    facts = run_record(out, "heart")
+    assert facts["files"] == sorted(results("heart") - {"heart_run.json"})
+    assert facts["recipe"]["model_sha256"] == json.loads((model / "metadata.json").read_text())["weights_sha256"]
+    assert facts["labels"] == {name: value for value, name in enumerate(LABELS)}
+    assert (facts["frames"], facts["loops"], facts["extrapolated"], facts["warnings"]) == (1, 2, False, [])
+    assert sum(facts["expert_shares"]) == pytest.approx(1, abs=1e-3)
+    assert 1 <= facts["mean_steps"] <= 2
+
+
+def test_the_record_is_the_last_file(segment, out, tmp_path):
+    segment(save_image(tmp_path / "heart.nii.gz"), "--save", "probs,routing")
+    written = {path.name: path.stat().st_mtime_ns for path in out.glob("heart_*")}
+    assert written.pop("heart_run.json") >= max(written.values())
+
+
+def test_probabilities_and_routing_sum_to_one_and_say_what_the_maps_say(segment, out, tmp_path):
+    segment(save_image(tmp_path / "heart.nii.gz"), "--save", "probs,routing")
+    assert names_in(out) == results("heart", "probs", "routing") | TABLES
+    probs, routing = stored(out / "heart_probs.nii.gz"), stored(out / "heart_routing.nii.gz")
+    assert (probs.shape, probs.dtype, routing.shape) == ((*SHAPE, len(LABELS)), np.float32, (*SHAPE, 2))
+    for array in (probs, routing):
+        assert array.min() >= 0
+        assert np.abs(array.sum(-1) - 1).max() < 1e-4
+    mask, strongest = stored(out / "heart_mask.nii.gz"), probs.argmax(-1)
+    assert np.array_equal(mask[mask > 0], strongest[mask > 0])
+    assert (mask != strongest).sum() == sum(run_record(out, "heart")["removed_voxels"].values())
+    assert np.array_equal(stored(out / "heart_experts.nii.gz"), routing.argmax(-1) + 1)
+
+
+def test_a_cine_becomes_a_cine(segment, out, tmp_path):
+    array = np.stack([voxels(seed=1), voxels(seed=2), voxels(seed=3), voxels(seed=1)], -1)
+    header = nib.Nifti1Header()
+    header.set_data_shape(array.shape)
+    header.set_zooms((1.5, 1.5, 8, 0.04))
+    header.set_xyzt_units("mm", "sec")
+    segment(save_image(tmp_path / "cine.nii.gz", array, header=header), "--save", "probs")
+    probs = {f"cine_probs_frame{frame:02d}.nii.gz" for frame in (1, 2, 3, 4)}
+    assert names_in(out) == results("cine") | probs | TABLES
+    for kind in MAPS:
+        path = out / f"cine_{kind}.nii.gz"
+        frames = stored(path)
+        assert frames.shape == array.shape
+        assert nib.load(path).header.get_zooms()[3] == pytest.approx(0.04)
+        assert np.array_equal(frames[..., 0], frames[..., 3])
+    mask = stored(out / "cine_mask.nii.gz")
+    assert not np.array_equal(mask[..., 0], mask[..., 1]), "frames are looked at one by one"
+    save_image(tmp_path / "second.nii.gz", array[..., 1])
+    segment(tmp_path / "second.nii.gz", output=tmp_path / "alone")
+    assert np.array_equal(stored(tmp_path / "alone" / "second_mask.nii.gz"), mask[..., 1])
+    assert run_record(out, "cine")["frames"] == 4
+
+
+def test_the_same_input_gives_the_same_bytes(segment, tmp_path):
+    path = save_image(tmp_path / "heart.nii.gz")
+    for folder in ("one", "two"):
+        segment(path, "--save", "probs", output=tmp_path / folder)
+    for kind in (*MAPS, "probs"):
+        one, two = (gzip.decompress((tmp_path / folder / f"heart_{kind}.nii.gz").read_bytes()) for folder in ("one", "two"))
+        assert one == two, kind
+
+
+def test_views_change_probabilities_and_nothing_about_the_grid(segment, tmp_path):
+    path = save_image(tmp_path / "heart.nii.gz")
+    for views in ("none", "all"):
+        segment(path, "--save", "probs", "--views", views, output=tmp_path / views)
+    assert names_in(tmp_path / "none") == names_in(tmp_path / "all")
+    one, eight = (tmp_path / views / "heart_probs.nii.gz" for views in ("none", "all"))
+    assert np.abs(stored(one) - stored(eight)).max() > 1e-3
+    assert nib.load(one).header.binaryblock == nib.load(eight).header.binaryblock
+    facts = {views: run_record(tmp_path / views, "heart") for views in ("none", "all")}
+    differing = {key for key in facts["none"]["recipe"] if facts["none"]["recipe"][key] != facts["all"]["recipe"][key]}
+    assert differing == {"windows"}
+    assert {**facts["none"]["recipe"]["windows"], "views": "all"} == facts["all"]["recipe"]["windows"]
+
+
+def test_loops_beyond_training_work_and_are_marked(segment, tmp_path):
+    path = save_image(tmp_path / "heart.nii.gz")
+    for loops in (2, 8):
+        done = segment(path, "--loops", loops, "--save", "probs", output=tmp_path / str(loops))
+        facts = run_record(tmp_path / str(loops), "heart")
+        assert facts["extrapolated"] is (loops > 2)
+        assert facts["loops"] == loops
+        assert facts["warnings"] == (["8 loops are more than the 2 of training"] if loops > 2 else [])
+        assert done.err == "".join(f"warning: heart: {text}\n" for text in facts["warnings"])
+        assert np.isfinite(stored(tmp_path / str(loops) / "heart_probs.nii.gz")).all()
+    assert stored(tmp_path / "8" / "heart_halting.nii.gz").max() > 2
+
+
+# --------------------------------------------------------------------------------------------------------------------- geometry
+
+
+def oblique(order=(0, 1, 2), codes=(1, 1), mirrored=(1, 1, 1), spacing=(1.5, 1.5, 8.0)):
+    """A header with axes in any order, turned, with either form."""
+    affine = np.eye(4)
+    turned = Rotation.from_euler("xyz", (20, -35, 50), degrees=True).as_matrix() * mirrored
+    affine[:3, :3] = (turned * (1.5, 1.5, 8.0))[:, order]
+    affine[:3, 3] = (-31.25, 17.5, 203.0)
+    header = nib.Nifti1Header()
+    header.set_data_shape([SHAPE[axis] for axis in order])
+    header.set_zooms([spacing[axis] for axis in order])
+    header.set_qform(affine, code=codes[0])
+    header.set_sform(affine, code=codes[1])
+    header.set_xyzt_units("mm", "sec")
+    return header
+
+
+def trap():
+    header = acdc_header((1.5, 1.5, 8.0))
+    header.set_data_shape(SHAPE)
+    header.set_zooms((1.5, 1.5, 8.0))
+    return header
+
+
+def in_metres():
+    header = nib.Nifti1Header()
+    header.set_data_shape(SHAPE)
+    header.set_zooms((0.0015, 0.0015, 0.008))
+    header.set_sform(np.diag([0.0015, 0.0015, 0.008, 1]), code=1)
+    header.set_xyzt_units("meter", "msec")
+    return header
+
+
+HEADERS = {
+    "oblique": (oblique, (0, 1, 2)),
+    "only a qform": (lambda: oblique(codes=(1, 0)), (0, 1, 2)),
+    "only an sform": (lambda: oblique(codes=(0, 2)), (0, 1, 2)),
+    "mirrored": (lambda: oblique(mirrored=(-1, 1, 1)), (0, 1, 2)),
+    "slices first": (lambda: oblique(order=(2, 0, 1)), (2, 0, 1)),
+    "slices second": (lambda: oblique(order=(0, 2, 1)), (0, 2, 1)),
+    "ACDC's trap": (trap, (0, 1, 2)),
+    "metres": (in_metres, (0, 1, 2)),
+}
+
+
+@pytest.mark.parametrize(("header", "order"), HEADERS.values(), ids=HEADERS)
+def test_every_map_has_the_images_geometry_bit_for_bit(segment, out, tmp_path, header, order):
+    array = voxels()
+    path = save_image(tmp_path / "heart.nii.gz", array.transpose(order), header=header())
+    segment(path, "--save", "probs,routing")
+    source = nib.load(path).header
+    for kind in (*MAPS, "probs", "routing"):
+        result = nib.load(out / f"heart_{kind}.nii.gz")
+        assert result.shape[:3] == tuple(source.get_data_shape())
+        for field in GEOMETRY:
+            assert result.header[field].tobytes() == source[field].tobytes(), (kind, field)
+        assert result.header["pixdim"][:4].tobytes() == source["pixdim"][:4].tobytes()
+    segment(save_image(tmp_path / "plain.nii.gz", array), output=tmp_path / "plain")
+    plain = stored(tmp_path / "plain" / "plain_mask.nii.gz").transpose(order)
+    assert np.array_equal(stored(out / "heart_mask.nii.gz"), plain), "the header decides where a mask lies, not what is in it"
+
+
+def test_acdcs_trap_is_named_in_the_record(segment, out, tmp_path):
+    path = save_image(tmp_path / "heart.nii.gz", voxels(), header=trap())
+    segment(path)
+    facts = run_record(out, "heart")
+    assert (facts["spacing_mm"], facts["spacing_rule"]) == ([1.5, 1.5, 8.0], "pixdim")
+    assert any("pixdim was trusted" in warning for warning in facts["warnings"])
+    segment(path, "--trust", "affine", output=tmp_path / "other")
+    assert run_record(tmp_path / "other", "heart")["spacing_mm"] == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("ending", [".nrrd", ".mha"])
+def test_other_formats_give_nifti_at_the_same_place(segment, out, tmp_path, ending):
+    array = voxels()
+    image = sitk.GetImageFromArray(array.T)
+    image.SetSpacing((1.5, 1.5, 8.0))
+    image.SetOrigin((12.0, -30.0, 55.0))
+    image.SetDirection(Rotation.from_euler("xyz", (20, -35, 50), degrees=True).as_matrix().ravel().tolist())
+    sitk.WriteImage(image, str(tmp_path / f"heart{ending}"))
+    segment(tmp_path / f"heart{ending}")
+    assert names_in(out) == results("heart") | TABLES
+    affine = nib.load(out / "heart_mask.nii.gz").affine
+    for index in ((0, 0, 0), (39, 0, 2), (7, 35, 1)):
+        lps = np.array(image.TransformIndexToPhysicalPoint(index))
+        assert affine[:3] @ (*index, 1) == pytest.approx(lps * (-1, -1, 1), abs=1e-3)
+    segment(save_image(tmp_path / "plain.nii.gz", array), output=tmp_path / "plain")
+    assert np.array_equal(stored(out / "heart_mask.nii.gz"), stored(tmp_path / "plain" / "plain_mask.nii.gz"))
+
+
+# ------------------------------------------------------------------------------------------------------------ folders and lists
+
+
+def test_a_folder_with_one_broken_file_is_done_but_for_that(segment, out, tmp_path):
+    folder = tmp_path / "in"
+    for name in ("a", "c"):
+        save_image(folder / f"{name}.nii.gz")
+    (folder / "b.nii.gz").write_bytes((folder / "a.nii.gz").read_bytes()[:500])
+    done = segment(folder, code=EXIT_SOME_FAILED)
+    assert names_in(out) == results("a") | results("c") | TABLES
+    (line,) = done.err.splitlines()
+    assert line.startswith(f"warning: {folder / 'b.nii.gz'}: found unreadable data")
+    assert "failed" in next(row for row in done.out.splitlines() if "│ b " in row)
+
+
+def test_a_folder_that_holds_only_broken_files_has_their_exit_code(segment, out, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / f"{name}.nii.gz").write_text("no image")
+    done = segment(tmp_path / "in", code=EXIT_INPUT)
+    assert len(done.err.splitlines()) == 2
+    assert not names_in(out)
+
+
+def test_lists_are_relative_to_themselves_and_may_name_folders_and_lists(segment, out, tmp_path):
+    save_image(tmp_path / "data" / "a.nii.gz")
+    save_image(tmp_path / "data" / "more" / "b.nii.gz")
+    save_image(tmp_path / "c d.nii.gz")
+    (tmp_path / "data" / "inner.txt").write_text("more\n../c d.nii.gz\n")
+    (tmp_path / "data" / "list.txt").write_bytes("\ufeff# a comment\r\na.nii.gz\r\n\r\ninner.txt\r\n".encode())
+    segment(tmp_path / "data" / "list.txt")
+    assert {name for name in names_in(out) if name.endswith("_run.json")} == {"a_run.json", "b_run.json", "c d_run.json"}
+
+
+def test_two_images_of_one_name_are_a_usage_error_and_one_named_twice_is_not(segment, out, tmp_path):
+    one, two = save_image(tmp_path / "x" / "heart.nii.gz"), save_image(tmp_path / "y" / "heart.nii.gz")
+    done = segment(one, two, code=EXIT_USAGE)
+    assert done.err.startswith(f"error: {two}: found a second image named heart; expected one image per name; ")
+    assert not out.exists()
+    assert list(find_images([one, tmp_path / "y" / ".." / "x" / "heart.nii.gz", tmp_path / "x"])) == ["heart"]
+
+
+def test_a_folder_is_searched_for_images_only(tmp_path):
+    for name in ("b", "a_gt", "a_mask", "a_experts", "a_halting", "a_probs", "a_routing_frame12", "a_probs_frame01", ".hidden"):
+        save_image(tmp_path / f"{name}.nii.gz")
+    save_image(tmp_path / "folder.nii.gz" / "inner.nii.gz")
+    (tmp_path / "again").symlink_to(".")
+    (tmp_path / "dangling.nii.gz").symlink_to("nowhere.nii.gz")
+    (tmp_path / "notes.txt").write_text("not a list unless it is named")
+    assert list(find_images([tmp_path])) == ["b", "dangling", "inner"]
+
+
+def test_results_beside_the_images_are_not_taken_for_images(segment, tmp_path):
+    save_image(tmp_path / "in" / "heart.nii.gz", np.stack([voxels(), voxels(seed=1)], -1))
+    for _ in range(2):
+        segment(tmp_path / "in", "--save", "probs,routing", output=tmp_path / "in")
+    made = {f"heart_{kind}_frame{frame:02d}.nii.gz" for kind in ("probs", "routing") for frame in (1, 2)}
+    assert names_in(tmp_path / "in") == {"heart.nii.gz"} | results("heart") | made | TABLES
+
+
+# --------------------------------------------------------------------------------------------------------------- what is kept
+
+
+def ages(folder):
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir() if path.name.startswith("heart")}
+
+
+def state(done):
+    return json.loads(done.out)["data"]["cases"][0]["state"]
+
+
+def test_a_finished_case_is_kept_until_something_changes(segment, out, tmp_path):
+    path = save_image(tmp_path / "heart.nii.gz")
+    assert state(segment(path, "--json")) == "done"
+    first = ages(out)
+    assert state(segment(path, "--json")) == "kept"
+    assert ages(out) == first
+    for change in (("--loops", "3"), ("--views", "flips"), ("--save", "probs"), ("--trust", "affine"), ("--overlap", "0.5")):
+        done = segment(path, *change, code=EXIT_RESOURCES)
+        assert done.err.startswith(f"error: {out / 'heart_run.json'}: found results made from another image, model or settings; ")
+        assert done.err.endswith("pass --overwrite, or another --output\n")
+    save_image(path, voxels(seed=5))
+    segment(path, code=EXIT_RESOURCES)
+    assert ages(out) == first
+    assert state(segment(path, "--json", "--overwrite")) == "done"
+    assert all(ages(out)[name] > first[name] for name in first)
+
+
+def test_another_model_of_the_same_weights_is_another_model(tmp_path, model):
+    other = tmp_path / "other"
+    shutil.copytree(model, other)
+    (other / "config.toml").write_text((other / "config.toml").read_text().replace("spacing_mm = 1.5", "spacing_mm = 1.6"))
+    path = save_image(tmp_path / "heart.nii.gz")
+    codes = [cardioseg("segment", path, "-q", "-o", tmp_path / "out", "-m", folder).code for folder in (model, model, other)]
+    assert codes == [EXIT_OK, EXIT_OK, EXIT_RESOURCES]
+
+
+def test_overwriting_leaves_no_map_of_the_run_before(segment, out, tmp_path):
+    path = save_image(tmp_path / "heart.nii.gz", np.stack([voxels(), voxels(seed=1)], -1))
+    segment(path, "--save", "probs,routing")
+    segment(path, "--overwrite")
+    assert names_in(out) == results("heart") | TABLES
+
+
+def test_a_case_that_lost_a_file_or_its_record_is_done_again(segment, out, tmp_path):
+    path = save_image(tmp_path / "heart.nii.gz")
+    segment(path)
+    (out / "heart_mask.nii.gz").unlink()
+    assert state(segment(path, "--json")) == "done"
+    (out / "heart_run.json").write_text("{")
+    assert state(segment(path, "--json")) == "done"
+    assert names_in(out) == results("heart") | TABLES
+
+
+def test_somebody_elses_mask_is_not_overwritten_unasked(segment, tmp_path):
+    path, mine = save_image(tmp_path / "in" / "heart.nii.gz"), save_image(tmp_path / "in" / "heart_mask.nii.gz")
+    before = mine.read_bytes()
+    done = segment(path, output=path.parent, code=EXIT_RESOURCES)
+    assert done.err.startswith(f"error: {mine}: found a file that no finished run made; ")
+    assert (mine.read_bytes(), names_in(path.parent)) == (before, {"heart.nii.gz", "heart_mask.nii.gz"})
+    segment(path, "--overwrite", output=path.parent)
+    assert mine.read_bytes() != before
+
+
+def test_a_failure_takes_its_earlier_results_along_and_nobody_elses(segment, out, tmp_path):
+    path, other = save_image(tmp_path / "heart.nii.gz"), save_image(tmp_path / "heart_2.nii.gz")
+    segment(path, other, "--save", "probs")
+    broken = voxels(dtype=np.float32)
+    broken[3, 4, 1] = np.nan
+    save_image(path, broken)
+    segment(path, "--overwrite", code=EXIT_INPUT)
+    assert names_in(out) == results("heart_2", "probs") | TABLES
+
+
+def test_a_frame_that_fails_takes_the_frames_before_it_along(segment, out, tmp_path):
+    cine = np.stack([voxels(), voxels(), np.full(SHAPE, 7, np.int16)], -1)
+    path = save_image(tmp_path / "heart.nii.gz", cine)
+    done = segment(path, "--save", "probs", code=EXIT_INPUT)
+    assert done.err.startswith(f"error: {path} (frame 3): found a constant image (every voxel 7); ")
+    assert not out.exists()
+
+
+# ------------------------------------------------------------------------------------------------------- kills and interrupts
+
+
+@pytest.fixture
+def started(model, tmp_path):
+    """The command in a process of its own, stopped by a signal in the middle of a cine."""
+    folder = tmp_path / "stopped"
+
+    def stop(with_signal):
+        path = save_image(tmp_path / "heart.nii.gz", CINE)
+        options = ["--save", "probs", "--overlap", "0.6", "--output", folder, "--model", model, "--quiet"]
+        command = [sys.executable, "-m", "cardioseg.cli.app", "segment", path, *options]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 120
+        while not (folder / "heart_probs_frame02.nii.gz").exists():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(with_signal)
+        out, err = process.communicate(timeout=60)
+        return process.returncode, out, err
+
+    return folder, stop
+
+
+CINE = np.stack([voxels((64, 60, 6), seed=frame) for frame in range(24)], -1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are Unix's")
+def test_an_interrupt_ends_with_130_and_leaves_nothing(started):
+    folder, stop = started
+    code, printed, err = stop(signal.SIGINT)
+    assert (code, printed) == (130, "")
+    assert "Traceback" not in err
+    assert not names_in(folder)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are Unix's")
+def test_after_a_kill_there_is_no_record_and_the_next_run_finishes(started, segment, tmp_path):
+    folder, stop = started
+    code, _, _ = stop(signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    left = names_in(folder)
+    assert "heart_probs_frame01.nii.gz" in left
+    assert "heart_run.json" not in left
+    (folder / ".heart_mask.nii.gz.a1b2c3d4.part.nii.gz").touch()
+    segment(tmp_path / "heart.nii.gz", output=folder)
+    assert names_in(folder) == results("heart") | TABLES
+    assert stored(folder / "heart_mask.nii.gz").shape == CINE.shape
+
+
+# ------------------------------------------------------------------------------------------------------- stdout and identities
+
+
+def test_json_is_one_object_alone_on_stdout(segment, out, tmp_path):
+    folder = tmp_path / "in"
+    save_image(folder / "a.nii.gz")
+    (folder / "b.nii.gz").write_text("no image")
+    done = segment(folder, "--json", "--loops", "4", code=EXIT_SOME_FAILED)
+    report = json.loads(done.out)
+    assert done.err == ""
+    assert (report["verb"], report["exit_code"]) == ("segment", EXIT_SOME_FAILED)
+    a, b = report["data"]["cases"]
+    assert (a["case"], a["state"], a["error"], a["run"]) == ("a", "done", None, run_record(out, "a"))
+    assert (b["case"], b["state"], b["run"]) == ("b", "failed", None)
+    assert b["error"].startswith(str(folder / "b.nii.gz"))
+    assert report["warnings"] == [b["error"], "a: 4 loops are more than the 2 of training"]
+
+
+def test_without_quiet_progress_goes_to_stderr(model, tmp_path):
+    done = cardioseg("segment", save_image(tmp_path / "heart.nii.gz"), "-o", tmp_path / "out", "-m", model, "--json")
+    assert json.loads(done.out)["data"]["cases"][0]["state"] == "done"
+    assert all(line.startswith("segment: ") for line in done.err.splitlines())
+
+
+def contents(path):
+    """Everything a file says: unpacked voxels, and a picture's texts, which are deflated."""
+    raw = path.read_bytes()
+    if path.suffix == ".gz":
+        return gzip.decompress(raw)
+    if path.suffix == ".png":
+        with Image.open(path) as picture:
+            return raw + json.dumps({key: str(value) for key, value in picture.info.items()}).encode()
+    return raw
+
+
+def test_no_path_and_no_identity_reaches_a_result(segment, out, tmp_path):
+    folder = tmp_path / "Doe_Jane_1950"
+    folder.mkdir()
+    image = nib.Nifti1Image(voxels(), np.diag([1.5, 1.5, 8, 1]))
+    for field in ("descrip", "aux_file", "db_name", "intent_name"):
+        image.header[field] = b"DOE^JANE"
+    image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"PatientName: DOE^JANE"))
+    nib.save(image, folder / "heart.nii.gz")
+    assert gzip.decompress((folder / "heart.nii.gz").read_bytes()).count(b"DOE^JANE") == 5, "it is planted"
+    segment(folder / "heart.nii.gz", "--save", "probs,routing")
+    for name in names_in(out):
+        said = contents(out / name).lower()
+        assert b"jane" not in said, name
+        assert str(tmp_path).encode().lower() not in said, name
+        assert os.fsencode(Path.home()).lower() not in said, name
+
+
+def test_planted_names_would_be_seen_in_pictures(tmp_path):
+    from PIL.PngImagePlugin import PngInfo
+
+    text = PngInfo()
+    text.add_text("Title", "DOE^JANE", zip=True)
+    Image.new("L", (4, 4)).save(tmp_path / "x.png", pnginfo=text)
+    assert b"JANE" not in (tmp_path / "x.png").read_bytes()
+    assert b"JANE" in contents(tmp_path / "x.png")
