@@ -100,7 +100,7 @@ def test_a_score_near_one_for_every_token_is_outweighed():
     x = torch.randn(4, 50, 8) + 0.5
     with torch.no_grad():
         experts.router.weight[0] += 1.0
-    assert experts(x)[1][..., 0].mean() > 0.9, "the test needs a collapse"
+    assert experts(x)[1][..., 0].mean() > 0.8, "the test needs a collapse"
     for _ in range(400):
         experts.rebalance(experts(x)[1].mean((0, 1)))
     assert experts(x)[1].mean((0, 1)).max() < 0.5
