@@ -106,3 +106,32 @@ def run_record(output: Path, name: str) -> dict:
 def names_in(folder: Path) -> set[str]:
     """Every file below a folder, hidden ones too."""
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} if folder.exists() else set()
+
+
+TRAINING = ("training.batch=2", "training.steps=2", "training.workers=0", "training.validate_cases=1", "sampling.window=[32,32]")
+TINY = [f"network.{key}={json.dumps(value)}" for key, value in NETWORK.items() if key not in ("channels", "classes")]
+SETS = [part for setting in (*TRAINING, *TINY) for part in ("--set", setting)]
+
+
+def write_patients(root, count=2):
+    """ACDC's layout with noise in it."""
+    for number in range(1, count + 1):
+        name = f"patient{number:03d}"
+        for frame in (1, 2):
+            label = np.random.default_rng(number).integers(0, 4, SHAPE).astype(np.uint8)
+            save_image(root / name / f"{name}_frame{frame:02d}.nii.gz", voxels(seed=number * frame))
+            save_image(root / name / f"{name}_frame{frame:02d}_gt.nii.gz", label)
+        (root / name / "Info.cfg").write_text("ED: 1\nES: 2\nGroup: NOR\n")
+    return root
+
+
+MAPS = ("mask", "halting", "experts")
+
+
+def results(name, *kinds):
+    """The files of a finished case, beside the viewers' tables."""
+    maps = (f"{name}_{kind}.nii.gz" for kind in (*MAPS, *kinds))
+    return {*maps, f"{name}_preview.png", f"{name}_run.json"}
+
+
+TABLES = {"labels.txt", "labels.ctbl"}

@@ -29,7 +29,7 @@ SPACING_TOLERANCE = 0.01
 LARGEST_INTENSITY = 1e18  # its square, which a standard deviation needs, still is a float32
 
 # nibabel prints a line for every header field that it mends, without saying in which file.
-logging.getLogger("nibabel.global").setLevel(logging.ERROR)
+logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
 
 
 def stem(path: Path) -> str:

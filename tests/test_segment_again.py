@@ -1,0 +1,179 @@
+"""``cardioseg segment`` for the second time: what is kept, what is redone, what failures, interrupts and kills leave."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from tiny import (
+    SHAPE,
+    TABLES,
+    cardioseg,
+    names_in,
+    results,
+    save_image,
+    save_tiny_model,
+    stored,
+    voxels,
+)
+
+from cardioseg.core.errors import EXIT_INPUT, EXIT_OK, EXIT_RESOURCES
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def segment(model, tmp_path):
+    """Run the command into ``out``; ends the test where the exit code is another."""
+
+    def run(*arguments, output=tmp_path / "out", code=EXIT_OK):
+        done = cardioseg("segment", *arguments, "--output", output, "--model", model, "--quiet")
+        assert done.code == code, done.err
+        return done
+
+    return run
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+# --------------------------------------------------------------------------------------------------------------- what is kept
+
+
+def ages(folder):
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir() if path.name.startswith("heart")}
+
+
+def state(done):
+    return json.loads(done.out)["data"]["cases"][0]["state"]
+
+
+def test_a_finished_case_is_kept_until_something_changes(segment, out, tmp_path):
+    path = save_image(tmp_path / "heart.nii.gz")
+    assert state(segment(path, "--json")) == "done"
+    first = ages(out)
+    assert state(segment(path, "--json")) == "kept"
+    assert ages(out) == first
+    for change in (("--loops", "3"), ("--views", "flips"), ("--save", "probs"), ("--trust", "affine"), ("--overlap", "0.5")):
+        done = segment(path, *change, code=EXIT_RESOURCES)
+        assert done.err.startswith(f"error: {out / 'heart_run.json'}: found results made from another image, model or settings; ")
+        assert done.err.endswith("pass --overwrite, or another --output\n")
+    save_image(path, voxels(seed=5))
+    segment(path, code=EXIT_RESOURCES)
+    assert ages(out) == first
+    assert state(segment(path, "--json", "--overwrite")) == "done"
+    assert all(ages(out)[name] > first[name] for name in first)
+
+
+def test_another_model_of_the_same_weights_is_another_model(tmp_path, model):
+    other = tmp_path / "other"
+    shutil.copytree(model, other)
+    (other / "config.toml").write_text((other / "config.toml").read_text().replace("spacing_mm = 1.5", "spacing_mm = 1.6"))
+    path = save_image(tmp_path / "heart.nii.gz")
+    codes = [cardioseg("segment", path, "-q", "-o", tmp_path / "out", "-m", folder).code for folder in (model, model, other)]
+    assert codes == [EXIT_OK, EXIT_OK, EXIT_RESOURCES]
+
+
+def test_overwriting_leaves_no_map_of_the_run_before(segment, out, tmp_path):
+    path = save_image(tmp_path / "heart.nii.gz", np.stack([voxels(), voxels(seed=1)], -1))
+    segment(path, "--save", "probs,routing")
+    segment(path, "--overwrite")
+    assert names_in(out) == results("heart") | TABLES
+
+
+def test_a_case_that_lost_a_file_or_its_record_is_done_again(segment, out, tmp_path):
+    path = save_image(tmp_path / "heart.nii.gz")
+    segment(path)
+    (out / "heart_mask.nii.gz").unlink()
+    assert state(segment(path, "--json")) == "done"
+    (out / "heart_run.json").write_text("{")
+    assert state(segment(path, "--json")) == "done"
+    assert names_in(out) == results("heart") | TABLES
+
+
+def test_somebody_elses_mask_is_not_overwritten_unasked(segment, tmp_path):
+    path, mine = save_image(tmp_path / "in" / "heart.nii.gz"), save_image(tmp_path / "in" / "heart_mask.nii.gz")
+    before = mine.read_bytes()
+    done = segment(path, output=path.parent, code=EXIT_RESOURCES)
+    assert done.err.startswith(f"error: {mine}: found a file that no finished run made; ")
+    assert (mine.read_bytes(), names_in(path.parent)) == (before, {"heart.nii.gz", "heart_mask.nii.gz"})
+    segment(path, "--overwrite", output=path.parent)
+    assert mine.read_bytes() != before
+
+
+def test_a_failure_takes_its_earlier_results_along_and_nobody_elses(segment, out, tmp_path):
+    path, other = save_image(tmp_path / "heart.nii.gz"), save_image(tmp_path / "heart_2.nii.gz")
+    segment(path, other, "--save", "probs")
+    broken = voxels(dtype=np.float32)
+    broken[3, 4, 1] = np.nan
+    save_image(path, broken)
+    segment(path, "--overwrite", code=EXIT_INPUT)
+    assert names_in(out) == results("heart_2", "probs") | TABLES
+
+
+def test_a_frame_that_fails_takes_the_frames_before_it_along(segment, out, tmp_path):
+    cine = np.stack([voxels(), voxels(), np.full(SHAPE, 7, np.int16)], -1)
+    path = save_image(tmp_path / "heart.nii.gz", cine)
+    done = segment(path, "--save", "probs", code=EXIT_INPUT)
+    assert done.err.startswith(f"error: {path} (frame 3): found a constant image (every voxel 7); ")
+    assert not out.exists()
+
+
+# ------------------------------------------------------------------------------------------------------- kills and interrupts
+
+
+@pytest.fixture
+def started(model, tmp_path):
+    """The command in a process of its own, stopped by a signal in the middle of a cine."""
+    folder = tmp_path / "stopped"
+
+    def stop(with_signal):
+        path = save_image(tmp_path / "heart.nii.gz", CINE)
+        options = ["--save", "probs", "--overlap", "0.6", "--output", folder, "--model", model, "--quiet"]
+        command = [sys.executable, "-m", "cardioseg.cli.app", "segment", path, *options]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 120
+        while not (folder / "heart_probs_frame02.nii.gz").exists():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(with_signal)
+        out, err = process.communicate(timeout=60)
+        return process.returncode, out, err
+
+    return folder, stop
+
+
+CINE = np.stack([voxels((64, 60, 6), seed=frame) for frame in range(24)], -1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are Unix's")
+def test_an_interrupt_ends_with_130_and_leaves_nothing(started):
+    folder, stop = started
+    code, printed, err = stop(signal.SIGINT)
+    assert (code, printed) == (130, "")
+    assert "Traceback" not in err
+    assert not names_in(folder)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are Unix's")
+def test_after_a_kill_there_is_no_record_and_the_next_run_finishes(started, segment, tmp_path):
+    folder, stop = started
+    code, _, _ = stop(signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    left = names_in(folder)
+    assert "heart_probs_frame01.nii.gz" in left
+    assert "heart_run.json" not in left
+    (folder / ".heart_mask.nii.gz.a1b2c3d4.part.nii.gz").touch()
+    segment(tmp_path / "heart.nii.gz", output=folder)
+    assert names_in(folder) == results("heart") | TABLES
+    assert stored(folder / "heart_mask.nii.gz").shape == CINE.shape
