@@ -84,7 +84,7 @@ BROKEN = {
     "1-D": ("x.nii.gz", lambda p: packed(p, np.arange(9, dtype=np.int16)), "shape (9,)"),
     "zero spacing": ("x.nii.gz", lambda p: with_header(p, "<f", 80, 0.0), "spacing 0 × 1.5 × 8 mm"),
     "spacing that is no number": ("x.nii.gz", lambda p: with_header(p, "<f", 84, float("nan")), "spacing 1.5 × nan × 8 mm"),
-    "spacing in the wrong unit": ("x.nii.gz", lambda p: packed(p, spacing=(1500.0, 1500.0, 8000.0)), "field of view of 60000 mm"),
+    "spacing in the wrong unit": ("x.nii.gz", lambda p: packed(p, spacing=(60.0, 60.0, 320.0)), "field of view of 2400 mm"),
     "zero spacing in MetaImage": ("x.mha", lambda p: itk(p, (b"Spacing = 1.5", b"Spacing = 0")), "unreadable data"),
     "axes that lie in a plane": ("x.mha", lambda p: itk(p, (b"1 0 0 0 1 0 0 0 1", b"1 0 0 1 0 0 0 0 1")), "Bad direction"),
     "RGB": ("x.nii.gz", coloured, "RGB voxels"),
