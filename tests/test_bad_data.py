@@ -135,7 +135,7 @@ def test_training_data_that_is_missing_or_broken_is_named(prepared, tmp_path):
     broken = Path(shutil.copytree(prepared, tmp_path / "broken"))
     case = min((broken / "cases").iterdir())
     case.write_bytes(case.read_bytes()[:400])
-    refused(cardioseg("train", broken, "-o", tmp_path / "run", "-q", *SETS), EXIT_INPUT, case, "unreadable data")
+    refused(cardioseg("train", broken, "-o", tmp_path / "run", "-q", *SETS), EXIT_INPUT, case, "other bytes")
     assert not any(name.endswith(".safetensors") for name in names_in(tmp_path / "run"))
 
 

@@ -174,7 +174,7 @@ def test_a_damaged_case_is_prepared_again(raw):
     whole = path.read_bytes()
     path.write_bytes(whole[:50])
     manifest = Manifest.read(raw.parent / "prepared")
-    with pytest.raises(InputError, match="unreadable data"):
+    with pytest.raises(InputError, match="other bytes"):
         load_case(manifest.folder, manifest.entries[0])
     assert run(raw).data["kept"] == 5
     assert path.read_bytes() == whole
@@ -291,6 +291,18 @@ def test_broken_and_constant_images_are_named(raw):
     path.write_bytes(whole)
     rewrite(path, np.ones_like)
     with pytest.raises(InputError, match="constant image") as caught:
+        run(raw)
+    assert caught.value.file == str(path)
+
+
+def test_a_mask_that_lies_elsewhere_is_refused(raw):
+    path = raw / "patient001/patient001_frame01_gt.nii.gz"
+    image = nib.load(path)
+    shifted = image.affine.copy()
+    shifted[0, 3] += 50
+    image.set_sform(shifted, code=2)
+    nib.save(nib.Nifti1Image(np.asarray(image.dataobj), None, image.header), path)
+    with pytest.raises(GeometryError, match="50.00 mm away") as caught:
         run(raw)
     assert caught.value.file == str(path)
 

@@ -117,7 +117,7 @@ def test_folds_are_shuffled_within_groups():
 
 @pytest.mark.parametrize("fold", [-1, FOLDS])
 def test_there_are_five_folds(fold):
-    with pytest.raises(InputError, match="0 to 4"):
+    with pytest.raises(UsageError, match="0 to 4"):
         fold_split(PATIENTS, {}, fold)
 
 

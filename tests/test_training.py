@@ -138,7 +138,16 @@ def test_patches_of_slices_train_too(prepared, tmp_path):
 
 def test_a_run_may_start_from_a_model(prepared, whole, tmp_path):
     model = str(whole / "model")
-    train(request(prepared, tmp_path / "run", "training.learning_rate=1e-12", "training.steps=1", init_from=model))
+    train(
+        request(
+            prepared,
+            tmp_path / "run",
+            "training.learning_rate=1e-12",
+            "training.balance_rate=0",
+            "training.steps=1",
+            init_from=model,
+        )
+    )
     found, expected = tensors(tmp_path / "run"), load_model(model).network.state_dict()
     assert all(torch.allclose(found[f"network.{name}"], value, atol=2e-3) for name, value in expected.items())
     with pytest.raises(ConfigError, match="--init-from"):

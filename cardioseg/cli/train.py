@@ -35,7 +35,7 @@ def train_command(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's checkpoint.")] = False,
     max_minutes: Annotated[
-        float | None, typer.Option("--max-minutes", show_default=False, help="Stop after that long; --resume goes on.")
+        float | None, typer.Option("--max-minutes", min=0, show_default=False, help="Stop after that long; --resume goes on.")
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,

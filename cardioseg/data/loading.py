@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from cardioseg.core.config import Settings
+from cardioseg.core.config import Settings, Size
 from cardioseg.data.augment import AugmentConfig, augmentation
 from cardioseg.data.manifest import Entry, Manifest, load_case
 
@@ -22,7 +22,7 @@ from cardioseg.data.manifest import Entry, Manifest, load_case
 class SamplingConfig(Settings):
     """Where windows are taken."""
 
-    window: tuple[int, ...] = Field(
+    window: tuple[Size, ...] = Field(
         (128, 128),
         min_length=2,
         max_length=3,

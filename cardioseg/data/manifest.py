@@ -98,14 +98,19 @@ def load_case(folder: Path, entry: Entry) -> dict[str, np.ndarray]:
     """``image``, ``label`` and ``reference`` of a prepared case.
 
     Raises:
-        InputError: the file is missing or damaged.
+        InputError: the file is missing, damaged, or not the one the manifest names.
     """
     from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors.numpy import load
 
     path = folder / entry.file
     try:
-        arrays: dict[str, Any] = load_file(path)
+        content = path.read_bytes()
+        if hashlib.sha256(hashlib.sha256(content).digest()).hexdigest() != entry.file_sha256:
+            raise InputError(
+                path, found="other bytes than the manifest names", expected="a prepared case", cure="run cardioseg prepare again"
+            )
+        arrays: dict[str, Any] = load(content)
         return {key: arrays[key] for key in ("image", "label", "reference")}
     except (OSError, KeyError, SafetensorError) as error:
         raise InputError(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cardioseg.core.errors import InputError
+from cardioseg.core.errors import InputError, UsageError
 
 FOLDS = 5
 FOLD_SEED = 1234
@@ -75,7 +75,7 @@ def read_split(path: Path, patients: Iterable[str], *, fraction: str | None = No
 def fold_split(patients: Iterable[str], groups: Mapping[str, str], fold: int) -> Split:
     """Fold ``fold`` of five, stratified by group, the same for everybody with the same patients."""
     if not 0 <= fold < FOLDS:
-        raise InputError("--fold", found=str(fold), expected=f"0 to {FOLDS - 1}", cure="choose one of the five folds")
+        raise UsageError("--fold", found=str(fold), expected=f"0 to {FOLDS - 1}", cure="choose one of the five folds")
     ordered = sorted(set(patients))
     random.Random(FOLD_SEED).shuffle(ordered)
     ordered.sort(key=lambda patient: groups.get(patient, ""))

@@ -1,8 +1,8 @@
 """A feed-forward layer of experts: some always on, the others chosen per token.
 
-Sources: Shazeer et al. 2017 and Fedus et al. 2021 (top-k routing); DeepSeek-V3 (a bias that balances the load without a loss). The
-load that is balanced is weighted by class in training: most tokens of a cardiac slice are background, and an even split of
-tokens would make every expert a background expert.
+Sources: Shazeer et al. 2017 and Fedus et al. 2021 (top-k routing); DeepSeek-V3 (a bias that balances the load without a loss).
+The load that is balanced is weighted by class in training: most tokens of a cardiac slice are background, and an even split
+of tokens would make every expert a background expert.
 
 The bias is added to the logits, for choice and gate alike. Added to the scores for the choice only, as published, it could not
 stop one expert's score from rising towards 1 for every token: the gate makes a larger score pay, and a bias of 0.5 cannot

@@ -52,7 +52,7 @@ class TrainingConfig(Settings):
     early_weight: float = Field(0.4, ge=0, description="weight of the loss after a random earlier loop")
     penalties: dict[str, float] = Field(PENALTIES, description="weights of what networks ask for, by name")
     balance_rate: float = Field(0.01, ge=0, description="step of the experts' load-balancing bias, in logits")
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**31)
     workers: int = Field(1, ge=0, description="loading processes")
     checkpoint_minutes: float = Field(3.0, gt=0)
     validate_every: int = Field(1000, ge=1, description="steps between validations")

@@ -54,6 +54,7 @@ def prepare(
     return _report(entries, kept, output)
 
 
+POSITION_TOLERANCE_MM = 0.1
 Job = tuple[Case, Path, PreparationConfig, LabelTable, Trust]
 
 
@@ -122,6 +123,12 @@ def _read_pair(case: Case, labels: LabelTable, trust: Trust) -> tuple[Volume, Vo
             found=f"a mask of {shown[0]}",
             expected=f"the image's grid, {shown[1]}",
             cure="resample the mask onto the image",
+        )
+    apart = image.position_difference_mm(label)
+    if apart > POSITION_TOLERANCE_MM:
+        expected = f"the image's position, within {POSITION_TOLERANCE_MM} mm"
+        raise GeometryError(
+            case.label, found=f"a mask {apart:.2f} mm away", expected=expected, cure="resample the mask onto the image"
         )
     rounded = np.rint(label.array)
     values, counts = np.unique(rounded, return_counts=True)

@@ -89,7 +89,12 @@ def _network_settings(values: Mapping[str, Any], manifest: Manifest, window: tup
         )
     given = {key: value for key, value in values.items() if key != "name"}
     channels = 1 if len(window) == 3 else manifest.preparation.channels
-    config = validate(ARCHITECTURES[name][1], {"classes": len(manifest.labels), "channels": channels} | given, source=source)
+    fitted = {"classes": len(manifest.labels), "channels": channels}
+    config = validate(ARCHITECTURES[name][1], fitted | given, source=source)
+    for key, value in fitted.items():
+        if getattr(config, key) != value:
+            found = f"network.{key} = {getattr(config, key)}"
+            raise ConfigError(source, found=found, expected=f"{value}, as in the prepared data", cure="leave it out")
     if len(config.patch_size) != len(window):
         found = f"network.patch_size {config.patch_size} and sampling.window {window}"
         raise ConfigError(source, found=found, expected="as many numbers in both", cure="set both for 2-D or both for 3-D")
