@@ -302,7 +302,7 @@ def test_a_mask_that_lies_elsewhere_is_refused(raw):
     shifted[0, 3] += 50
     image.set_sform(shifted, code=2)
     nib.save(nib.Nifti1Image(np.asarray(image.dataobj), None, image.header), path)
-    with pytest.raises(GeometryError, match="50.00 mm away") as caught:
+    with pytest.raises(GeometryError, match=r"50\.00 mm away") as caught:
         run(raw)
     assert caught.value.file == str(path)
 
