@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardioseg.core.errors import InputError, UsageError
+from cardioseg.core.errors import EXIT_INPUT, InputError, UsageError
 from cardioseg.data.acdc import acdc_cases
 from cardioseg.data.splits import FOLDS, fold_split, read_split
 
