@@ -38,11 +38,12 @@ def card_text(name: str, metadata: Mapping[str, Any], metrics: Mapping[str, Any]
 
 def _facts(metadata: Mapping[str, Any]) -> str:
     training = metadata.get("training", {})
+    origin = f", started from {training['started_from']}" if "started_from" in training else ""
     rows = [
         ("parameters", f"{metadata.get('parameters', 0):,}"),
         ("labels", metadata.get("label_classes", "")),
         ("input", metadata.get("image_classes", "")),
-        ("training", f"{training.get('steps', '?')} steps, {training.get('minutes', '?')} minutes"),
+        ("training", f"{training.get('steps', '?')} steps, {training.get('minutes', '?')} minutes{origin}"),
         ("weights (SHA-256)", f"`{metadata.get('weights_sha256', '')}`"),
     ]
     return _table(("", ""), rows)
