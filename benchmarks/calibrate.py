@@ -3,7 +3,6 @@
 python benchmarks/calibrate.py PREPARED --split split.json --side train --every 16 --model RUN/model
 """
 
-import torch
 from held_out import arguments, keep, mean_and_spread, model_of, native_dice, predict, volumes
 
 THRESHOLDS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
@@ -13,9 +12,7 @@ def main() -> None:
     """Run the table."""
     parser = arguments(__doc__)
     parser.add_argument("--thresholds", type=float, nargs="+", default=list(THRESHOLDS))
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
     model = model_of(options)
     config = model.network.config
     settings = [("off", {"halting": "none"}), *((f"{value}", {"halting_threshold": value}) for value in options.thresholds)]

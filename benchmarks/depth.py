@@ -3,7 +3,6 @@
 python benchmarks/depth.py PREPARED --split split.json
 """
 
-import torch
 from held_out import arguments, keep, mean_and_spread, model_of, native_dice, predict, volumes
 
 LOOPS = (1, 2, 4, 6, 8, 12, 16, 24)
@@ -13,9 +12,7 @@ def main() -> None:
     """Run the table."""
     parser = arguments(__doc__)
     parser.add_argument("--loops", type=int, nargs="+", default=list(LOOPS))
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
     model = model_of(options)
     learned = model.network.config
     table: dict[str, dict[str, object]] = {}

@@ -41,6 +41,7 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--every", type=int, default=1, help="take every n-th volume")
     parser.add_argument("--views", choices=("none", "flips", "all"), default="none")
     parser.add_argument("--name", help="name of the result file")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     return parser
 
 
@@ -56,7 +57,8 @@ def volumes(options: argparse.Namespace) -> Iterator[HeldOut]:
 
 
 def model_of(options: argparse.Namespace) -> Model:
-    """The model asked for."""
+    """The model asked for, on as many threads as asked for."""
+    torch.set_num_threads(options.threads)
     return load_model(options.model)
 
 

@@ -9,7 +9,6 @@ A patch is one token's worth of voxels on the working grid: "boundary" holds mor
 from typing import Any
 
 import numpy as np
-import torch
 from held_out import HeldOut, arguments, keep, model_of, predict, volumes
 
 from cardioseg.bundle import Model
@@ -48,10 +47,7 @@ def measure(maps: Maps, volume: HeldOut, model: Model) -> dict[str, np.ndarray]:
 
 def main() -> None:
     """Run the table."""
-    parser = arguments(__doc__)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    options = arguments(__doc__).parse_args()
     model = model_of(options)
     totals: dict[str, Any] = {}
     for volume in volumes(options):

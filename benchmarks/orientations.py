@@ -6,7 +6,6 @@ python benchmarks/orientations.py PREPARED --split split.json --views all
 from dataclasses import replace
 
 import numpy as np
-import torch
 from held_out import arguments, keep, mean_and_spread, model_of, native_dice, predict, volumes
 
 
@@ -17,10 +16,7 @@ def stored(array: np.ndarray, flip: bool, quarter_turns: int) -> np.ndarray:
 
 def main() -> None:
     """Run the table."""
-    parser = arguments(__doc__)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    options = arguments(__doc__).parse_args()
     model = model_of(options)
     table: dict[str, object] = {}
     means = []
