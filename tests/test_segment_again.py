@@ -140,7 +140,13 @@ def started(model, tmp_path):
         path = save_image(tmp_path / "heart.nii.gz", CINE)
         options = ["--save", "probs", "--overlap", "0.6", "--output", folder, "--model", model, "--quiet"]
         command = [sys.executable, "-m", "cardioseg.cli.app", "segment", path, *options]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 — a job in the background ignores it
+        )
         deadline = time.monotonic() + 120
         while not (folder / "heart_probs_frame02.nii.gz").exists():
             assert process.poll() is None, process.communicate()
