@@ -45,7 +45,7 @@ class AugmentConfig(Settings):
     shear: float = Field(0.1, ge=0)
     elastic: float = Field(0.3, ge=0, le=1, description="probability of an elastic deformation")
     elastic_magnitude: tuple[float, float] = Field((1.0, 3.0), description="voxels at the control points")
-    tissue: float = Field(0.3, ge=0, le=1, description="probability of another contrast between blood and muscle")
+    tissue: float = Field(0.2, ge=0, le=1, description="probability of another contrast between blood and muscle")
     tissue_shift: float = Field(0.15, ge=0, description="largest change of a structure's brightness, of the full range")
     bias_field: float = Field(0.3, ge=0, le=1)
     gamma: float = Field(0.4, ge=0, le=1)

@@ -28,7 +28,10 @@ class SamplingConfig(Settings):
         max_length=3,
         description="voxels on the working grid; a third number makes 3-D patches of slices",
     )
-    foreground: float = Field(0.75, ge=0, le=1, description="share of windows around a voxel of a structure drawn by class")
+    foreground: float = Field(0.65, ge=0, le=1, description="share of windows around a voxel of a structure drawn by class")
+    along: float = Field(
+        0.4, ge=0, le=1, description="share of the other windows that lie around the heart too, on any slice, also past its ends"
+    )
     jitter: int = Field(24, ge=0, description="how far the centre may lie from that voxel")
     drop_neighbours: float = Field(
         0.1, ge=0, le=1, description="share of windows whose neighbouring slices are copies of the middle one"
@@ -126,14 +129,17 @@ class WindowDataset(Dataset[dict[str, Tensor]]):
     def _draw_centre(self, case: CaseVoxels, random: np.random.Generator) -> tuple[int, tuple[int, int]]:
         """A slice and the in-plane centre of a window."""
         present = [value for value in range(1, len(case.slices_of)) if len(case.slices_of[value])]
-        if not present or random.random() >= self.sampling.foreground:
-            u, v, w = case.label.shape
-            return int(random.integers(w)), (int(random.integers(u)), int(random.integers(v)))
+        size = case.label.shape
+        structure = random.random() < self.sampling.foreground
+        if not present or not (structure or random.random() < self.sampling.along):
+            return int(random.integers(size[2])), (int(random.integers(size[0])), int(random.integers(size[1])))
         value = present[random.integers(len(present))]
         plane = int(random.choice(case.slices_of[value]))
         voxels = np.argwhere(case.label[:, :, plane] == value)
         jitter = random.integers(-self.sampling.jitter, self.sampling.jitter + 1, 2)
         u, v = voxels[random.integers(len(voxels))] + jitter
+        if not structure:
+            plane = int(random.integers(size[2]))
         return plane, (int(u), int(v))
 
     def _channels(self, case: CaseVoxels, plane: int, random: np.random.Generator) -> np.ndarray:

@@ -31,7 +31,9 @@ class SkipDecoder(nn.Module):
             self.ups.append(CONV_TRANSPOSE[dimensions](sizes[i + 1], sizes[i], strides[i + 1], stride=strides[i + 1]))
             join = conv_unit(2 * sizes[i], sizes[i], dimensions)
             self.joins.append(nn.Sequential(join, conv_unit(sizes[i], sizes[i], dimensions)))
-        self.classify = CONV_TRANSPOSE[dimensions](sizes[0], classes, strides[0], stride=strides[0])
+        # Twice as wide as its stride: every voxel sees its neighbours' features, so that borders do not follow 2 × 2 cells.
+        kernel = [2 * step if step > 1 else 3 for step in strides[0]]
+        self.classify = CONV_TRANSPOSE[dimensions](sizes[0], classes, kernel, stride=strides[0], padding=1)
 
     def forward(self, features: Tensor, skips: Sequence[Tensor]) -> Tensor:
         """Logits (B, classes, *S) from token features (B, D, *G) and skips, finest first."""

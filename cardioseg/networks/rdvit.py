@@ -10,6 +10,8 @@ Shape legend: B batch, S* spatial axes, G* token grid, N tokens, D width, K clas
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,7 +33,7 @@ from cardioseg.networks.output import SegOutput
 
 PRESETS: dict[str, dict[str, Any]] = {
     "cardioseg": {},
-    "paper": {"stem": "patch", "injection": "rdt", "halting": "act", "loop_index": True, "random_depth": False, "coda_blocks": 1},
+    "paper": {"stem": "patch", "injection": "rdt", "halting": "act", "loop_index": True, "random_depth": False, "gradient_loops": None, "coda_blocks": 1},
 }
 
 
@@ -45,6 +47,7 @@ class RDViTConfig(FrameConfig):
     random_depth: bool = Field(True, description="train with 1 + Poisson loops instead of a fixed number")
     mean_loops: float = Field(4.0, ge=1, description="mean of the random loop count")
     max_loops: int = Field(8, ge=1, description="longest loop count of training; more is extrapolation")
+    gradient_loops: int | None = Field(3, ge=1, description="training follows the gradient through that many last loops; unset: all")
     early_share: float = Field(0.25, gt=0, le=1, description="share of a training batch also supervised after an earlier loop")
     injection: Literal["parcae", "rdt"] = "parcae"
     loop_index: bool = Field(False, description="add a sinusoidal loop index to the state (published; rules out exact skipping)")
@@ -158,7 +161,8 @@ class RDViT(nn.Module):
         trace = Trace(h, account.steps)
         for loop in range(loops):
             before, active = h, account.active[..., None]
-            h, routed = self._one_loop(before, drive, rotary, loop)
+            with self._gradient(loop, loops):
+                h, routed = self._one_loop(before, drive, rotary, loop)
             if not self._runs_free:
                 h = torch.where(active, h, before)
             weight, account = self._account(h, before, account, last=loop == loops - 1)
@@ -175,6 +179,20 @@ class RDViT(nn.Module):
         trace.steps, trace.ponder = account.steps, account.ponder
         trace.routing = None if routing is None else routing / account.steps[..., None]
         return trace
+
+    @contextmanager
+    def _gradient(self, loop: int, loops: int) -> Iterator[None]:
+        """Truncated backpropagation (Geiping et al. 2025, section 3.3): the first loops of a long count run without it.
+
+        A third of the time of those loops is left, so that long counts, whose end is the state's fixed point, can be drawn often.
+        """
+        last = self.config.gradient_loops
+        if not torch.is_grad_enabled() or last is None or loop >= loops - last:
+            yield
+            return
+        with torch.no_grad():
+            yield
+        torch.clear_autocast_cache()  # holds weights cast without a gradient, which the next loop would take for its own
 
     @property
     def _can_skip(self) -> bool:
