@@ -4,14 +4,18 @@ A case is done when its run record is there. While it is being made a hidden mar
 run then knows the files beside it for its own, clears them away and starts again. Files with neither belong to somebody else.
 """
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from cardioseg.core.atomic import PART, remove, write_bytes
 from cardioseg.core.errors import OutputError
+from cardioseg.workflows.products import endings
 
+RECORD, UNFINISHED = "_run.json", "_unfinished"
 MAPS = ("mask", "halting", "experts", "probs", "routing")
 
 
@@ -26,6 +30,36 @@ def refuse_foreign(output: Path, name: str) -> None:
     for path in case_files(output, name):
         cure = "choose another --output, or pass --overwrite to lose it"
         raise OutputError(path, found="a file that no finished run made", expected="none of this name", cure=cure)
+
+
+def refuse_foreign_study(output: Path, names: Iterable[str]) -> None:
+    """Leave alone the files of the folder as a whole where no case of ours was ever begun.
+
+    Raises:
+        OutputError: there is such a file.
+    """
+    if any(path.name.endswith((RECORD, UNFINISHED)) for path in _files(output)):
+        return
+    for path in (output / name for name in names):
+        if path.exists():
+            cure = "choose another --output, or pass --overwrite to lose it"
+            raise OutputError(path, found="a file that no finished run made", expected="none of this name", cure=cure)
+
+
+def finished(output: Path, name: str) -> dict[str, Any] | None:
+    """The run record of a case whose files are all there."""
+    try:
+        data = json.loads(_record(output, name).read_text(encoding="utf-8"))
+        whole = data["case"] == name and all((output / file).is_file() for file in data["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return data if whole else None
+
+
+def finished_cases(output: Path) -> dict[str, dict[str, Any]]:
+    """Run records of every finished case in the folder, by name."""
+    names = sorted(path.name.removesuffix(RECORD) for path in _files(output) if path.name.endswith(RECORD))
+    return {name: found for name in names if (found := finished(output, name)) is not None}
 
 
 @contextmanager
@@ -61,17 +95,21 @@ def _clear(output: Path, name: str) -> None:
 
 
 def case_files(output: Path, name: str) -> list[Path]:
-    """Maps and picture of a case that are there, whole or half written."""
+    """Maps, picture and products of a case that are there, whole or half written."""
     maps = rf"_({'|'.join(MAPS)})(_frame\d+)?\.nii\.gz"
-    made = re.compile(rf"{re.escape(name)}({maps}|_preview\.png)")
-    half = re.compile(rf"\.{re.escape(name)}({maps}|_preview\.png|_run\.json)\..{{8}}{re.escape(PART)}.*")
-    paths = output.iterdir() if output.is_dir() else iter(())
-    return sorted(path for path in paths if made.fullmatch(path.name) or half.fullmatch(path.name))
+    ours = "|".join((maps, r"_preview\.png", *endings()))
+    made = re.compile(rf"{re.escape(name)}({ours})")
+    half = re.compile(rf"\.{re.escape(name)}({ours}|{re.escape(RECORD)})\..{{8}}{re.escape(PART)}.*")
+    return sorted(path for path in _files(output) if made.fullmatch(path.name) or half.fullmatch(path.name))
+
+
+def _files(output: Path) -> Iterator[Path]:
+    return output.iterdir() if output.is_dir() else iter(())
 
 
 def _record(output: Path, name: str) -> Path:
-    return output / f"{name}_run.json"
+    return output / f"{name}{RECORD}"
 
 
 def _mark(output: Path, name: str) -> Path:
-    return output / f".{name}_unfinished"
+    return output / f".{name}{UNFINISHED}"

@@ -22,9 +22,7 @@ class Cine:
     def __init__(self, frames: int) -> None:
         self.frames = frames
         self.maps: dict[str, list[np.ndarray]] = {"mask": [], "halting": [], "experts": []}
-        self.steps: list[float] = []
-        self.shares: list[tuple[float, ...]] = []
-        self.removed: dict[str, int] = {}
+        self.facts: list[dict[str, Any]] = []
         self.shown: tuple[Volume, Prediction] | None = None
         self.largest = -1
 
@@ -33,15 +31,19 @@ class Cine:
         for name, found in (("mask", prediction.mask), ("halting", prediction.halting), ("experts", prediction.experts)):
             if found is not None:
                 self.maps[name].append(found.array)
-        self.steps.append(prediction.mean_steps)
-        self.shares.append(prediction.expert_shares)
-        for name, count in removed.items():
-            self.removed[name] = self.removed.get(name, 0) + count
+        steps, shares = prediction.mean_steps, prediction.expert_shares
+        self.facts.append({"mean_steps": steps, "expert_shares": shares, "removed_voxels": removed})
         names = model.labels.names
         cavity = names.index("LV") if "LV" in names else 1
         size = int((prediction.mask.array == cavity).sum())
         if size > self.largest:
             self.largest, self.shown = size, (volume, prediction)
+
+    @property
+    def removed(self) -> dict[str, int]:
+        """Voxels cleaned away in all frames, by structure name."""
+        names = dict.fromkeys(name for frame in self.facts for name in frame["removed_voxels"])
+        return {name: sum(frame["removed_voxels"].get(name, 0) for frame in self.facts) for name in names}
 
     def stacked(self, name: str) -> np.ndarray | None:
         """(X, Y, Z) of a single volume, (X, Y, Z, T) of a cine; None when the network makes no such map."""
@@ -80,7 +82,7 @@ def run_facts(
     import torch
 
     extrapolated = recipe["loops"] > model.max_loops
-    shares = np.mean(cine.shares, axis=0) if cine.shares and cine.shares[0] else []
+    shares = np.mean([frame["expert_shares"] for frame in cine.facts], axis=0)
     warnings = list(image.notes)
     if extrapolated:
         warnings.append(f"{recipe['loops']} loops are more than the {model.max_loops} of training")
@@ -99,7 +101,7 @@ def run_facts(
         "labels": {label: value for value, label in enumerate(model.labels.names)},
         "loops": recipe["loops"],
         "extrapolated": extrapolated,
-        "mean_steps": round(float(np.mean(cine.steps)), 4),
+        "mean_steps": round(float(np.mean([frame["mean_steps"] for frame in cine.facts])), 4),
         "expert_shares": [round(float(share), 4) for share in shares],
         "removed_voxels": cine.removed,
         "seconds": round(seconds, 2),

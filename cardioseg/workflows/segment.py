@@ -1,7 +1,7 @@
 """``cardioseg segment``: images in, masks and maps on their own grids out."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,46 +12,17 @@ from cardioseg.core.config import WindowConfig, validate
 from cardioseg.core.errors import EXIT_OK, EXIT_SOME_FAILED, OutputError, UsageError, exit_code, explain
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report, Table
-from cardioseg.imaging.nifti import ImageFile, Trust, check_whole, open_image
-from cardioseg.workflows.claim import case_files, claimed, refuse_foreign
+from cardioseg.imaging.nifti import ImageFile, check_whole, open_image
+from cardioseg.workflows.claim import case_files, claimed, finished, finished_cases, refuse_foreign, refuse_foreign_study
 from cardioseg.workflows.inputs import find_images
+from cardioseg.workflows.products import STUDY_PRODUCTS, Segmented, Study, make_products, make_study
+from cardioseg.workflows.request import SegmentRequest
 from cardioseg.workflows.results import Cine, run_facts, write_float_maps, write_maps
 
 if TYPE_CHECKING:
     from cardioseg.bundle import Model
 
 FLOAT_MAPS = ("probs", "routing")
-
-
-@dataclass(frozen=True)
-class SegmentRequest:
-    """What the person asked for.
-
-    Attributes:
-        inputs: files, folders, text lists.
-        output: folder for the results.
-        model: name of a shipped model, or a model folder.
-        loops: budget of the core; None takes the model's own.
-        window: voxels of a window on the model's working grid; None takes the model's own.
-        overlap: share of a window covered twice; None takes the model's own.
-        views: "none", "flips" or "all"; None takes the model's own.
-        device: "auto", "cpu" or "cuda".
-        save: float maps to write as well, of "probs" and "routing".
-        trust: which of two spacings in a header to believe.
-        overwrite: redo what is there.
-    """
-
-    inputs: tuple[Path, ...]
-    output: Path
-    model: str = "rdvit-2d"
-    loops: int | None = None
-    window: tuple[int, ...] | None = None
-    overlap: float | None = None
-    views: str | None = None
-    device: str = "auto"
-    save: tuple[str, ...] = ()
-    trust: Trust = "pixdim"
-    overwrite: bool = False
 
 
 @dataclass
@@ -88,7 +59,17 @@ def segment(request: SegmentRequest, *, on_progress: OnProgress = unwatched) -> 
     _check(request)
     model = load_model(request.model, device=choose_device(request.device))
     windows = _windows(request, model)
-    results = []
+    try:
+        results = list(_each(images, request, model, windows, on_progress))
+    finally:  # whatever ended the call: the folder's products speak of the cases that lie there
+        make_study(Study(request, finished_cases(request.output)))
+    return _report(results, request, model)
+
+
+def _each(
+    images: dict[str, Path], request: SegmentRequest, model: "Model", windows: WindowConfig, on_progress: OnProgress
+) -> Iterator[CaseResult]:
+    """One result an image, in order; the failure of an only image is raised."""
     for index, (name, path) in enumerate(images.items()):
 
         def tell(share: float, index: int = index, name: str = name) -> None:
@@ -96,13 +77,12 @@ def segment(request: SegmentRequest, *, on_progress: OnProgress = unwatched) -> 
 
         tell(0.0)
         try:
-            results.append(_one(name, path, request, model, windows, tell))
+            yield _one(name, path, request, model, windows, tell)
         except Exception as error:
             if len(images) == 1:
                 raise
-            results.append(_failed(name, path, error))
+            yield _failed(name, path, error)
         tell(1.0)
-    return _report(results, request, model)
 
 
 def _check(request: SegmentRequest) -> None:
@@ -112,6 +92,8 @@ def _check(request: SegmentRequest) -> None:
     if unknown:
         raise UsageError("--save", found=min(unknown), expected=f"one of {', '.join(FLOAT_MAPS)}", cure="correct the name")
     _check_output(request.output)
+    if not request.overwrite:
+        refuse_foreign_study(request.output, STUDY_PRODUCTS)
 
 
 def _check_output(output: Path) -> None:
@@ -141,7 +123,7 @@ def _one(
     image = open_image(path, trust=request.trust)
     check_whole(path)
     recipe = _recipe(path, request, model, windows)
-    earlier = None if request.overwrite else _earlier(request, name)
+    earlier = None if request.overwrite else finished(request.output, name)
     if earlier is not None:
         if earlier.get("recipe") == recipe:
             return CaseResult(name, "kept", earlier)
@@ -176,18 +158,6 @@ def _recipe(path: Path, request: SegmentRequest, model: "Model", windows: Window
     }
 
 
-def _earlier(request: SegmentRequest, name: str) -> dict[str, Any] | None:
-    """The run record of a case whose files are all there."""
-    import json
-
-    try:
-        data = json.loads((request.output / f"{name}_run.json").read_text(encoding="utf-8"))
-        whole = all((request.output / file).is_file() for file in data["files"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return data if whole else None
-
-
 def _segment_case(
     name: str, image: ImageFile, request: SegmentRequest, model: "Model", recipe: dict[str, Any], tell: Callable[[float], None]
 ) -> dict[str, Any]:
@@ -208,6 +178,8 @@ def _segment_case(
     seconds = time.perf_counter() - started
     write_maps(request.output, name, cine, model)
     facts = run_facts(name, image, model, recipe=recipe, cine=cine, seconds=seconds)
+    maps = {kind: found for kind in cine.maps if (found := cine.stacked(kind)) is not None}
+    facts = make_products(Segmented(name, request, image, model.labels, maps, tuple(cine.facts), facts))
     facts["files"] = [path.name for path in case_files(request.output, name)]
     write_json(request.output / f"{name}_run.json", facts)
     return facts

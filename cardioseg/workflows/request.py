@@ -1,0 +1,37 @@
+"""What a person asks ``cardioseg segment`` for; knows nothing of how it is done."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cardioseg.imaging.nifti import Trust
+
+
+@dataclass(frozen=True)
+class SegmentRequest:
+    """What the person asked for.
+
+    Attributes:
+        inputs: files, folders, text lists.
+        output: folder for the results.
+        model: name of a shipped model, or a model folder.
+        loops: budget of the core; None takes the model's own.
+        window: voxels of a window on the model's working grid; None takes the model's own.
+        overlap: share of a window covered twice; None takes the model's own.
+        views: "none", "flips" or "all"; None takes the model's own.
+        device: "auto", "cpu" or "cuda".
+        save: float maps to write as well, of "probs" and "routing".
+        trust: which of two spacings in a header to believe.
+        overwrite: redo what is there.
+    """
+
+    inputs: tuple[Path, ...]
+    output: Path
+    model: str = "rdvit-2d"
+    loops: int | None = None
+    window: tuple[int, ...] | None = None
+    overlap: float | None = None
+    views: str | None = None
+    device: str = "auto"
+    save: tuple[str, ...] = ()
+    trust: Trust = "pixdim"
+    overwrite: bool = False
