@@ -16,7 +16,8 @@ from scipy.spatial.transform import Rotation
 from cardioseg.core.errors import EXIT_INPUT, GeometryError, InputError, OutputError
 from cardioseg.core.volume import Volume
 from cardioseg.data import phantom_files
-from cardioseg.imaging.nifti import open_image, read, stem, write
+from cardioseg.imaging.image import stem
+from cardioseg.imaging.nifti import open_image, read, write
 
 GEOMETRY = (
     "sform_code",

@@ -15,7 +15,7 @@ from cardioseg.core.errors import InputError
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
 from cardioseg.data.acdc import read_info
 from cardioseg.data.nnunet import PHASE, label_table, read_dataset
-from cardioseg.imaging.nifti import ENDINGS, stem
+from cardioseg.imaging.image import ENDINGS, stem
 
 SUFFIXES = ("_mask", "_gt", "_0000")
 MAPS = ("_halting", "_experts", "_probs", "_probabilities", "_routing")

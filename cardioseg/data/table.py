@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cardioseg.core.case import Case
 from cardioseg.core.errors import InputError
-from cardioseg.imaging.nifti import stem
+from cardioseg.imaging.image import stem
 
 COLUMNS = ("image", "label", "patient", "phase", "group")
 

@@ -9,7 +9,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from cardioseg.core.errors import InputError
-from cardioseg.imaging.nifti import ImageFile, settle_geometry, squeezed_shape
+from cardioseg.imaging.image import ImageFile
+from cardioseg.imaging.nifti import settle_geometry, squeezed_shape
 
 
 def open_itk(path: Path) -> ImageFile:
@@ -39,7 +40,7 @@ def open_itk(path: Path) -> ImageFile:
     def load(index: int) -> np.ndarray:
         return np.asarray(array[..., index] if array.ndim == 4 else array)
 
-    return ImageFile(path, shape, frames, affine, spacing, None, notes, None, load)
+    return ImageFile(path, shape, frames, affine, spacing, None, notes, None, load, (path,))
 
 
 def _ras_affine(image: sitk.Image, pixdim: list[float]) -> np.ndarray:

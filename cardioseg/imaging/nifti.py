@@ -8,8 +8,6 @@ affine's columns are rescaled; ``trust="affine"`` turns the rule round. Results 
 import gzip
 import logging
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,79 +17,14 @@ import numpy as np
 from cardioseg.core.atomic import replacing
 from cardioseg.core.errors import GeometryError, InputError
 from cardioseg.core.volume import Volume
+from cardioseg.imaging.image import ENDINGS, ITK_ENDINGS, ImageFile, broken
 
 Trust = Literal["pixdim", "affine"]
-NIFTI_ENDINGS = (".nii.gz", ".nii")
-ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
-ENDINGS = NIFTI_ENDINGS + ITK_ENDINGS
 MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}
 SPACING_TOLERANCE = 0.01
-LARGEST_INTENSITY = 1e18  # its square, which a standard deviation needs, still is a float32
 
 # nibabel prints a line for every header field that it mends, without saying in which file.
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
-
-
-def stem(path: Path) -> str:
-    """File name without its image ending: "a.b.nii.gz" → "a.b"."""
-    for ending in ENDINGS:
-        if path.name.lower().endswith(ending):
-            return path.name[: -len(ending)]
-    return path.stem
-
-
-@dataclass(frozen=True)
-class ImageFile:
-    """An opened image: geometry now, voxels one frame at a time.
-
-    Attributes:
-        path: the file.
-        shape: stored shape, two to four axes.
-        frames: number of volumes; 1 for a 3-D file.
-        affine: (4, 4) voxel index → world in mm, columns of length ``spacing``.
-        spacing: voxel size in mm.
-        frame_seconds: time between frames as stored, None when the file does not say.
-        notes: decisions taken while reading.
-    """
-
-    path: Path
-    shape: tuple[int, ...]
-    frames: int
-    affine: np.ndarray
-    spacing: tuple[float, float, float]
-    frame_seconds: float | None
-    notes: tuple[str, ...]
-    header: Any = field(repr=False)
-    load: Callable[[int], np.ndarray] = field(repr=False)
-
-    def frame(self, index: int) -> Volume:
-        """One volume (X, Y, Z), values as stored after scaling.
-
-        Raises:
-            InputError: the voxels cannot be read, or are not finite, or more than memory holds.
-        """
-        try:
-            array = np.asarray(self.load(index))
-        except (OSError, EOFError, ValueError, OverflowError, zlib.error, nib.filebasedimages.ImageFileError) as error:
-            raise _broken(self.path, error) from None
-        except MemoryError:
-            cure = "check the header, or use a machine with more memory"
-            found = f"shape {self.shape}, more than memory holds"
-            raise InputError(self.path, found=found, expected="an image that fits", cure=cure) from None
-        array = array.reshape(array.shape + (1,) * (3 - array.ndim))
-        if array.dtype.kind == "f":
-            _check_intensities(self.path, array)
-        return Volume(array, self.affine, self.spacing, self.header, self.notes)
-
-
-def _check_intensities(path: Path, array: np.ndarray) -> None:
-    cure = "repair or re-export the image"
-    bad = int((~np.isfinite(array)).sum())
-    if bad:
-        raise InputError(path, found=f"{bad} NaN or infinite voxels", expected="finite intensities", cure=cure)
-    largest = float(np.abs(array).max(initial=0))
-    if largest > LARGEST_INTENSITY:
-        raise InputError(path, found=f"an intensity of {largest:.3g}", expected=f"at most {LARGEST_INTENSITY:g}", cure=cure)
 
 
 def check_whole(path: Path) -> None:
@@ -107,7 +40,7 @@ def check_whole(path: Path) -> None:
             while file.read(1 << 20):
                 pass
     except (OSError, EOFError, zlib.error) as error:
-        raise _broken(path, error) from None
+        raise broken(path, error) from None
 
 
 def read(path: Path, *, trust: Trust = "pixdim") -> Volume:
@@ -148,7 +81,7 @@ def _open_nifti(path: Path, trust: Trust) -> ImageFile:
         zooms = _stored_zooms(image)
     except Exception as error:  # noqa: BLE001 — see below
         # nibabel raises a dozen unrelated types on damaged headers; each means the same to the person.
-        raise _broken(path, error) from None
+        raise broken(path, error) from None
     shape = squeezed_shape(path, tuple(int(n) for n in header.get_data_shape()))
     if header.get_data_dtype().kind not in "biuf":
         found = "complex voxels" if header.get_data_dtype().kind == "c" else "RGB voxels"
@@ -165,7 +98,7 @@ def _open_nifti(path: Path, trust: Trust) -> ImageFile:
         return np.asarray(voxels).reshape(shape[:3])
 
     frames = shape[3] if len(shape) == 4 else 1
-    return ImageFile(path, shape, frames, affine, spacing, _frame_seconds(header, frames), notes, header, load)
+    return ImageFile(path, shape, frames, affine, spacing, _frame_seconds(header, frames), notes, header, load, (path,))
 
 
 def _stored_zooms(image: Any) -> list[float]:
@@ -236,16 +169,6 @@ def _units(header: Any) -> tuple[str, str]:
     except (AttributeError, KeyError):
         return "unknown", "unknown"
     return space, time
-
-
-def _broken(path: Path, error: Exception) -> InputError:
-    reason = " ".join(str(error).split())[:120] or type(error).__name__
-    return InputError(
-        path,
-        found=f"unreadable data ({reason})",
-        expected=f"an intact image ({', '.join(ENDINGS)})",
-        cure="export or copy it again",
-    )
 
 
 def write(path: Path, volume: Volume, *, frames: int | None = None) -> None:

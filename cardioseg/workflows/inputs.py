@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cardioseg.core.errors import InputError, UsageError
-from cardioseg.imaging.nifti import ENDINGS, stem
+from cardioseg.imaging.image import ENDINGS, stem
 
 NO_IMAGE = re.compile(r".*_(gt|mask|halting|experts|(probs|routing)(_frame\d+)?)", re.DOTALL)
 

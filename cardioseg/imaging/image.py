@@ -1,0 +1,105 @@
+"""An opened image, whatever its format: geometry now, voxels one frame at a time.
+
+It knows no format; ``imaging.nifti.open_image`` chooses the one that makes it.
+"""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nibabel as nib
+import numpy as np
+
+from cardioseg.core.errors import InputError
+from cardioseg.core.volume import Volume
+
+if TYPE_CHECKING:
+    from cardioseg.imaging.dicom_planes import Plane
+
+NIFTI_ENDINGS = (".nii.gz", ".nii")
+ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
+ENDINGS = NIFTI_ENDINGS + ITK_ENDINGS
+LARGEST_INTENSITY = 1e18  # its square, which a standard deviation needs, still is a float32
+
+
+def stem(path: Path) -> str:
+    """File name without its image ending: "a.b.nii.gz" → "a.b"."""
+    for ending in ENDINGS:
+        if path.name.lower().endswith(ending):
+            return path.name[: -len(ending)]
+    return path.stem
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An opened image: geometry now, voxels one frame at a time.
+
+    Attributes:
+        path: the file, or the folder of a DICOM study.
+        shape: stored shape, two to four axes.
+        frames: number of volumes; 1 for a 3-D file.
+        affine: (4, 4) voxel index → world in mm, columns of length ``spacing``.
+        spacing: voxel size in mm.
+        frame_seconds: time between frames as stored, None when the file does not say.
+        notes: decisions taken while reading.
+        header: geometry as the file stored it; results are written with it.
+        load: frame index → (X, Y, Z) array.
+        files: all the files it is made of, in the order of its voxels.
+        heart_rate_bpm: as the file states it, None when it does not.
+        planes: what DICOM says of every slice, by frame and slice; empty for other formats.
+    """
+
+    path: Path
+    shape: tuple[int, ...]
+    frames: int
+    affine: np.ndarray
+    spacing: tuple[float, float, float]
+    frame_seconds: float | None
+    notes: tuple[str, ...]
+    header: Any = field(repr=False)
+    load: Callable[[int], np.ndarray] = field(repr=False)
+    files: tuple[Path, ...] = field(repr=False)
+    heart_rate_bpm: float | None = None
+    planes: tuple[tuple["Plane", ...], ...] = field(default=(), repr=False)
+
+    def frame(self, index: int) -> Volume:
+        """One volume (X, Y, Z), values as stored after scaling.
+
+        Raises:
+            InputError: the voxels cannot be read, or are not finite, or more than memory holds.
+        """
+        try:
+            array = np.asarray(self.load(index))
+        except (OSError, EOFError, ValueError, OverflowError, zlib.error, nib.filebasedimages.ImageFileError) as error:
+            raise broken(self.path, error) from None
+        except MemoryError:
+            cure = "check the header, or use a machine with more memory"
+            found = f"shape {self.shape}, more than memory holds"
+            raise InputError(self.path, found=found, expected="an image that fits", cure=cure) from None
+        array = array.reshape(array.shape + (1,) * (3 - array.ndim))
+        if array.dtype.kind == "f":
+            _check_intensities(self.path, array)
+        return Volume(array, self.affine, self.spacing, self.header, self.notes)
+
+
+def _check_intensities(path: Path, array: np.ndarray) -> None:
+    cure = "repair or re-export the image"
+    bad = int((~np.isfinite(array)).sum())
+    if bad:
+        raise InputError(path, found=f"{bad} NaN or infinite voxels", expected="finite intensities", cure=cure)
+    largest = float(np.abs(array).max(initial=0))
+    if largest > LARGEST_INTENSITY:
+        raise InputError(path, found=f"an intensity of {largest:.3g}", expected=f"at most {LARGEST_INTENSITY:g}", cure=cure)
+
+
+def broken(path: Path, error: Exception) -> InputError:
+    """The error of a file whose content no reader could make sense of."""
+    reason = " ".join(str(error).split())[:120] or type(error).__name__
+    return InputError(
+        path,
+        found=f"unreadable data ({reason})",
+        expected=f"an intact image ({', '.join(ENDINGS)})",
+        cure="export or copy it again",
+    )
