@@ -1,7 +1,7 @@
 """``cardioseg train``: words for the workflow of the same name."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -31,8 +31,13 @@ def train_command(
         list[Path] | None, typer.Option("--extra", show_default=False, help="Another prepared folder to mix in; repeatable.")
     ] = None,
     init_from: Annotated[
-        str | None, typer.Option("--init-from", show_default=False, help="Start from this model's weights (name or folder).")
+        str | None,
+        typer.Option("--init-from", show_default=False, help="Start from this model's weights and settings (name or folder)."),
     ] = None,
+    tune: Annotated[
+        Literal["all", "head", "lora"],
+        typer.Option("--tune", help="With --init-from, what trains: all, the decoder, or adapters with the norms."),
+    ] = "all",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's checkpoint.")] = False,
     max_minutes: Annotated[
         float | None, typer.Option("--max-minutes", min=0, show_default=False, help="Stop after that long; --resume goes on.")
@@ -57,6 +62,7 @@ def train_command(
         split=SplitChoice(split, fraction, draw, fold),
         extra=tuple(extra or ()),
         init_from=init_from,
+        tune=tune,
         resume=resume,
         max_minutes=max_minutes,
         device=device,

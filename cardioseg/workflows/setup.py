@@ -8,6 +8,7 @@ from typing import Any
 from cardioseg.core.config import PreparationConfig, Settings, WindowConfig, merge, parse_overrides, read_toml, validate
 from cardioseg.core.errors import ConfigError
 from cardioseg.data.manifest import Manifest
+from cardioseg.workflows.starting import StartingModel
 
 SECTIONS = ("network", "preparation", "sampling", "augment", "training", "windows")
 
@@ -32,15 +33,18 @@ class TrainingSetup:
         return {name: {k: v for k, v in section.items() if v is not None} for name, section in plain.items()}
 
 
-def resolve(settings: Path | None, overrides: Sequence[str], manifest: Manifest) -> TrainingSetup:
-    """Defaults, then the settings file, then ``--set``; checked, and fitted to the prepared data."""
+def resolve(
+    settings: Path | None, overrides: Sequence[str], manifest: Manifest, *, start: StartingModel | None = None
+) -> TrainingSetup:
+    """Defaults, then the starting model's, the settings file, then ``--set``; checked, and fitted to the prepared data."""
     from cardioseg.data.augment import AugmentConfig
     from cardioseg.data.loading import SamplingConfig
     from cardioseg.training.loop import TrainingConfig
 
     source = str(settings or "--set")
-    values = merge(read_toml(settings) if settings else {}, parse_overrides(overrides))
-    check_sections(values, source)
+    asked_for = merge(read_toml(settings) if settings else {}, parse_overrides(overrides))
+    check_sections(asked_for, source)
+    values = start.under(asked_for) if start else asked_for
     asked = values.get("preparation", {})
     differing = {
         k
@@ -55,12 +59,18 @@ def resolve(settings: Path | None, overrides: Sequence[str], manifest: Manifest)
             cure="run cardioseg prepare with these settings",
         )
     sampling = validate(SamplingConfig, values.get("sampling", {}), source=source)
+    network = _network_settings(values.get("network", {}), manifest, sampling.window, source)
+    training = validate(TrainingConfig, values.get("training", {}), source=source)
+    if start is not None:
+        start.check(network)
+        if start.tune != "all":  # the router is frozen, and its balance with it
+            training = training.model_copy(update={"balance_rate": 0.0})
     return TrainingSetup(
-        network=_network_settings(values.get("network", {}), manifest, sampling.window, source),
+        network=network,
         preparation=manifest.preparation,
         sampling=sampling,
         augment=validate(AugmentConfig, values.get("augment", {}), source=source),
-        training=validate(TrainingConfig, values.get("training", {}), source=source),
+        training=training,
         windows=validate(WindowConfig, {"size": sampling.window} | values.get("windows", {}), source=source),
     )
 

@@ -16,6 +16,7 @@ from cardioseg.data.manifest import Entry, Manifest
 from cardioseg.data.splits import Split, fold_split, read_split
 from cardioseg.workflows.models import export_run
 from cardioseg.workflows.setup import TrainingSetup, resolve
+from cardioseg.workflows.starting import StartingModel, starting_model
 
 if TYPE_CHECKING:
     from torch import nn
@@ -51,7 +52,8 @@ class TrainingRequest:
         overrides: ``section.key=value``.
         split: who trains.
         extra: further prepared folders mixed in (``sampling.extra_share``).
-        init_from: model whose weights to start from; its network settings must be the run's.
+        init_from: model whose weights to start from; its network settings are the run's where nothing else is asked for.
+        tune: what trains then: "all", "head" or "lora".
         resume: go on from the folder's checkpoint.
         max_minutes: stop after that long; ``--resume`` goes on.
         device: "auto", "cpu", "cuda".
@@ -64,6 +66,7 @@ class TrainingRequest:
     split: SplitChoice = SplitChoice()
     extra: tuple[Path, ...] = ()
     init_from: str | None = None
+    tune: str = "all"
     resume: bool = False
     max_minutes: float | None = None
     device: str = "auto"
@@ -74,7 +77,7 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
 
     Raises:
         OutputError: the run folder has a run already and ``resume`` is off.
-        ConfigError: unknown settings, or ones that do not fit the prepared data.
+        ConfigError: unknown settings, or ones that do not fit the prepared data or the model to start from.
         InputError: the prepared data cannot be read.
     """
     import torch
@@ -87,7 +90,8 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
     from cardioseg.training.loop import train as run_loop
 
     manifest = Manifest.read(request.prepared)
-    config = resolve(request.settings, request.overrides, manifest)
+    origin = starting_model(request.init_from, request.tune, manifest)
+    config = resolve(request.settings, request.overrides, manifest, start=origin)
     split = choose_split(request.split, manifest)
     device = choose_device(request.device)
     fabric = Fabric(
@@ -98,9 +102,9 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
     fabric.launch()
     torch.manual_seed(config.training.seed)
     network = build_network(config.network, source=str(request.settings or "--set"))
-    if request.init_from is not None:
-        _take_weights(network, request.init_from)
-    fingerprint = _claim(request, config, split, manifest.labels)
+    if origin is not None:
+        origin.fill(network)
+    fingerprint = _claim(request, config, split, labels=manifest.labels, origin=origin)
     run = start(request.output, network, config.training, settings=fingerprint, resume=request.resume)
     data = _windows(config, manifest, split, request)
     finished = run_loop(
@@ -108,19 +112,6 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
     )
     export_run(run.folder, output=run.folder / "model")
     return _report(run, finished, split)
-
-
-def _take_weights(network: "nn.Module", source: str) -> None:
-    """Start from the weights of a model; ConfigError when they do not fit."""
-    from cardioseg.bundle import load_model
-
-    try:
-        network.load_state_dict(load_model(source).network.state_dict())
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:160]
-        raise ConfigError(
-            "--init-from", found=reason, expected="the run's own network", cure="use the model's [network] settings"
-        ) from None
 
 
 def choose_split(choice: SplitChoice, manifest: Manifest) -> Split:
@@ -133,14 +124,16 @@ def choose_split(choice: SplitChoice, manifest: Manifest) -> Split:
     return Split(frozenset(patients), frozenset(), "everybody")
 
 
-def _claim(request: TrainingRequest, config: TrainingSetup, split: Split, labels: LabelTable) -> str:
+def _claim(
+    request: TrainingRequest, config: TrainingSetup, split: Split, *, labels: LabelTable, origin: StartingModel | None
+) -> str:
     """Write the run's settings down; the returned hash over them guards ``--resume``."""
     import tomli_w
 
     from cardioseg.training.checkpoint import read_facts
 
     settings = config.as_dict()
-    fingerprint = _fingerprint(settings, split)
+    fingerprint = _fingerprint(settings, split, origin)
     facts = read_facts(request.output)
     if facts is not None and not request.resume:
         raise OutputError(
@@ -152,7 +145,7 @@ def _claim(request: TrainingRequest, config: TrainingSetup, split: Split, labels
     if facts is not None and facts.settings != fingerprint:
         raise ConfigError(
             request.output,
-            found="a run with other settings or patients",
+            found="a run with other settings or patients, or from another start",
             expected="the same as before",
             cure="drop the changed option, or start a new run",
         )
@@ -161,15 +154,19 @@ def _claim(request: TrainingRequest, config: TrainingSetup, split: Split, labels
         sides = {"origin": split.origin, "train": sorted(split.train), "val": sorted(split.val)}
         write_json(request.output / "split.json", sides)
         training = {"of": config.training.steps, "split": split.origin, "patients": len(split.train)}
+        if origin is not None:
+            training["started_from"] = f"{origin.model.name} (weights {origin.model.sha256[:16]}), tune {origin.tune}"
         write_json(request.output / "run.json", {"labels": list(labels.names), "training": training})
     return fingerprint
 
 
-def _fingerprint(settings: dict[str, dict[str, Any]], split: Split) -> str:
+def _fingerprint(settings: dict[str, dict[str, Any]], split: Split, origin: StartingModel | None) -> str:
     """Hash of what decides a step; a run may be given more steps, other workers or another rhythm of validation."""
     free = ("steps", "workers", "checkpoint_minutes", "validate_every", "validate_cases")
     training = {key: value for key, value in settings["training"].items() if key not in free}
     fixed = {**settings, "training": training, "windows": {}}
+    if origin is not None:
+        fixed["start"] = origin.facts
     return hashlib.sha256(json.dumps([fixed, sorted(split.train)], sort_keys=True).encode()).hexdigest()
 
 
@@ -243,16 +240,27 @@ def score_cases(network: "nn.Module", manifest: Manifest, entries: Sequence[Entr
 
 
 def _report(run: "Run", finished: bool, split: Split) -> Report:
+    from cardioseg.training.tuning import trained_parameters
+
     parameters = sum(p.numel() for p in run.network.parameters())
+    trained = trained_parameters(run.network)
     state = "finished" if finished else "stopped; go on with --resume"
     rows = (
         ("state", state),
         ("steps", f"{run.step} of {run.config.steps}"),
         ("minutes", f"{run.spent_minutes:.1f}"),
         ("parameters", f"{parameters / 1e6:.2f} M"),
+        ("trained parameters", f"{trained:,} ({100 * trained / parameters:.1f} %)"),
         ("patients", f"{len(split.train)} training, {len(split.val)} validation"),
         ("best validation Dice", f"{run.best:.4f}" if run.best >= 0 else "–"),
     )
-    data = {"finished": finished, "step": run.step, "minutes": run.spent_minutes, "parameters": parameters, "best_dice": run.best}
+    data = {
+        "finished": finished,
+        "step": run.step,
+        "minutes": run.spent_minutes,
+        "parameters": parameters,
+        "trained_parameters": trained,
+        "best_dice": run.best,
+    }
     files: Iterable[Path] = (run.folder / "model", run.folder / "log.jsonl")
     return Report("train", data, (Table("Training", ("", ""), rows),), (), tuple(files))

@@ -1,0 +1,50 @@
+"""Which weights a run trains when it starts from a model: all of them, the decoder, or small adapters.
+
+``head``: the decoder and the norms right before it. ``lora``: the looped block's depth-wise adapters, the scale and shift of
+every norm, and the decoder's last layer. Sources: Hu et al. 2022 (LoRA) and Bae et al. 2024 (arXiv 2410.20672, LoRA per loop of a
+shared block); Karani et al., MICCAI 2018 (a segmentation network follows a new MR scanner by its norms' parameters alone, from
+four subjects); Zhang and Liu 2023 (arXiv 2304.13785, adapters and decoder together for medical segmentation). Which mixture is
+best for these networks is not known.
+
+Knows the parts of networks by name, not which network it has.
+"""
+
+from typing import Literal, get_args
+
+from torch import nn
+
+Tune = Literal["all", "head", "lora"]
+TUNES: tuple[str, ...] = get_args(Tune)
+NORMS = (nn.LayerNorm, nn.GroupNorm)
+HEAD = ("core_norm", "coda_norm", "norm", "decoder")
+
+
+def trained_names(network: nn.Module, tune: Tune) -> frozenset[str]:
+    """Names of the parameters that train.
+
+    Raises:
+        ValueError: the network has none of these parts.
+    """
+    names = [name for name, _ in network.named_parameters()]
+    if tune == "all":
+        return frozenset(names)
+    if tune == "head":
+        return frozenset(name for name in names if name.partition(".")[0] in HEAD)
+    if not any(name.startswith("lora.") for name in names):
+        raise ValueError("the network has no adapters")
+    norms = {f"{name}." for name, module in network.named_modules() if isinstance(module, NORMS)}
+    last = [f"decoder.{name}." for name, _ in network.get_submodule("decoder").named_children()][-1]
+    return frozenset(name for name in names if name.startswith(("lora.", last, *norms)))
+
+
+def freeze(network: nn.Module, tune: Tune) -> int:
+    """Let only the chosen parameters train; returns how many numbers that is."""
+    chosen = trained_names(network, tune)
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name in chosen)
+    return trained_parameters(network)
+
+
+def trained_parameters(network: nn.Module) -> int:
+    """Numbers that an optimiser would move."""
+    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
