@@ -1,0 +1,199 @@
+"""Analyses: known answers for the statistics; loops seen, units silenced where they should be, the network left as it was."""
+
+import numpy as np
+import pytest
+import torch
+from tiny import NETWORK
+
+from cardioseg.analysis.association import (
+    auroc,
+    counted,
+    normalised_mutual_information,
+    permutation_null,
+    rank_correlation,
+    same_values,
+)
+from cardioseg.analysis.loops import between_loops, counted_passes, linear_cka, mean_cosine, recorded_states, relative_change
+from cardioseg.analysis.pruning import expert_off, kept_units, overlap, pruned, recorded_importance, unit_count
+from cardioseg.bundle import build_network
+from cardioseg.core.errors import UsageError
+from cardioseg.core.exits import ExitRule
+
+FRAME = {key: NETWORK[key] for key in ("channels", "classes", "patch_size", "width", "heads", "stem_channels")}
+LOOPED = {"rdvit": NETWORK, "rdvit, no experts": {**NETWORK, "experts": 0}, "bvit": {**FRAME, "name": "bvit"}}
+ALL = ExitRule("fixed")
+LOOPS = 3
+
+
+@pytest.fixture(params=LOOPED)
+def network(request):
+    torch.manual_seed(1)
+    return build_network(LOOPED[request.param], source="test").eval()
+
+
+@pytest.fixture
+def image():
+    return torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+@torch.no_grad()
+def logits(network, image):
+    return network(image, loops=LOOPS, exits=ALL).logits
+
+
+# ------------------------------------------------------------------------------------------------------------------- association
+
+
+def test_auroc_of_known_rankings():
+    positive = np.array([True, True, False, False])
+    assert auroc(np.array([4, 3, 2, 1]), positive) == 1
+    assert auroc(np.array([1, 2, 3, 4]), positive) == 0
+    assert auroc(np.array([5, 5, 5, 5]), positive) == 0.5
+    assert auroc(np.array([4, 2, 2, 1]), positive) == pytest.approx((2 + 1 + 0.5) / 4)
+    assert auroc(np.array([1, 2]), np.array([True, True])) is None
+
+
+def test_rank_correlation_sees_order_only():
+    a = np.array([1.0, 2, 3, 9])
+    assert rank_correlation(a, a**3) == pytest.approx(1)
+    assert rank_correlation(a, -a) == pytest.approx(-1)
+    assert rank_correlation(a, np.ones(4)) is None
+
+
+def test_an_equal_budget_is_the_same_numbers_elsewhere():
+    steps, edges = np.array([1, 8, 1, 2]), np.array([0.5, 0.1, 0.9, 0.2])
+    assert same_values(steps, edges).tolist() == [2, 1, 8, 1]
+
+
+def test_mutual_information_of_known_tables():
+    assert normalised_mutual_information(np.eye(3)) == pytest.approx(1)
+    assert normalised_mutual_information(np.ones((3, 3))) == pytest.approx(0)
+    assert normalised_mutual_information(np.array([[3, 4], [0, 0]])) is None
+    assert counted(np.array([0, 1, 1]), np.array([2, 0, 0]), (2, 3)).tolist() == [[0, 0, 1], [2, 0, 0]]
+
+
+def test_the_null_keeps_groups_apart_and_is_small_where_nothing_is_shared():
+    random = np.random.default_rng(0)
+    groups = np.repeat([0, 1], 500)
+    free = permutation_null(random.integers(3, size=1000), random.integers(3, size=1000), groups, rounds=20, random=random)
+    assert max(free) < 0.02
+    # Where the image alone decides both, shuffling within images keeps all of it.
+    assert permutation_null(groups, groups, groups, rounds=3, random=random) == pytest.approx([1, 1, 1])
+
+
+# ------------------------------------------------------------------------------------------------------------------------- loops
+
+
+def test_cka_is_blind_to_rotation_and_scale():
+    x = torch.randn(50, 6, generator=torch.Generator().manual_seed(0))
+    rotation = torch.linalg.qr(torch.randn(6, 6)).Q
+    assert linear_cka(x, 3 * x @ rotation + 2) == pytest.approx(1, abs=1e-5)
+    assert linear_cka(x, torch.randn(50, 6)) < 0.5
+    assert (mean_cosine(x, 2 * x), mean_cosine(x, -x), relative_change(x, 2 * x)) == pytest.approx((1, -1, 0.5))
+
+
+def test_states_are_those_of_the_same_tokens_in_every_loop(network, image):
+    before = logits(network, image)
+    with recorded_states(network, per_pass=10) as states:
+        assert torch.allclose(logits(network, image), before, atol=1e-5)
+        logits(network, image[:1])
+    assert states.loops == LOOPS
+    assert states.of(0).shape == (20, NETWORK["width"])
+    table = np.array(between_loops(states, linear_cka))
+    assert np.allclose(np.diag(table), 1)
+    assert np.allclose(table, table.T)
+    full = []
+    hook = network.block.register_forward_hook(lambda *given: full.append(given[2][0].flatten(0, 1)))
+    with counted_passes(network):
+        logits(network, image)
+    hook.remove()
+    for row in states.of(1)[:10]:
+        assert (full[1] - row).abs().amax(1).min() < 1e-5, "a token of loop 2, nothing else"
+
+
+def test_the_network_is_left_as_it_was(network, image):
+    with counted_passes(network) as passes:
+        logits(network, image)
+        logits(network, image)
+        assert (passes.number, network.skips) == (LOOPS - 1, False)
+    assert network.skips
+    assert not network._forward_pre_hooks
+    assert not network.block._forward_pre_hooks
+
+
+def test_a_network_that_loops_nothing_is_refused():
+    with (
+        pytest.raises(UsageError, match="which loops nothing"),
+        counted_passes(build_network({**FRAME, "name": "vit"}, source="")),
+    ):
+        pass
+
+
+# ----------------------------------------------------------------------------------------------------------------------- pruning
+
+
+@pytest.mark.parametrize("kind", ["heads", "hidden"])
+def test_importance_is_the_length_of_what_a_unit_adds(network, image, kind):
+    with recorded_importance(network, kind) as sums:
+        logits(network, image)
+    assert len(sums) == LOOPS
+    assert all(len(row) == sum(unit_count(network.block, kind)) and (row >= 0).all() and row.sum() > 0 for row in sums)
+    if kind == "hidden" and network.block.mlp is not None:
+        seen = []
+        hook = network.block.mlp.down.register_forward_pre_hook(lambda _, given: seen.append(given[0].flatten(0, 1)))
+        with counted_passes(network):
+            logits(network, image)
+        hook.remove()
+        weight = network.block.mlp.down.weight
+        expected = sum((seen[1][:, 3:4] * weight[:, 3]).norm(dim=1)).item()
+        assert sums[1][3].item() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["heads", "hidden"])
+def test_silenced_units_add_nothing_in_their_loop_only(network, image, kind):
+    units = sum(unit_count(network.block, kind))
+    keep = torch.ones(LOOPS, units)
+    with pruned(network, kind, keep):
+        assert torch.allclose(logits(network, image), logits(network, image))
+        assert torch.allclose(logits(network, image), logits_unskipped(network, image), atol=1e-6)
+    keep[1] = 0
+    with recorded_states(network, per_pass=64) as whole:
+        logits(network, image)
+    with pruned(network, kind, keep), recorded_states(network, per_pass=64) as less:
+        logits(network, image)
+    assert torch.allclose(whole.of(0), less.of(0), atol=1e-5)
+    assert not torch.allclose(whole.of(1), less.of(1), atol=1e-4)
+
+
+def logits_unskipped(network, image):
+    with counted_passes(network):
+        return logits(network, image)
+
+
+def test_units_go_by_loop_or_by_all_loops_together():
+    importance = torch.tensor([[1.0, 2, 3, 4], [4.0, 3, 2, 1], [4.0, 4, 1, 1]])
+    alone = kept_units(importance, 0.5, "per step")
+    assert alone.tolist() == [[0, 0, 1, 1], [1, 1, 0, 0], [1, 1, 0, 0]]
+    # Shares of their loops: .9, .9, .6, .6 in all three, the third and fourth the least.
+    assert kept_units(importance, 0.5, "shared").tolist() == [[1, 1, 0, 0]] * 3
+    random = kept_units(importance, 0.5, "random", seed=1)
+    assert random.sum(1).tolist() == [2, 2, 2]
+    assert torch.equal(random, kept_units(importance, 0.5, "random", seed=1))
+    assert overlap(alone)[1] == [0, 1, 1]
+
+
+# ----------------------------------------------------------------------------------------------------------------------- experts
+
+
+@pytest.mark.parametrize("rerouted", [True, False])
+@torch.no_grad()
+def test_an_expert_can_be_done_without(image, rerouted):
+    torch.manual_seed(1)
+    network = build_network(NETWORK, source="test").eval()
+    output = network(image, loops=LOOPS, exits=ALL)
+    busiest = int(output.routing.sum((0, 2, 3)).argmax())
+    with expert_off(network, busiest, rerouted=rerouted):
+        without = network(image, loops=LOOPS, exits=ALL)
+    assert not torch.allclose(without.logits, output.logits)
+    assert bool((without.routing[:, busiest] == 0).all()) == rerouted
+    assert torch.equal(logits(network, image), output.logits)
