@@ -3,7 +3,9 @@
 python benchmarks/calibrate.py PREPARED --split split.json --side train --every 16 --model RUN/model
 """
 
-from held_out import arguments, keep, mean_and_spread, model_of, native_dice, predict, volumes
+from held_out import arguments, keep, model_of, score, volumes
+
+from cardioseg.core.exits import ExitRule
 
 THRESHOLDS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 
@@ -14,17 +16,10 @@ def main() -> None:
     parser.add_argument("--thresholds", type=float, nargs="+", default=list(THRESHOLDS))
     options = parser.parse_args()
     model = model_of(options)
-    config = model.network.config
-    settings = [("off", {"halting": "none"}), *((f"{value}", {"halting_threshold": value}) for value in options.thresholds)]
+    rules = {"off": ExitRule("fixed"), **{f"{value}": ExitRule(threshold=value) for value in options.thresholds}}
     table = {}
-    for name, change in settings:
-        model.network.config = config.model_copy(update=change)
-        rows, steps = [], []
-        for volume in volumes(options):
-            maps = predict(model, volume.image, loops=None, views=options.views)
-            rows.append(native_dice(maps, volume, model))
-            steps.append(float(maps.steps.mean()))
-        table[name] = {"dice": mean_and_spread(rows), "mean_steps": round(sum(steps) / len(steps), 3)}
+    for name, rule in rules.items():
+        table[name] = score(model, volumes(options), views=options.views, exits=rule).summary()
         print(name, table[name], flush=True)
     keep("calibrate", options, model, table)
 

@@ -46,7 +46,7 @@ def main() -> None:
     if options.scores:
         metrics["validation"] = validation(json.loads(options.scores.read_text(encoding="utf-8")))
     for table in TABLES:
-        path = RESULTS / f"{table}.json"
+        path = RESULTS / table / f"{options.model.name}.json"
         data = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         if data.get("model_sha256") == digest:
             metrics[table] = data

@@ -3,32 +3,27 @@
 python benchmarks/depth.py PREPARED --split split.json
 """
 
-from held_out import arguments, keep, mean_and_spread, model_of, native_dice, predict, volumes
+from held_out import arguments, keep, model_of, score, volumes
 
-LOOPS = (1, 2, 4, 6, 8, 12, 16, 24)
+from cardioseg.core.exits import OWN, ExitRule
+
+LOOPS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
 
 
 def main() -> None:
     """Run the table."""
     parser = arguments(__doc__)
     parser.add_argument("--loops", type=int, nargs="+", default=list(LOOPS))
+    parser.add_argument("--exits", nargs="+", choices=("learned", "off"), default=["learned", "off"])
     options = parser.parse_args()
     model = model_of(options)
-    learned = model.network.config
-    table: dict[str, dict[str, object]] = {}
-    for exits in ("learned", "off"):
-        model.network.config = learned if exits == "learned" else learned.model_copy(update={"halting": "none"})
+    table: dict[str, object] = {}
+    for exits in options.exits:
+        rule = OWN if exits == "learned" else ExitRule("fixed")
         for loops in options.loops:
-            rows, steps = [], []
-            for volume in volumes(options):
-                maps = predict(model, volume.image, loops=loops, views=options.views)
-                rows.append(native_dice(maps, volume, model))
-                steps.append(float(maps.steps.mean()))
-            table[f"exit {exits}, {loops} loops"] = {
-                "dice": mean_and_spread(rows),
-                "mean_steps": round(sum(steps) / len(steps), 3),
-            }
-            print(exits, loops, table[f"exit {exits}, {loops} loops"], flush=True)
+            row = score(model, volumes(options), views=options.views, loops=loops, exits=rule).summary()
+            table[f"exit {exits}, {loops} loops"] = row
+            print(exits, loops, row, flush=True)
     keep("depth", options, model, table)
 
 

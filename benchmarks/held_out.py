@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 
 from cardioseg.bundle import Model, load_model
 from cardioseg.core.atomic import write_json
+from cardioseg.core.exits import OWN, Depth, ExitRule
 from cardioseg.data.manifest import Entry, Manifest, load_case
 from cardioseg.data.splits import read_split
 from cardioseg.imaging.preprocess import resize
@@ -31,17 +33,49 @@ class HeldOut:
     reference: np.ndarray
 
 
+@dataclass(frozen=True)
+class Score:
+    """What a model made of some volumes.
+
+    Attributes:
+        dice: per structure mean and spread over patients, and the mean over structures.
+        steps: mean loops used.
+        gflop: per volume, matrix products and convolutions.
+        cpu_seconds: per volume, of the whole process.
+        patients: how many.
+        volumes: how many.
+    """
+
+    dice: dict[str, Any]
+    steps: float
+    gflop: float
+    cpu_seconds: float
+    patients: int
+    volumes: int
+
+    def summary(self) -> dict[str, Any]:
+        """Dice and mean loops used, rounded."""
+        return {"dice": self.dice, "mean_steps": round(self.steps, 3)}
+
+
 def arguments(description: str | None) -> argparse.ArgumentParser:
-    """The options every script has."""
+    """The options that every script has which measures a model."""
+    parser = data_arguments(description)
+    parser.add_argument("--side", choices=("val", "train"), default="val", help="which patients to score")
+    parser.add_argument("--model", default="rdvit-2d")
+    parser.add_argument("--name", help="name of the result file; the model's by default")
+    return parser
+
+
+def data_arguments(description: str | None) -> argparse.ArgumentParser:
+    """The options that every script has."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("prepared", type=Path, help="folder made by cardioseg prepare")
     parser.add_argument("--split", type=Path, required=True, help="JSON with train and val patients")
-    parser.add_argument("--side", choices=("val", "train"), default="val", help="which patients to score")
-    parser.add_argument("--model", default="rdvit-2d")
     parser.add_argument("--every", type=int, default=1, help="take every n-th volume")
     parser.add_argument("--views", choices=("none", "flips", "all"), default="none")
-    parser.add_argument("--name", help="name of the result file")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the result files")
     return parser
 
 
@@ -49,7 +83,7 @@ def volumes(options: argparse.Namespace) -> Iterator[HeldOut]:
     """The chosen volumes, one at a time."""
     manifest = Manifest.read(options.prepared)
     split = read_split(options.split, [entry.patient for entry in manifest.entries])
-    patients = split.val if options.side == "val" else split.train
+    patients = split.train if getattr(options, "side", "val") == "train" else split.val
     chosen = [entry for entry in manifest.entries if entry.patient in patients]
     for entry in chosen[:: options.every]:
         arrays = load_case(manifest.folder, entry)
@@ -62,17 +96,30 @@ def model_of(options: argparse.Namespace) -> Model:
     return load_model(options.model)
 
 
-def predict(model: Model, image: np.ndarray, *, loops: int | None, views: str) -> Maps:
+def predict(model: Model, image: np.ndarray, *, loops: int | None, views: str, exits: ExitRule = OWN) -> Maps:
     """Maps of one volume with the model's windows and the views asked for."""
     windows = model.windows.model_copy(update={"views": views})
     return predict_maps(
         model.network,
         image,
         neighbours=model.preparation.neighbours,
-        loops=loops,
         windows=windows,
         device=torch.device("cpu"),
+        depth=Depth(loops, exits),
     )
+
+
+def score(model: Model, chosen: Iterable[HeldOut], *, views: str, loops: int | None = None, exits: ExitRule = OWN) -> Score:
+    """Dice, loops, FLOPs and CPU time of a model over volumes."""
+    rows, patients, costs = [], [], []
+    for volume in chosen:
+        started = time.process_time()
+        maps = predict(model, volume.image, loops=loops, views=views, exits=exits)
+        costs.append((float(maps.steps.mean()), maps.flops["total"] / 1e9, time.process_time() - started))
+        rows.append(native_dice(maps, volume, model))
+        patients.append(volume.entry.patient)
+    steps, gflop, seconds = (float(column) for column in np.mean(costs, axis=0))
+    return Score(mean_and_spread(rows, patients), steps, gflop, seconds, len(set(patients)), len(patients))
 
 
 def native_dice(maps: Maps, volume: HeldOut, model: Model) -> dict[str, float | None]:
@@ -84,14 +131,27 @@ def native_dice(maps: Maps, volume: HeldOut, model: Model) -> dict[str, float | 
     }
 
 
-def mean_and_spread(rows: list[dict[str, float | None]]) -> dict[str, Any]:
-    """Mean and standard deviation over volumes, per structure, and the mean over structures."""
+def mean_and_spread(rows: Sequence[dict[str, float | None]], patients: Sequence[str]) -> dict[str, Any]:
+    """Mean and standard deviation over patients, per structure, and the mean over structures.
+
+    Args:
+        rows: of each volume, by structure; None is left out.
+        patients: of each volume; a patient's volumes count as one.
+    """
     summary: dict[str, Any] = {}
     for name in rows[0]:
-        values = [row[name] for row in rows if row[name] is not None]
-        summary[name] = {"mean": round(float(np.mean(values)), 4), "sd": round(float(np.std(values)), 4)}
+        groups = [[row[name] for row, owner in zip(rows, patients, strict=True) if owner == one] for one in sorted(set(patients))]
+        means = [float(np.mean(known)) for group in groups if (known := [value for value in group if value is not None])]
+        summary[name] = {"mean": round(float(np.mean(means)), 4), "sd": round(float(np.std(means)), 4)}
     summary["mean"] = round(float(np.mean([summary[name]["mean"] for name in rows[0]])), 4)
     return summary
+
+
+def patches(field: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """(U, V, W) cut into whole in-plane patches, slice after slice: (patches, voxels per patch)."""
+    u, v = (n // s * s for n, s in zip(field.shape[:2], size, strict=False))
+    cut = field[:u, :v].reshape(u // size[0], size[0], v // size[1], size[1], -1)
+    return cut.transpose(4, 0, 2, 1, 3).reshape(-1, size[0] * size[1])
 
 
 def keep(name: str, options: argparse.Namespace, model: Model, result: Any) -> None:
@@ -103,5 +163,5 @@ def keep(name: str, options: argparse.Namespace, model: Model, result: Any) -> N
         "side": options.side,
         "every": options.every,
     }
-    write_json(RESULTS / f"{options.name or name}.json", {**facts, "result": result})
+    write_json(options.results / name / f"{options.name or model.name}.json", {**facts, "result": result})
     print(json.dumps(result, indent=1))

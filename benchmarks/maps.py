@@ -9,17 +9,10 @@ A patch is one token's worth of voxels on the working grid: "boundary" holds mor
 from typing import Any
 
 import numpy as np
-from held_out import HeldOut, arguments, keep, model_of, predict, volumes
+from held_out import HeldOut, arguments, keep, model_of, patches, predict, volumes
 
 from cardioseg.bundle import Model
 from cardioseg.inference.predictor import Maps
-
-
-def patches(field: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(U, V, W) cut into whole patches: (patches, voxels per patch)."""
-    u, v = (n // s * s for n, s in zip(field.shape[:2], size, strict=True))
-    cut = field[:u, :v].reshape(u // size[0], size[0], v // size[1], size[1], -1)
-    return cut.transpose(0, 2, 4, 1, 3).reshape(-1, size[0] * size[1])
 
 
 def patch_kinds(label: np.ndarray, size: tuple[int, int]) -> np.ndarray:

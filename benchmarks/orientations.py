@@ -6,12 +6,18 @@ python benchmarks/orientations.py PREPARED --split split.json --views all
 from dataclasses import replace
 
 import numpy as np
-from held_out import arguments, keep, mean_and_spread, model_of, native_dice, predict, volumes
+from held_out import HeldOut, arguments, keep, model_of, score, volumes
 
 
 def stored(array: np.ndarray, flip: bool, quarter_turns: int) -> np.ndarray:
     """A volume (U, V, W) stored in another in-plane orientation."""
     return np.ascontiguousarray(np.rot90(array[:, ::-1] if flip else array, quarter_turns, (0, 1)))
+
+
+def turned(volume: HeldOut, flip: bool, quarter_turns: int) -> HeldOut:
+    """A validation volume as another scanner would have stored it."""
+    image, reference = (stored(array, flip, quarter_turns) for array in (volume.image, volume.reference))
+    return replace(volume, image=image, reference=reference)
 
 
 def main() -> None:
@@ -22,12 +28,9 @@ def main() -> None:
     means = []
     for flip in (False, True):
         for turns in range(4):
-            rows = []
-            for volume in volumes(options):
-                seen = replace(volume, image=stored(volume.image, flip, turns), reference=stored(volume.reference, flip, turns))
-                rows.append(native_dice(predict(model, seen.image, loops=None, views=options.views), seen, model))
+            seen = (turned(volume, flip, turns) for volume in volumes(options))
             name = f"{'mirrored, ' if flip else ''}{90 * turns} degrees"
-            summary = mean_and_spread(rows)
+            summary = score(model, seen, views=options.views).dice
             means.append(summary["mean"])
             table[name] = summary
             print(name, summary, flush=True)

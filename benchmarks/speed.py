@@ -44,7 +44,8 @@ def main() -> None:
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     result |= {"peak memory, MiB": round(peak), "threads": os.environ.get("OMP_NUM_THREADS", "all"), "cores": os.cpu_count()}
     write_json(
-        RESULTS / "speed.json", {"model": options.model, "model_sha256": load_model(options.model).sha256, "result": result}
+        RESULTS / "speed" / f"{Path(options.model).name}.json",
+        {"model": options.model, "model_sha256": load_model(options.model).sha256, "result": result},
     )
     print(json.dumps(result, indent=1))
 
