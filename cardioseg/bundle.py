@@ -61,6 +61,11 @@ class Model:
         """Loop budget when none is asked for."""
         return int(self.network.config.loops)  # type: ignore[union-attr, arg-type]
 
+    @property
+    def exits(self) -> tuple[str, ...]:
+        """Exit rules its network can follow, its own first."""
+        return tuple(self.network.exits)  # type: ignore[arg-type]
+
 
 def build_network(settings: Mapping[str, Any], *, source: Path | str) -> nn.Module:
     """The network that ``name`` and its settings describe, freshly initialised.

@@ -217,7 +217,7 @@ def test_halted_tokens_keep_their_state_and_their_step_count():
     image = image_for(network, batch=1, size=(32, 32))
     states = []
     real = network._one_loop
-    network._one_loop = lambda h, *rest: states.append(h) or real(h, *rest)
+    network._one_loop = lambda h, *rest: states.append(h.clone()) or real(h, *rest)
     network.halting.score.bias += 4.0 - torch.median(scores_after_one_loop(network, image))
     states.clear()
     steps = network(image, loops=6).steps.flatten()

@@ -8,12 +8,15 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from cardioseg.core.config import PreparationConfig, WindowConfig
+from cardioseg.core.exits import OWN, Depth, ExitRule
 from cardioseg.core.volume import Volume
 from cardioseg.data.phantom import PhantomConfig, draw
 from cardioseg.imaging.preprocess import preprocess
 from cardioseg.inference import predictor as predictor_module
+from cardioseg.inference.flops import MISSING
 from cardioseg.inference.predictor import VIEWS, predict_maps, unview, view
 from cardioseg.layers.embed import pad_to_multiple
 from cardioseg.networks import RDViT, RDViTConfig, SegOutput
@@ -31,7 +34,7 @@ class Echo(nn.Module):
         self.config = SimpleNamespace(classes=2, patch_size=(PATCH, PATCH))
         self.experts, self.seen = experts, []
 
-    def forward(self, image, *, loops=None):
+    def forward(self, image, *, loops=None, exits=OWN):
         self.seen.append((tuple(image.shape), loops))
         value = image[:, image.shape[1] // 2]
         tokens = F.avg_pool2d(pad_to_multiple(value[:, None], (PATCH, PATCH))[0], PATCH)[:, 0]
@@ -44,7 +47,7 @@ def windows(size=(32, 32), views="none", **changes):
 
 
 def predict(network, image, *, neighbours=0, loops=None, **changes):
-    return predict_maps(network, image, neighbours=neighbours, loops=loops, windows=windows(**changes), device=CPU)
+    return predict_maps(network, image, neighbours=neighbours, windows=windows(**changes), device=CPU, depth=Depth(loops))
 
 
 def coordinates(shape):
@@ -85,7 +88,7 @@ class SolidEcho(Echo):
         super().__init__()
         self.config = SimpleNamespace(classes=2, patch_size=(PATCH, PATCH, 2))
 
-    def forward(self, image, *, loops=None):
+    def forward(self, image, *, loops=None, exits=OWN):
         self.seen.append((tuple(image.shape), loops))
         tokens = F.avg_pool3d(pad_to_multiple(image, self.config.patch_size)[0], self.config.patch_size)[:, 0]
         return SegOutput(torch.cat((image, torch.zeros_like(image)), 1) / 50, tokens)
@@ -198,8 +201,8 @@ def test_orientation_does_not_matter_from_the_volume_on(fp32):
 class Bright(Echo):
     """Class 1 where the image is bright, and as many steps as views were asked for so far."""
 
-    def forward(self, image, *, loops=None):
-        output = super().forward(image, loops=loops)
+    def forward(self, image, *, loops=None, exits=OWN):
+        output = super().forward(image, loops=loops, exits=exits)
         output.logits = torch.stack((torch.zeros_like(image[:, 0]), 8 * image[:, 0]), 1)
         return output
 
@@ -225,3 +228,18 @@ def test_focus_on_nothing_keeps_the_first_look():
     assert (maps.probabilities.argmax(0) == 0).all()
     assert maps.steps.shape == (64, 64, 2)
     assert sum(seen[0] for seen, _ in network.seen) <= 2 * 9, "one view of at most nine windows a slice"
+
+
+@pytest.mark.parametrize("exits", [ExitRule(), ExitRule("accel", 0.5), ExitRule("entropy"), ExitRule(compute=0.5)])
+def test_flops_of_a_volume_are_those_that_torch_counts_window_by_window(exits):
+    torch.manual_seed(0)
+    settings = {"width": 16, "heads": 2, "stem_channels": (8, 8), "loops": 4, "experts": 0, "channels": 1}
+    network = RDViT(RDViTConfig(**settings, halting_threshold=0.5)).eval()
+    with torch.no_grad():
+        network.halting.score.weight.mul_(20)
+    image = np.random.default_rng(0).normal(size=(70, 50, 3)).astype(np.float32)
+    found = predict_maps(network, image, neighbours=0, windows=windows(batch=2), device=CPU, depth=Depth(rule=exits)).flops
+    with FlopCounterMode(display=False, custom_mapping=MISSING) as counter:
+        predict_maps(network, image, neighbours=0, windows=windows(batch=2), device=CPU, depth=Depth(rule=exits))
+    assert found["total"] == counter.get_total_flops()
+    assert 0 < found["core"] < found["total"]

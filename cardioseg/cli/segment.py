@@ -25,6 +25,19 @@ def segment_command(
         int | None,
         typer.Option("--loops", show_default="the model's", help="Loop budget; beyond the trained range it extrapolates."),
     ] = None,
+    exit_rule: Annotated[
+        str | None,
+        typer.Option(
+            "--exit",
+            metavar="RULE[:THRESHOLD]",
+            show_default="the model's",
+            help="When a token leaves the loops: learned, act, ranker, argmax, accel, entropy, or fixed for never.",
+        ),
+    ] = None,
+    compute: Annotated[
+        float | None,
+        typer.Option("--compute", show_default=False, help="Mean share of the loops that tokens may use, such as 0.4."),
+    ] = None,
     window: Annotated[
         str | None, typer.Option("--window", show_default="the model's", help="Window on the working grid, such as 128,128.")
     ] = None,
@@ -51,6 +64,7 @@ def segment_command(
 
     Finished cases made from the same image, model and settings are kept. Research use only; not a medical device.
     """
+    from cardioseg.core.exits import parse_exit
     from cardioseg.workflows.segment import SegmentRequest, segment
 
     request = SegmentRequest(
@@ -58,6 +72,7 @@ def segment_command(
         output=output,
         model=model,
         loops=loops,
+        exits=parse_exit(exit_rule, compute),
         window=_window(window),
         overlap=overlap,
         views=views,

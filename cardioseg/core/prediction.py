@@ -1,6 +1,7 @@
 """What a network says about one volume, all of it on the image's own grid."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,6 +21,7 @@ class Prediction:
         routing: (X, Y, Z, experts) float32 summing to 1 over experts, kept only when asked for.
         mean_steps: mean loops used over all tokens.
         expert_shares: share of voxels by strongest expert; empty when the network routes nothing.
+        flops: multiplications and additions it took, by "total", "core" and "core_dense" (every token running every loop).
     """
 
     mask: Volume
@@ -30,3 +32,4 @@ class Prediction:
     expert_shares: tuple[float, ...] = ()
     probabilities: np.ndarray | None = None
     routing: np.ndarray | None = None
+    flops: Mapping[str, int] = field(default_factory=dict)

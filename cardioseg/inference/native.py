@@ -9,6 +9,7 @@ import torch
 from cardioseg.bundle import Model
 from cardioseg.core.config import WindowConfig
 from cardioseg.core.errors import ModelError, UsageError
+from cardioseg.core.exits import OWN_DEPTH, Depth
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
 from cardioseg.imaging.components import remove_specks
@@ -33,7 +34,7 @@ def predict_volume(
     model: Model,
     volume: Volume,
     *,
-    loops: int | None = None,
+    depth: Depth = OWN_DEPTH,
     windows: WindowConfig | None = None,
     keep: Collection[str] = (),
     name: str = "image",
@@ -43,7 +44,7 @@ def predict_volume(
     Args:
         model: from ``load_model``.
         volume: intensities on any grid; slices along its widest axis.
-        loops: budget of the core; None takes the model's own.
+        depth: loop budget and exit rule.
         windows: cutting and stitching; None takes the model's own.
         keep: "probs" and "routing" keep the float maps.
         name: of the image, for errors.
@@ -58,14 +59,14 @@ def predict_volume(
         model.network,
         image,
         neighbours=model.preparation.neighbours,
-        loops=loops,
         windows=windows or model.windows,
         device=device,
+        depth=depth,
     )
     if not np.isfinite(maps.probabilities).all():
         cure = "use fewer --loops, or another model"
         raise ModelError(model.name, found="probabilities that are no numbers", expected="numbers", cure=cure)
-    return _native(maps, volume, model, loops or model.loops, keep)
+    return _native(maps, volume, model, depth.loops or model.loops, keep)
 
 
 def _native(maps: Maps, volume: Volume, model: Model, loops: int, keep: Collection[str]) -> Predicted:
@@ -87,6 +88,7 @@ def _native(maps: Maps, volume: Volume, model: Model, loops: int, keep: Collecti
         experts=None if experts is None else volume.with_array(experts),
         loops=loops,
         mean_steps=float(maps.steps.mean()),
+        flops=maps.flops,
         expert_shares=() if maps.routing is None else tuple(float(share) for share in maps.routing.mean((1, 2, 3))),
         probabilities=np.moveaxis(probabilities, 0, 3).astype(np.float32) if "probs" in keep else None,
         routing=np.moveaxis(routing, 0, 3).astype(np.float32) if routing is not None and "routing" in keep else None,

@@ -8,7 +8,7 @@ batch is the slices, and (1, …, U, V, W) for 3-D ones.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -17,8 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cardioseg.core.config import WindowConfig
+from cardioseg.core.exits import OWN_DEPTH, Depth
 from cardioseg.imaging.preprocess import neighbouring_slices
+from cardioseg.inference.flops import FlopTally
 from cardioseg.inference.heart import Place, find_heart
+from cardioseg.networks import SegOutput
 
 VIEWS = {
     "none": ((False, 0),),
@@ -36,17 +39,25 @@ class Maps:
         steps: (U, V, W) float32 loops used.
         routing: (E, U, V, W) float32 summing to 1 over E; None without experts.
         cleared: voxels of structures outside the heart's box that became background.
+        flops: what it cost, by "total", "core", "core_dense".
     """
 
     probabilities: np.ndarray
     steps: np.ndarray
     routing: np.ndarray | None
     cleared: int = 0
+    flops: dict[str, int] = field(default_factory=dict)
 
 
 @torch.inference_mode()
 def predict_maps(
-    network: nn.Module, image: np.ndarray, *, neighbours: int, loops: int | None, windows: WindowConfig, device: torch.device
+    network: nn.Module,
+    image: np.ndarray,
+    *,
+    neighbours: int,
+    windows: WindowConfig,
+    device: torch.device,
+    depth: Depth = OWN_DEPTH,
 ) -> Maps:
     """Run a network over a preprocessed volume: a 2-D one over every slice, a 3-D one over patches of slices.
 
@@ -57,23 +68,28 @@ def predict_maps(
         network: in eval mode, on ``device``.
         image: (U, V, W) standardised intensities.
         neighbours: slices on either side that come in as channels.
-        loops: budget of the core; None takes the network's own.
         windows: cutting and stitching.
         device: where the windows are computed; stitching stays on the CPU.
+        depth: loop budget and exit rule.
     """
     batch = _network_input(image, neighbours, solid=len(windows.size) == 3)
-    predictor = Predictor(network, loops, device)
-    classes = int(network.config.classes)  # type: ignore[union-attr, arg-type]
+    predictor = Predictor(network, depth, device)
+    fields, place = _fields(predictor, batch, windows)
+    maps = _maps(fields, predictor.classes)
+    maps = maps if place is None else _clear_outside(maps, place)
+    return replace(maps, flops=predictor.tally.sums)
+
+
+def _fields(predictor: "Predictor", batch: Tensor, windows: WindowConfig) -> tuple[Tensor, Place | None]:
+    """Fields (B, F, U, V, …), and where the heart is, if that was asked for and it was found."""
     if not windows.focus:
-        return _maps(_look(predictor, batch, windows), classes)
+        return _look(predictor, batch, windows), None
     several = windows.views != "none"
     fields = _stitch(predictor, batch, windows, overlap=min(windows.overlap, 0.25) if several else windows.overlap)
-    place = find_heart(_maps(fields, classes).probabilities, margin=windows.margin, window=windows.size)
-    if place is None:
-        return _maps(fields, classes)
-    if several:
+    place = find_heart(_maps(fields, predictor.classes).probabilities, margin=windows.margin, window=windows.size)
+    if place is not None and several:
         fields[:, :, *place.view] = _look(predictor, batch[:, :, *place.view], windows)
-    return _clear_outside(_maps(fields, classes), place)
+    return fields, place
 
 
 def _maps(fields: Tensor, classes: int) -> Maps:
@@ -149,18 +165,30 @@ class Predictor:
 
     Attributes:
         network: in eval mode.
-        loops: budget; None takes the network's own.
+        depth: loop budget and exit rule.
         device: of the network.
+        tally: what the windows cost so far.
     """
 
     network: nn.Module
-    loops: int | None
+    depth: Depth
     device: torch.device
+    tally: FlopTally = field(default_factory=FlopTally)
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return int(self.network.config.classes)  # type: ignore[union-attr, arg-type]
 
     def __call__(self, windows: Tensor) -> Tensor:
         """Fields of a batch of windows, which need not be whole tokens wide."""
+
+        def forward() -> SegOutput:
+            output: SegOutput = self.network(windows, loops=self.depth.loops, exits=self.depth.rule)
+            return output
+
         with torch.autocast(self.device.type, torch.bfloat16, enabled=fast_bf16(self.device)):
-            output = self.network(windows, loops=self.loops)
+            output = self.tally.run(forward, tuple(windows.shape), self.depth.rule)
         tokens = [output.steps[:, None].float()] + ([] if output.routing is None else [output.routing.float()])
         patch = tuple(self.network.config.patch_size)  # type: ignore[union-attr, arg-type]
         maps = F.interpolate(torch.cat(tokens, 1), scale_factor=patch, mode="nearest-exact")

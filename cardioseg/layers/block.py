@@ -40,3 +40,17 @@ class Block(nn.Module):
             return x + self.mlp(normed), None
         worked, routing = self.experts(normed)
         return x + worked, routing
+
+    def flops(self, *, refreshed: int, active: int, keys: int) -> int:
+        """Multiplications and additions in matrix products of one pass.
+
+        Args:
+            refreshed: tokens whose keys and values are computed.
+            active: tokens that attend and go through the feed-forward layer.
+            keys: tokens each of them attends to.
+        """
+        width = self.norm_mlp.normalized_shape[0]
+        feed_forward = self.mlp or self.experts
+        assert feed_forward is not None
+        per_active = 4 * width * width + 4 * keys * width + feed_forward.flops_per_token
+        return 4 * width * width * refreshed + per_active * active

@@ -35,6 +35,7 @@ class Experts(nn.Module):
         self.routed = nn.ModuleList(SwiGLU(width, hidden) for _ in range(routed))
         self.shared = SwiGLU(width, hidden * shared) if shared else None
         self.register_buffer("balance", torch.zeros(routed))
+        self.flops_per_token = 2 * width * routed + SwiGLU.flops(width, hidden) * (top_k + shared)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Output (…, D) and routing (…, E): the share of the routed work that each expert did, summing to 1."""

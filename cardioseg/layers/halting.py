@@ -23,6 +23,7 @@ class HaltingHead(nn.Module):
 
     def __init__(self, width: int, hidden: int = 64, bias: float = 0.0) -> None:
         super().__init__()
+        self.flops_per_token = 2 * (width + 1) * hidden + 2 * hidden
         self.norm = nn.LayerNorm(width)
         self.hidden = nn.Linear(width + 1, hidden)
         self.score = nn.Linear(hidden, 1)

@@ -9,11 +9,22 @@ import torch
 from torch import Tensor, nn
 
 
-class ScaleLoRA(nn.Module):
+class LoRA(nn.Module):
+    """What all adapters have.
+
+    Attributes:
+        flops_per_token: multiplications and additions of a loop.
+    """
+
+    flops_per_token: int
+
+
+class ScaleLoRA(LoRA):
     """((W_down x) ⊙ s_t) W_up; 2 D r + T r parameters, zero at the start."""
 
     def __init__(self, width: int, rank: int, loops: int) -> None:
         super().__init__()
+        self.flops_per_token = 4 * width * rank
         self.down = nn.Linear(width, rank, bias=False)
         self.up = nn.Linear(rank, width, bias=False)
         self.scale = nn.Parameter(torch.zeros(loops, rank))
@@ -24,11 +35,12 @@ class ScaleLoRA(nn.Module):
         return self.up(self.down(x) * self.scale[min(loop, len(self.scale) - 1)])
 
 
-class FullLoRA(nn.Module):
+class FullLoRA(LoRA):
     """B_t A_t x; 2 D r T parameters, zero at the start."""
 
     def __init__(self, width: int, rank: int, loops: int) -> None:
         super().__init__()
+        self.flops_per_token = 4 * width * rank
         self.down = nn.Parameter(torch.randn(loops, width, rank) * width**-0.5)
         self.up = nn.Parameter(torch.zeros(loops, rank, width))
 
@@ -38,16 +50,18 @@ class FullLoRA(nn.Module):
         return (x @ self.down[index].to(x.dtype)) @ self.up[index].to(x.dtype)
 
 
-class NoLoRA(nn.Module):
+class NoLoRA(LoRA):
     """Rank 0: every loop is the same."""
+
+    flops_per_token = 0
 
     def forward(self, x: Tensor, loop: int) -> Tensor:
         """Zero, (B, N, D)."""
         return torch.zeros_like(x)
 
 
-def depthwise_lora(kind: str, width: int, rank: int, loops: int) -> nn.Module:
+def depthwise_lora(kind: str, width: int, rank: int, loops: int) -> LoRA:
     """The adapter of a kind ("scale" or "full"); rank 0 is none."""
     if rank == 0:
         return NoLoRA()
-    return {"scale": ScaleLoRA, "full": FullLoRA}[kind](width, rank, loops)
+    return ScaleLoRA(width, rank, loops) if kind == "scale" else FullLoRA(width, rank, loops)

@@ -9,6 +9,7 @@ class MLP(nn.Module):
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
+        self.flops_per_token = 4 * width * hidden
         self.up = nn.Linear(width, hidden)
         self.down = nn.Linear(hidden, width)
 
@@ -27,3 +28,8 @@ class SwiGLU(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         gate, up = self.gate_up(x).chunk(2, dim=-1)
         return self.down(F.silu(gate) * up)
+
+    @staticmethod
+    def flops(width: int, hidden: int) -> int:
+        """Multiplications and additions for one token."""
+        return 6 * width * hidden

@@ -9,11 +9,14 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from cardioseg.layers.attention import axial_rotary
+from cardioseg.core.exits import OWN, ExitRule
+from cardioseg.layers.attention import Rotary, axial_rotary
 from cardioseg.layers.block import Block
 from cardioseg.layers.depth import random_loops
-from cardioseg.layers.embed import pad_to_multiple, token_map
+from cardioseg.layers.embed import Tokens, pad_to_multiple, token_map
+from cardioseg.layers.exits import quota, readout_rule
 from cardioseg.layers.frame import FrameConfig, build_decoder, build_stem, decode_tokens
+from cardioseg.layers.looping import Looped, MaskedStep, SkippingStep, Step, run_loops
 from cardioseg.networks.output import SegOutput
 
 
@@ -32,17 +35,21 @@ class BViT(nn.Module):
     def __init__(self, config: BViTConfig) -> None:
         super().__init__()
         self.config = config
+        self.skips = True
         self.stem = build_stem(config)
         self.block = Block(config.width, config.heads, int(config.width * config.mlp_ratio))
         self.norm = nn.LayerNorm(config.width)
         self.decoder = build_decoder(config)
 
-    def forward(self, image: Tensor, *, loops: int | None = None) -> SegOutput:
+    exits = ("fixed", "argmax", "accel", "entropy")
+
+    def forward(self, image: Tensor, *, loops: int | None = None, exits: ExitRule = OWN) -> SegOutput:
         """Segment a batch.
 
         Args:
             image: (B, channels, *S); any size, padded inside to whole tokens.
             loops: applications of the block; None takes the configured number, or a random one in training if so configured.
+            exits: when tokens leave, which the paper does not have; at inference only.
         """
         config = self.config
         if loops is None:
@@ -52,8 +59,43 @@ class BViT(nn.Module):
         image, undo = pad_to_multiple(image, config.patch_size)
         tokens = self.stem(image)
         rotary = axial_rotary(tokens.grid, config.width // config.heads, device=image.device)
+        if not self.training:
+            return self._until_settled(tokens, rotary, loops, exits, undo)
         x = tokens.sequence
         for _ in range(loops):
             x, _ = self.block(x, rotary)
         steps = torch.full(x.shape[:2], float(loops), device=x.device)
-        return SegOutput(decode_tokens(self.decoder, self.norm(x), tokens)[undo], token_map(steps, tokens.grid))
+        return SegOutput(self._decode(x, tokens)[undo], token_map(steps, tokens.grid))
+
+    def _until_settled(self, tokens: Tokens, rotary: Rotary, loops: int, exits: ExitRule, undo: tuple[slice, ...]) -> SegOutput:
+        x = tokens.sequence
+        looped = self._loop(x, tokens, rotary, loops, exits)
+        return SegOutput(
+            self._decode(looped.state.view_as(x), tokens)[undo],
+            token_map(looped.steps.view(x.shape[:2]), tokens.grid),
+            core_flops=looped.flops,
+            dense_flops=self._dense_flops(x, loops),
+        )
+
+    def _loop(self, x: Tensor, tokens: Tokens, rotary: Rotary, loops: int, exits: ExitRule) -> Looped:
+        """Tokens that left are skipped, or masked with ``skips = False``."""
+        rule = readout_rule(
+            exits.name or self.exits[0],
+            exits.threshold,
+            lambda rows: self._decode(rows.view_as(x), tokens),
+            self.config.patch_size,
+        )
+        images, count, _ = x.shape
+        if self.skips:
+            step: Step = SkippingStep(self.block, rotary, images)
+        else:
+            step = MaskedStep(lambda state, _: self.block(state, rotary), images, self._dense_flops(x, 1))
+        kept = None if exits.compute is None else quota(exits.compute, loops, count)
+        return run_loops(x.flatten(0, 1), step, rule, loops=loops, tokens=count, kept=kept)
+
+    def _dense_flops(self, x: Tensor, loops: int) -> int:
+        every = x.shape[0] * x.shape[1]
+        return loops * self.block.flops(refreshed=every, active=every, keys=x.shape[1])
+
+    def _decode(self, x: Tensor, tokens: Tokens) -> Tensor:
+        return decode_tokens(self.decoder, self.norm(x), tokens)

@@ -18,14 +18,16 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from cardioseg.core.exits import OWN, ExitRule
 from cardioseg.layers import ranker
 from cardioseg.layers.attention import Rotary, axial_rotary
 from cardioseg.layers.block import Block
 from cardioseg.layers.depth import early_loop
 from cardioseg.layers.embed import Tokens, pad_to_multiple, token_map
+from cardioseg.layers.exits import Ranked, Rule, quota, readout_rule
 from cardioseg.layers.frame import FrameConfig, build_decoder, build_stem, decode_tokens
 from cardioseg.layers.halting import settled_target
-from cardioseg.layers.skipping import KeyValueStore
+from cardioseg.layers.looping import Looped, MaskedStep, SkippingStep, Step, run_loops
 from cardioseg.networks.output import SegOutput
 
 
@@ -71,12 +73,15 @@ class EdgeRecViT(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.decoder = build_decoder(config)
 
-    def forward(self, image: Tensor, *, loops: int | None = None) -> SegOutput:
+    exits = ("ranker", "fixed", "argmax", "accel", "entropy")
+
+    def forward(self, image: Tensor, *, loops: int | None = None, exits: ExitRule = OWN) -> SegOutput:
         """Segment a batch.
 
         Args:
             image: (B, channels, *S); any size, padded inside to whole tokens.
             loops: budget; fewer than L cut the deepest tokens short, more let the tokens of depth L go on.
+            exits: when tokens leave; at inference only.
         """
         loops = self.config.loops if loops is None else loops
         if loops < 1:
@@ -88,8 +93,13 @@ class EdgeRecViT(nn.Module):
         scores = self._scores(tokens, h, image)
         if self.training:
             return self._train_forward(h, scores, tokens, rotary, loops, undo)
-        trace = self._skip(h, self._depths(scores, loops), rotary, loops)
-        return SegOutput(self._decode(trace.state, tokens, rotary)[undo], token_map(trace.steps, tokens.grid))
+        looped = self._loop(h, self._rule(exits, scores, tokens, rotary, loops), exits, rotary, loops)
+        return SegOutput(
+            self._decode(looped.state.view_as(h), tokens, rotary)[undo],
+            token_map(looped.steps.view(h.shape[:2]), tokens.grid),
+            core_flops=looped.flops,
+            dense_flops=self._dense_flops(h, loops),
+        )
 
     def _scores(self, tokens: Tokens, h: Tensor, image: Tensor) -> Tensor:
         if self.config.preset == "paper":
@@ -150,23 +160,30 @@ class EdgeRecViT(nn.Module):
         trace.state = h
         return trace
 
-    def _skip(self, h: Tensor, depths: Tensor, rotary: Rotary, loops: int) -> Trace:
-        """Active tokens only, those halted attended to through their kept keys and values; equals ``_gated``."""
-        if not self.skips:
-            numbers = torch.arange(loops, device=h.device)
-            return self._gated(h, (numbers < depths[..., None]).to(h.dtype), rotary, loops, None)
-        images, tokens, width = h.shape
-        state, left = h.reshape(-1, width).clone(), depths.reshape(-1)
-        store = KeyValueStore(self.block.attention, rotary, images)
-        changed = torch.arange(images * tokens, device=h.device)
-        for loop in range(int(left.max())):
-            store.refresh(self.block.norm_attention(state[changed]), changed)
-            active = torch.nonzero(left > loop).flatten()
-            x = state[active]
-            out, _ = self.block.feed_forward(x + store.attend(self.block.norm_attention(x), active))
-            state[active] = out.to(state.dtype)
-            changed = active
-        return Trace(state.view_as(h), depths.float())
+    def _rule(self, exits: ExitRule, scores: Tensor, tokens: Tokens, rotary: Rotary, loops: int) -> Rule:
+        name = exits.name or self.exits[0]
+        if name == "ranker":
+            depth = self._depths(scores, loops) if exits.compute is None else ranker.expected_depth(scores)
+            return Ranked(depth.flatten().float())
+
+        def decode(rows: Tensor) -> Tensor:
+            return self._decode(rows.view_as(tokens.sequence), tokens, rotary)
+
+        return readout_rule(name, exits.threshold, decode, self.config.patch_size)
+
+    def _loop(self, h: Tensor, rule: Rule, exits: ExitRule, rotary: Rotary, loops: int) -> Looped:
+        """The shared block at inference; halted tokens skipped, or masked with ``skips = False``."""
+        images, count, _ = h.shape
+        if self.skips:
+            step: Step = SkippingStep(self.block, rotary, images)
+        else:
+            step = MaskedStep(lambda state, _: self.block(state, rotary), images, self._dense_flops(h, 1))
+        kept = None if exits.compute is None else quota(exits.compute, loops, count)
+        return run_loops(h.flatten(0, 1), step, rule, loops=loops, tokens=count, kept=kept)
+
+    def _dense_flops(self, h: Tensor, loops: int) -> int:
+        every = h.shape[0] * h.shape[1]
+        return loops * self.block.flops(refreshed=every, active=every, keys=h.shape[1])
 
     def _decode(self, state: Tensor, tokens: Tokens, rotary: Rotary) -> Tensor:
         x, _ = self.tail(state, rotary)

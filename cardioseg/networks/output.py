@@ -18,6 +18,8 @@ class SegOutput:
         routing: (B, E, *G) share of each expert in the token's routed work, summing to 1; None without experts.
         penalties: scalar losses that the network's own parts ask for, unweighted, by name.
         early: (b, K, *S) scores of the batch's first b images after a random earlier loop, in training only.
+        core_flops: multiplications and additions in matrix products that the looped (or stacked) blocks took, at inference.
+        dense_flops: what they would have taken with every token running every loop.
     """
 
     logits: Tensor
@@ -25,3 +27,5 @@ class SegOutput:
     routing: Tensor | None = None
     penalties: dict[str, Tensor] = field(default_factory=dict)
     early: Tensor | None = None
+    core_flops: int = 0
+    dense_flops: int = 0

@@ -19,21 +19,31 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from cardioseg.core.exits import OWN, ExitRule
 from cardioseg.layers.attention import Rotary, axial_rotary
 from cardioseg.layers.block import Block
 from cardioseg.layers.depth import early_loop, random_loops
 from cardioseg.layers.embed import Tokens, pad_to_multiple, token_map
+from cardioseg.layers.exits import Adaptive, Learned, Rule, quota, readout_rule
 from cardioseg.layers.experts import Experts
 from cardioseg.layers.frame import FrameConfig, build_decoder, build_stem, decode_tokens
 from cardioseg.layers.halting import ACT, HaltingHead, settled_target
 from cardioseg.layers.injection import ParcaeInjection, RDTInjection
+from cardioseg.layers.looping import Looped, MaskedStep, SkippingStep, Step, run_loops
 from cardioseg.layers.lora import depthwise_lora
-from cardioseg.layers.skipping import KeyValueStore
 from cardioseg.networks.output import SegOutput
 
 PRESETS: dict[str, dict[str, Any]] = {
     "cardioseg": {},
-    "paper": {"stem": "patch", "injection": "rdt", "halting": "act", "loop_index": True, "random_depth": False, "gradient_loops": None, "coda_blocks": 1},
+    "paper": {
+        "stem": "patch",
+        "injection": "rdt",
+        "halting": "act",
+        "loop_index": True,
+        "random_depth": False,
+        "gradient_loops": None,
+        "coda_blocks": 1,
+    },
 }
 
 
@@ -47,7 +57,9 @@ class RDViTConfig(FrameConfig):
     random_depth: bool = Field(True, description="train with 1 + Poisson loops instead of a fixed number")
     mean_loops: float = Field(4.0, ge=1, description="mean of the random loop count")
     max_loops: int = Field(8, ge=1, description="longest loop count of training; more is extrapolation")
-    gradient_loops: int | None = Field(3, ge=1, description="training follows the gradient through that many last loops; unset: all")
+    gradient_loops: int | None = Field(
+        3, ge=1, description="training follows the gradient through that many last loops; unset: all"
+    )
     early_share: float = Field(0.25, gt=0, le=1, description="share of a training batch also supervised after an earlier loop")
     injection: Literal["parcae", "rdt"] = "parcae"
     loop_index: bool = Field(False, description="add a sinusoidal loop index to the state (published; rules out exact skipping)")
@@ -118,21 +130,30 @@ class RDViT(nn.Module):
         self.coda_norm = nn.LayerNorm(width)
         self.decoder = build_decoder(config)
 
-    def forward(self, image: Tensor, *, loops: int | None = None) -> SegOutput:
+    @property
+    def exits(self) -> tuple[str, ...]:
+        """Exit rules this network can follow, its own first."""
+        own = {"oracle": ("learned",), "act": ("act",), "none": ()}[self.config.halting]
+        return (*own, "fixed", "argmax", "accel", "entropy")
+
+    def forward(self, image: Tensor, *, loops: int | None = None, exits: ExitRule = OWN) -> SegOutput:
         """Segment a batch.
 
         Args:
             image: (B, channels, *S); any size, padded inside to whole tokens.
             loops: budget T; None takes the configured one, or a random one in training.
+            exits: when tokens leave; at inference only.
         """
         if loops is None:
             loops = self._training_loops() if self.training else self.config.loops
         if loops < 1:
             raise ValueError(f"loops is {loops}; at least 1 is needed")
-        early = early_loop(loops) if self.training else None
         image, undo = pad_to_multiple(image, self.config.patch_size)
         tokens, e, rotary = self._prelude(image)
-        trace = self._loop_skipping(e, rotary, loops) if self._can_skip else self._loop(e, rotary, loops, early)
+        if not self.training:
+            looped = self._loop_until_settled(tokens, e, rotary, loops, exits)
+            return self._shown(looped, tokens, rotary, undo, self._dense_flops(len(image), e.shape[1], loops))
+        trace = self._loop(e, rotary, loops, early_loop(loops))
         logits = self._decode(trace.state, tokens, rotary)
         share = slice(0, math.ceil(len(image) * self.config.early_share))
         early_logits = None if trace.early is None else self._decode(trace.early[share], tokens.first(share), rotary)
@@ -151,10 +172,9 @@ class RDViT(nn.Module):
         return tokens, self.prelude_norm(e), rotary
 
     def _loop(self, e: Tensor, rotary: Rotary, loops: int, early: int | None) -> Trace:
-        """The core: the same block again and again, until the budget is spent or every token has halted."""
+        """The core in training: the same block again and again. Under ACT tokens halt; otherwise all of them run."""
         config = self.config
-        h = torch.zeros_like(e) if config.injection == "parcae" else e
-        drive = self.injection.drive(e) if config.injection == "parcae" else e
+        h, drive = self._start(e)
         account = ACT.start(e, config.halting_threshold)
         mixture = torch.zeros_like(e) if config.halting == "act" else None
         routing = None
@@ -163,10 +183,9 @@ class RDViT(nn.Module):
             before, active = h, account.active[..., None]
             with self._gradient(loop, loops):
                 h, routed = self._one_loop(before, drive, rotary, loop)
-            if not self._runs_free:
-                h = torch.where(active, h, before)
-            weight, account = self._account(h, before, account, last=loop == loops - 1)
+            weight, account = account.step(self._act_probability(h, before, account), last=loop == loops - 1)
             if mixture is not None:
+                h = torch.where(active, h, before)
                 mixture = mixture + weight[..., None] * h
             if routed is not None:
                 routing = routed * active + (0 if routing is None else routing)
@@ -179,6 +198,18 @@ class RDViT(nn.Module):
         trace.steps, trace.ponder = account.steps, account.ponder
         trace.routing = None if routing is None else routing / account.steps[..., None]
         return trace
+
+    def _start(self, e: Tensor) -> tuple[Tensor, Tensor]:
+        """The state before the first loop and what is injected in each, both (B, N, D)."""
+        if self.config.injection == "parcae":
+            return torch.zeros_like(e), self.injection.drive(e)
+        return e, e
+
+    def _act_probability(self, h: Tensor, before: Tensor, account: ACT) -> Tensor:
+        """(B, N); 0 unless ACT halts. The oracle's head is learned beside the loop, not inside it."""
+        if self.halting is None or self.config.halting != "act":
+            return torch.zeros_like(account.steps)
+        return self.halting(h, before).float().sigmoid()
 
     @contextmanager
     def _gradient(self, loop: int, loops: int) -> Iterator[None]:
@@ -196,49 +227,58 @@ class RDViT(nn.Module):
 
     @property
     def _can_skip(self) -> bool:
-        """Halted tokens are skipped wherever that is exact and somebody halts; ``skips = False`` computes and masks them."""
-        config = self.config
-        exact = config.injection == "parcae" and not config.loop_index
-        return self.skips and exact and config.halting != "none" and not self.training
+        """Halted tokens are skipped wherever that is exact; ``skips = False`` computes and masks them."""
+        return self.skips and self.config.injection == "parcae" and not self.config.loop_index
 
-    def _loop_skipping(self, e: Tensor, rotary: Rotary, loops: int) -> Trace:
-        """The core on active tokens only; equals ``_loop``. Tokens of all images lie in one row, (B N, D)."""
-        images, tokens, _ = e.shape
-        drive = self.injection.drive(e).flatten(0, 1)
-        h, mixture = torch.zeros_like(drive), torch.zeros_like(drive)
-        account = ACT.start(drive[None], self.config.halting_threshold)
-        routing = drive.new_zeros(len(drive), max(self.config.experts, 1))
-        store = KeyValueStore(self.block.attention, rotary, images)
-        active = changed = torch.arange(len(drive), device=e.device)
-        still = torch.ones_like(active, dtype=torch.bool)
-        for loop in range(loops):
-            seen = self.injection(h[changed], drive[changed])
-            store.refresh(self.block.norm_attention(seen), changed)
-            x, before = seen[still], h[active]
-            out, routed = self.block.feed_forward(x + store.attend(self.block.norm_attention(x), active))
-            h[active] = (out + self.lora(out, loop)).to(h.dtype)
-            if routed is not None:
-                routing[active] += routed.to(routing.dtype)
-            weight, account = self._account_active(h, before, active, account, last=loop == loops - 1)
-            mixture[active] += weight[0, active, None] * h[active]
-            changed, still = active, account.active[0, active]
-            active = active[still]
-            if not len(active):
-                break
-        state = mixture if self.config.halting == "act" else h
-        steps = account.steps.view(images, tokens)
-        shares = (routing / account.steps[0, :, None]).view(images, tokens, -1) if self.config.experts else None
-        return Trace(state.view_as(e), steps, routing=shares)
+    def _loop_until_settled(self, tokens: Tokens, e: Tensor, rotary: Rotary, loops: int, exits: ExitRule) -> Looped:
+        """The core at inference."""
+        images, count, _ = e.shape
+        h, drive = self._start(e)
+        rows, rule = h.flatten(0, 1), self._rule(exits, tokens, e, rotary)
+        kept = None if exits.compute is None else quota(exits.compute, loops, count)
+        if self._can_skip:
+            into = drive.flatten(0, 1)
+            step: Step = SkippingStep(
+                self.block, rotary, images, inject=lambda state, index: self.injection(state, into[index]), lora=self.lora
+            )
+        else:
+            flops = self._dense_flops(images, count, 1)
+            step = MaskedStep(lambda state, loop: self._one_loop(state, drive, rotary, loop), images, flops)
+        return run_loops(rows, step, rule, loops=loops, tokens=count, kept=kept)
 
-    def _account_active(self, h: Tensor, before: Tensor, active: Tensor, account: ACT, *, last: bool) -> tuple[Tensor, ACT]:
-        probability = torch.zeros_like(account.steps)
-        probability[0, active] = self._halting_probability(h[active][None], before[None])[0]
-        return account.step(probability, last=last)
+    def _rule(self, exits: ExitRule, tokens: Tokens, e: Tensor, rotary: Rotary) -> Rule:
+        name = exits.name or self.exits[0]
+        if name not in self.exits:
+            raise ValueError(f"exit {name!r} is none of {', '.join(self.exits)}")
+        threshold = self.config.halting_threshold if exits.threshold is None else exits.threshold
+        if name == "learned":
+            assert self.halting is not None
+            return Learned(self.halting, threshold)
+        if name == "act":
+            assert self.halting is not None
+            return Adaptive(self.halting, threshold, e.flatten(0, 1))
+        return readout_rule(
+            name, exits.threshold, lambda rows: self._decode(rows.view_as(e), tokens, rotary), self.config.patch_size
+        )
 
-    @property
-    def _runs_free(self) -> bool:
-        """Oracle halting is learned beside the loop, not inside it: in training no token stops."""
-        return self.config.halting == "none" or (self.training and self.config.halting == "oracle")
+    def _dense_flops(self, images: int, tokens: int, loops: int) -> int:
+        """Of the core when every token of every image runs every loop."""
+        every = images * tokens
+        return loops * (self.block.flops(refreshed=every, active=every, keys=tokens) + every * self.lora.flops_per_token)
+
+    def _shown(self, looped: Looped, tokens: Tokens, rotary: Rotary, undo: tuple[slice, ...], dense: int) -> SegOutput:
+        images = len(tokens.sequence)
+
+        def grid(values: Tensor) -> Tensor:
+            return token_map(values.unflatten(0, (images, -1)), tokens.grid)
+
+        return SegOutput(
+            logits=self._decode(looped.state.view_as(tokens.sequence), tokens, rotary)[undo],
+            steps=grid(looped.steps),
+            routing=None if looped.routing is None else grid(looped.routing),
+            core_flops=looped.flops,
+            dense_flops=dense,
+        )
 
     def _one_loop(self, h: Tensor, drive: Tensor, rotary: Rotary, loop: int) -> tuple[Tensor, Tensor | None]:
         if self.config.loop_index:
@@ -249,19 +289,6 @@ class RDViT(nn.Module):
         assert self.inject_norm is not None
         out, routed = self.block(self.inject_norm(h + drive), rotary)
         return self.injection(h, drive, out + self.lora(out, loop)), routed
-
-    def _account(self, h: Tensor, before: Tensor, account: ACT, *, last: bool) -> tuple[Tensor, ACT]:
-        if self.halting is None or self._runs_free:
-            return account.step(torch.zeros_like(account.steps), last=last)
-        return account.step(self._halting_probability(h, before), last=last)
-
-    def _halting_probability(self, h: Tensor, before: Tensor) -> Tensor:
-        """(B, N): ACT's halting probability, or 1 where the oracle's score says settled and 0 elsewhere."""
-        assert self.halting is not None
-        probability = self.halting(h, before).float().sigmoid()
-        if self.config.halting == "oracle":
-            return (probability >= self.config.halting_threshold).float()
-        return probability
 
     def _decode(self, state: Tensor, tokens: Tokens, rotary: Rotary) -> Tensor:
         x = self.core_norm(state)

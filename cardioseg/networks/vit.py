@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from cardioseg.core.exits import OWN, ExitRule
 from cardioseg.layers.attention import axial_rotary
 from cardioseg.layers.block import Block
 from cardioseg.layers.embed import pad_to_multiple, token_map
@@ -39,16 +40,21 @@ class ViT(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.decoder = build_decoder(config)
 
-    def forward(self, image: Tensor, *, loops: int | None = None) -> SegOutput:
+    exits = ("fixed",)
+
+    def forward(self, image: Tensor, *, loops: int | None = None, exits: ExitRule = OWN) -> SegOutput:
         """Segment a batch.
 
         Args:
             image: (B, channels, *S); any size, padded inside to whole tokens.
             loops: blocks to run, from the first; more than there are runs all of them.
+            exits: only "fixed": no block sees the same tokens twice.
         """
         loops = self.config.loops if loops is None else min(loops, self.config.loops)
         if loops < 1:
             raise ValueError(f"loops is {loops}; at least 1 is needed")
+        if exits.name not in (None, *self.exits):
+            raise ValueError(f"exit {exits.name!r} is none of {', '.join(self.exits)}")
         image, undo = pad_to_multiple(image, self.config.patch_size)
         tokens = self.stem(image)
         rotary = axial_rotary(tokens.grid, self.config.width // self.config.heads, device=image.device)
@@ -56,4 +62,13 @@ class ViT(nn.Module):
         for block in self.blocks[:loops]:
             x, _ = block(x, rotary)
         steps = torch.full(x.shape[:2], float(loops), device=x.device)
-        return SegOutput(decode_tokens(self.decoder, self.norm(x), tokens)[undo], token_map(steps, tokens.grid))
+        every = x.shape[0] * x.shape[1]
+        first = self.blocks[0]
+        assert isinstance(first, Block)
+        flops = loops * first.flops(refreshed=every, active=every, keys=x.shape[1])
+        return SegOutput(
+            decode_tokens(self.decoder, self.norm(x), tokens)[undo],
+            token_map(steps, tokens.grid),
+            core_flops=flops,
+            dense_flops=flops,
+        )

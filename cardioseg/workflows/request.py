@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from cardioseg.core.exits import OWN, Depth, ExitRule
 from cardioseg.imaging.nifti import Trust
 
 
@@ -15,6 +16,7 @@ class SegmentRequest:
         output: folder for the results.
         model: name of a shipped model, or a model folder.
         loops: budget of the core; None takes the model's own.
+        exits: when tokens leave the loops.
         window: voxels of a window on the model's working grid; None takes the model's own.
         overlap: share of a window covered twice; None takes the model's own.
         views: "none", "flips" or "all"; None takes the model's own.
@@ -28,6 +30,7 @@ class SegmentRequest:
     output: Path
     model: str = "rdvit-2d"
     loops: int | None = None
+    exits: ExitRule = OWN
     window: tuple[int, ...] | None = None
     overlap: float | None = None
     views: str | None = None
@@ -35,3 +38,8 @@ class SegmentRequest:
     save: tuple[str, ...] = ()
     trust: Trust = "pixdim"
     overwrite: bool = False
+
+    @property
+    def depth(self) -> Depth:
+        """Loop budget and exit rule."""
+        return Depth(self.loops, self.exits)

@@ -32,7 +32,9 @@ class Cine:
             if found is not None:
                 self.maps[name].append(found.array)
         steps, shares = prediction.mean_steps, prediction.expert_shares
-        self.facts.append({"mean_steps": steps, "expert_shares": shares, "removed_voxels": removed})
+        self.facts.append(
+            {"mean_steps": steps, "expert_shares": shares, "removed_voxels": removed, "flops": dict(prediction.flops)}
+        )
         names = model.labels.names
         cavity = names.index("LV") if "LV" in names else 1
         size = int((prediction.mask.array == cavity).sum())
@@ -44,6 +46,11 @@ class Cine:
         """Voxels cleaned away in all frames, by structure name."""
         names = dict.fromkeys(name for frame in self.facts for name in frame["removed_voxels"])
         return {name: sum(frame["removed_voxels"].get(name, 0) for frame in self.facts) for name in names}
+
+    @property
+    def flops(self) -> dict[str, int]:
+        """Of all frames, by what they were spent on."""
+        return {name: sum(frame["flops"][name] for frame in self.facts) for name in self.facts[0]["flops"]}
 
     def stacked(self, name: str) -> np.ndarray | None:
         """(X, Y, Z) of a single volume, (X, Y, Z, T) of a cine; None when the network makes no such map."""
@@ -100,9 +107,11 @@ def run_facts(
         "spacing_rule": recipe["trust"],
         "labels": {label: value for value, label in enumerate(model.labels.names)},
         "loops": recipe["loops"],
+        "exit": recipe["exit"],
         "extrapolated": extrapolated,
         "mean_steps": round(float(np.mean([frame["mean_steps"] for frame in cine.facts])), 4),
         "expert_shares": [round(float(share), 4) for share in shares],
+        "flops": cine.flops,
         "removed_voxels": cine.removed,
         "seconds": round(seconds, 2),
         "warnings": warnings,

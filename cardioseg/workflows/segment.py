@@ -10,6 +10,7 @@ from cardioseg import __version__
 from cardioseg.core.atomic import write_json
 from cardioseg.core.config import WindowConfig, validate
 from cardioseg.core.errors import EXIT_OK, EXIT_SOME_FAILED, OutputError, UsageError, exit_code, explain
+from cardioseg.core.exits import check_depth
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report, Table
 from cardioseg.imaging.nifti import ImageFile, check_whole, open_image
@@ -58,6 +59,7 @@ def segment(request: SegmentRequest, *, on_progress: OnProgress = unwatched) -> 
     images = find_images(request.inputs)
     _check(request)
     model = load_model(request.model, device=choose_device(request.device))
+    check_depth(request.depth, loops=budget(request, model), known=model.exits, model=model.name)
     windows = _windows(request, model)
     try:
         results = list(_each(images, request, model, windows, on_progress))
@@ -86,8 +88,6 @@ def _each(
 
 
 def _check(request: SegmentRequest) -> None:
-    if request.loops is not None and not 1 <= request.loops <= 255:
-        raise UsageError("--loops", found=str(request.loops), expected="1 to 255", cure="choose a number in that range")
     unknown = set(request.save) - set(FLOAT_MAPS)
     if unknown:
         raise UsageError("--save", found=min(unknown), expected=f"one of {', '.join(FLOAT_MAPS)}", cure="correct the name")
@@ -142,6 +142,17 @@ def _failed(name: str, path: Path, error: Exception) -> CaseResult:
     return CaseResult(name, "failed", error=named, exit_code=exit_code(error))
 
 
+def budget(request: SegmentRequest, model: "Model") -> int:
+    """Loops that a token may use at most."""
+    return model.loops if request.loops is None else request.loops
+
+
+def exit_facts(request: SegmentRequest, model: "Model") -> dict[str, Any]:
+    """The rule that lets tokens leave; a threshold of None is the model's or the rule's own."""
+    rule = request.exits
+    return {"rule": rule.name or model.exits[0], "threshold": rule.threshold, "compute": rule.compute}
+
+
 def _recipe(path: Path, request: SegmentRequest, model: "Model", windows: WindowConfig) -> dict[str, Any]:
     """Everything the result depends on."""
     from cardioseg.data.manifest import sha256
@@ -151,7 +162,8 @@ def _recipe(path: Path, request: SegmentRequest, model: "Model", windows: Window
         "input_sha256": sha256(path),
         "model_sha256": model.sha256,
         "config_sha256": model.config_sha256,
-        "loops": request.loops or model.loops,
+        "loops": budget(request, model),
+        "exit": exit_facts(request, model),
         "windows": windows.model_dump(mode="json"),
         "trust": request.trust,
         "save": sorted(request.save),
@@ -171,7 +183,7 @@ def _segment_case(
         volume = image.frame(index)
         frame = index + 1 if image.frames > 1 else None
         of = str(image.path) if frame is None else f"{image.path} (frame {frame})"
-        predicted = predict_volume(model, volume, loops=request.loops, windows=windows, keep=request.save, name=of)
+        predicted = predict_volume(model, volume, depth=request.depth, windows=windows, keep=request.save, name=of)
         cine.add(volume, predicted.prediction, predicted.removed_voxels, model)
         write_float_maps(request.output, name, volume, predicted.prediction, frame=frame)
         tell((index + 1) / image.frames)
@@ -193,9 +205,7 @@ def _report(results: list[CaseResult], request: SegmentRequest, model: "Model") 
         else (r.name, r.state, "", "", "")
         for r in results
     )
-    table = Table(
-        f"{model.name}, {request.loops or model.loops} loops", ("case", "", "frames", "mean loops used", "seconds"), rows
-    )
+    table = Table(f"{model.name}, {budget(request, model)} loops", ("case", "", "frames", "mean loops used", "seconds"), rows)
     warnings = [r.error for r in failed] + [f"{r.name}: {text}" for r in results for text in r.facts.get("warnings", [])]
     data = {
         "output": str(request.output),

@@ -1,0 +1,141 @@
+"""Looping one block over tokens until a rule lets them go: the core of every recurrent network here, at inference.
+
+Tokens of all images lie in one row. Those that have left keep their state; the others still attend to them. Whether they are
+skipped (``SkippingStep``) or computed and thrown away (``MaskedStep``) makes no difference to the result.
+
+Shape legend: B images, N tokens each, M = B N in a row, A active ones, D width, E experts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from cardioseg.layers.attention import Rotary
+from cardioseg.layers.block import Block
+from cardioseg.layers.exits import Adaptive, Loop, Rule, least_settled
+from cardioseg.layers.lora import LoRA
+from cardioseg.layers.skipping import KeyValueStore
+
+Inject = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass
+class Looped:
+    """What the loops leave behind.
+
+    Attributes:
+        state: (M, D) what is decoded.
+        steps: (M,) loops each token used.
+        routing: (M, E) mean routing over the loops used; None without experts.
+        flops: multiplications and additions of the loops that were run.
+    """
+
+    state: Tensor
+    steps: Tensor
+    routing: Tensor | None = None
+    flops: int = 0
+
+
+class Step(Protocol):
+    """One loop for the active tokens: their new states (A, D), their routing (A, E) if any, and the FLOPs it took."""
+
+    def __call__(self, rows: Tensor, active: Tensor, loop: int) -> tuple[Tensor, Tensor | None, int]:
+        """Loop number ``loop`` (from 0) for the tokens ``active`` of ``rows`` (M, D)."""
+
+
+def run_loops(rows: Tensor, step: Step, rule: Rule, *, loops: int, tokens: int, kept: list[int] | None = None) -> Looped:
+    """Loop until the budget is spent or every token has left.
+
+    Args:
+        rows: (M, D) states before the first loop.
+        step: computes a loop.
+        rule: says who leaves.
+        loops: budget T.
+        tokens: N.
+        kept: tokens of an image that run in each loop; None leaves that to the rule's threshold.
+    """
+    rows = rows.clone()
+    active = torch.arange(len(rows), device=rows.device)
+    looped = Looped(rows, torch.zeros(len(rows), device=rows.device))
+    for number in range(loops):
+        before = rows[active]
+        out, routed, flops = step(rows, active, number)
+        rows[active] = out.to(rows.dtype)
+        looped.steps[active] += 1
+        looped.flops += flops + len(active) * rule.flops_per_token
+        if routed is not None:
+            looped.routing = rows.new_zeros(len(rows), routed.shape[-1]) if looped.routing is None else looped.routing
+            looped.routing[active] += routed.to(rows.dtype)
+        loop = Loop(number + 1, rows, before, active)
+        goes_on = _going_on(rule, loop, None if kept is None else kept[min(number + 1, loops - 1)], tokens)
+        goes_on &= number + 1 < loops
+        if isinstance(rule, Adaptive):
+            rule.weigh(loop, goes_on)
+        active = active[goes_on]
+        if not len(active):
+            break
+    looped.state = rule.mixture if isinstance(rule, Adaptive) else rows
+    looped.routing = None if looped.routing is None else looped.routing / looped.steps[:, None]
+    return looped
+
+
+def _going_on(rule: Rule, loop: Loop, count: int | None, tokens: int) -> Tensor:
+    answer = rule.unsettled(loop)
+    return answer > rule.threshold if count is None else least_settled(answer, loop.active, count, tokens)
+
+
+class SkippingStep:
+    """The block on active tokens alone, against the kept keys and values of all.
+
+    Args:
+        block: the looped one; its keys and values must depend on the token's state alone.
+        rotary: positions of an image's tokens.
+        images: B.
+        inject: (states (A, D), their indices (A,)) to what the block sees; the states themselves when None.
+        lora: adds to the block's output by loop.
+    """
+
+    def __init__(
+        self, block: Block, rotary: Rotary, images: int, *, inject: Inject | None = None, lora: LoRA | None = None
+    ) -> None:
+        self.block, self.inject, self.lora = block, inject, lora
+        self.store = KeyValueStore(block.attention, rotary, images)
+        self.changed: Tensor | None = None
+
+    def __call__(self, rows: Tensor, active: Tensor, loop: int) -> tuple[Tensor, Tensor | None, int]:
+        """Tokens that ran in the loop before refresh their keys and values, also those that have left since."""
+        changed = torch.arange(len(rows), device=rows.device) if self.changed is None else self.changed
+        seen = self._seen(rows, changed)
+        self.store.refresh(self.block.norm_attention(seen), changed)
+        x = seen if len(active) == len(changed) else self._seen(rows, active)
+        out, routed = self.block.feed_forward(x + self.store.attend(self.block.norm_attention(x), active))
+        self.changed = active
+        flops = self.block.flops(refreshed=len(changed), active=len(active), keys=self.store.tokens)
+        if self.lora is None:
+            return out, routed, flops
+        return out + self.lora(out, loop), routed, flops + len(active) * self.lora.flops_per_token
+
+    def _seen(self, rows: Tensor, index: Tensor) -> Tensor:
+        return rows[index] if self.inject is None else self.inject(rows[index], index)
+
+
+class MaskedStep:
+    """Every token computed, and the results of those that have left thrown away.
+
+    Args:
+        loop_all: (states (B, N, D), loop from 0) to the new states and the routing (B, N, E).
+        images: B.
+        flops: of a loop over all tokens.
+    """
+
+    def __init__(self, loop_all: Callable[[Tensor, int], tuple[Tensor, Tensor | None]], images: int, flops: int) -> None:
+        self.loop_all, self.images, self.flops = loop_all, images, flops
+
+    def __call__(self, rows: Tensor, active: Tensor, loop: int) -> tuple[Tensor, Tensor | None, int]:
+        """As any step."""
+        out, routed = self.loop_all(rows.view(self.images, -1, rows.shape[-1]), loop)
+        chosen = None if routed is None else routed.flatten(0, 1)[active]
+        return out.flatten(0, 1)[active], chosen, self.flops
