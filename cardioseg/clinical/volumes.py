@@ -18,6 +18,11 @@ LV_QUANTITIES = ("edv_ml", "esv_ml", "sv_ml", "ef_percent", "mass_g")
 RV_QUANTITIES = ("edv_ml", "esv_ml", "sv_ml", "ef_percent")
 
 
+def structure_value(structure: str, labels: LabelTable) -> int | None:
+    """The mask's value of "LV", "MYO" or "RV" in any spelling; None when the table has no such structure."""
+    return next((value for value, name in enumerate(labels.names) if name.casefold() in SPELLINGS[structure]), None)
+
+
 def volume_ml(mask: np.ndarray, label: int, spacing_mm: Sequence[float]) -> float:
     """Volume in ml of the voxels of ``mask`` that equal ``label``."""
     return int(np.count_nonzero(mask == label)) * float(np.prod(spacing_mm)) / 1000.0

@@ -1,0 +1,147 @@
+"""The numbers of a heart: volumes and ejection fraction of both ventricles, mass, per body surface, output, wall thickness.
+
+Body surface by Mosteller (New England Journal of Medicine 317, 1987): √(height in cm × weight in kg / 3600) in m².
+What was not computed is None, and the reason stands under the number's dotted name: never 0 for a structure that a mask
+does not show. Knows masks and their spacing; no files, no frames.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cardioseg.clinical.volumes import LV_QUANTITIES, RV_QUANTITIES, function_from_volumes, structure_value, structure_volumes_ml
+from cardioseg.clinical.wall import SEGMENTS, wall_thickness
+from cardioseg.core.labels import LabelTable
+from cardioseg.core.volume import Volume
+
+BSA_FORMULA = "Mosteller: sqrt(height_cm * weight_kg / 3600)"
+INDEXED = ("lv_edv_ml", "lv_esv_ml", "lv_sv_ml", "lv_mass_g", "rv_edv_ml", "rv_esv_ml", "rv_sv_ml")
+DECIMALS = 2
+Numbers = dict[str, Any]
+Reasons = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Body:
+    """What is known of the patient's body; None where it is not."""
+
+    height_cm: float | None = None
+    weight_kg: float | None = None
+    heart_rate_bpm: float | None = None
+
+    @property
+    def surface_m2(self) -> float | None:
+        """Body surface area; None without height and weight."""
+        if self.height_cm is None or self.weight_kg is None:
+            return None
+        return math.sqrt(self.height_cm * self.weight_kg / 3600)
+
+
+def heart_function(ed: Volume | None, es: Volume | None, labels: LabelTable, body: Body, *, why_none: str = "") -> Numbers:
+    """Everything that two masks and a body say.
+
+    Args:
+        ed: (X, Y, Z) label values at end-diastole; None where there is no such frame.
+        es: likewise at end-systole.
+        labels: names of the values.
+        body: of the patient.
+        why_none: why there is no ED or no ES.
+
+    Returns:
+        "lv" and "rv" (ml, percent, g), "indexed" (per m²), "cardiac_output" of the LV, "body", "wall_thickness" at ED in mm,
+        and "reasons": dotted name → why that number is None.
+    """
+    reasons: Reasons = {}
+    ventricles = _ventricles(ed, es, labels, why_none, reasons)
+    found = {
+        **ventricles,
+        "indexed": _indexed(ventricles, body, reasons),
+        "cardiac_output": _output(ventricles["lv"]["sv_ml"], body, reasons),
+        "body": _body(body),
+        "wall_thickness": _wall(ed, labels, why_none, reasons),
+    }
+    return {**found, "reasons": reasons}
+
+
+def _ventricles(ed: Volume | None, es: Volume | None, labels: LabelTable, why_none: str, reasons: Reasons) -> dict[str, Numbers]:
+    quantities = {"lv": LV_QUANTITIES, "rv": RV_QUANTITIES}
+    if ed is None or es is None:
+        reasons.update({f"{side}.{name}": why_none for side, names in quantities.items() for name in names})
+        return {side: dict.fromkeys(names) for side, names in quantities.items()}
+    at_ed, at_es = (_seen(mask, labels) for mask in (ed, es))
+    found = function_from_volumes(at_ed, at_es)
+    for side, numbers in found.items():
+        del numbers["reasons"]
+        for name in quantities[side]:
+            if numbers[name] is None:
+                structure = "MYO" if name == "mass_g" else side.upper()
+                reasons[f"{side}.{name}"] = _unseen(structure, at_ed, labels)
+    return {side: {name: _rounded(numbers[name]) for name in quantities[side]} for side, numbers in found.items()}
+
+
+def _seen(mask: Volume, labels: LabelTable) -> dict[str, float]:
+    return {name: ml for name, ml in structure_volumes_ml(mask, labels).items() if ml > 0}
+
+
+def _unseen(structure: str, at_ed: Mapping[str, float], labels: LabelTable) -> str:
+    value = structure_value(structure, labels)
+    if value is None:
+        return f"no structure {structure} among {', '.join(labels.structures)}"
+    return f"the mask shows no {structure} at {'ES' if labels.names[value] in at_ed else 'ED'}"
+
+
+def _indexed(ventricles: Mapping[str, Numbers], body: Body, reasons: Reasons) -> Numbers:
+    surface = body.surface_m2
+    indexed: Numbers = {}
+    for quantity in INDEXED:
+        side, name = quantity.split("_", 1)
+        value, key = ventricles[side][name], f"{quantity}_per_m2"
+        indexed[key] = None if value is None or surface is None else _rounded(value / surface)
+        if indexed[key] is None:
+            reasons[f"indexed.{key}"] = reasons.get(f"{side}.{name}", "height and weight are not known")
+    return indexed
+
+
+def _output(sv_ml: float | None, body: Body, reasons: Reasons) -> Numbers:
+    rate, surface = body.heart_rate_bpm, body.surface_m2
+    litres = None if sv_ml is None or rate is None else sv_ml * rate / 1000
+    index = None if litres is None or surface is None else litres / surface
+    found = {"l_per_min": _rounded(litres), "l_per_min_per_m2": _rounded(index)}
+    first = reasons.get("lv.sv_ml") or "the heart rate is not known"
+    if litres is None:
+        reasons["cardiac_output.l_per_min"] = first
+    if index is None:
+        reasons["cardiac_output.l_per_min_per_m2"] = first if litres is None else "height and weight are not known"
+    return found
+
+
+def _body(body: Body) -> Numbers:
+    return {
+        "height_cm": body.height_cm,
+        "weight_kg": body.weight_kg,
+        "surface_m2": _rounded(body.surface_m2),
+        "surface_formula": BSA_FORMULA,
+        "heart_rate_bpm": body.heart_rate_bpm,
+    }
+
+
+def _wall(ed: Volume | None, labels: LabelTable, why_none: str, reasons: Reasons) -> Numbers:
+    if ed is None:
+        names = (*(f"segments_mm.{name}" for name in SEGMENTS), "mean_mm", "max_mm")
+        reasons.update({f"wall_thickness.{name}": why_none for name in names})
+        return {"phase": "ED", "segments_mm": dict.fromkeys(SEGMENTS), "mean_mm": None, "max_mm": None, "anterior": None}
+    wall = wall_thickness(ed, labels)
+    segments = dict(zip(SEGMENTS, map(_rounded, wall.segments_mm), strict=True))
+    known = [value for value in segments.values() if value is not None]
+    for name, reason in wall.reasons.items():
+        reasons[f"wall_thickness.{'mean_mm' if name == 'mean' else f'segments_mm.{name}'}"] = reason
+    if not known:
+        reasons["wall_thickness.max_mm"] = wall.reasons[SEGMENTS[0]]
+    mean, largest = _rounded(wall.mean_mm), max(known, default=None)
+    return {"phase": "ED", "segments_mm": segments, "mean_mm": mean, "max_mm": largest, "anterior": wall.anterior}
+
+
+def _rounded(value: float | None) -> float | None:
+    """Two decimals: a hundredth of a millilitre, far below any reader's error."""
+    return None if value is None else round(float(value), DECIMALS)

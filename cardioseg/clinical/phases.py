@@ -1,0 +1,126 @@
+"""End-diastole and end-systole from the LV volume of every frame of a cine, with the reasons to believe the choice or not.
+
+ED is the largest and ES the smallest volume of the curve, smoothed over the beat, whose last frame is followed by its first.
+The trigger is the R wave, so frame 1 is ED wherever its volume is nearly the largest (149 of 150 patients of ACDC). The
+numbers themselves are those of the frames, unsmoothed. Frames are counted from 0 here and from 1 in whatever a person
+reads. Knows volumes only: not masks, electrocardiograms, or valves, which define both phases (aortic valve closure is ES).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+SMOOTHING = 1 / 30  # standard deviation, as a share of the beat: one frame of thirty
+NEARLY_LARGEST = 0.05  # of the stroke, below the largest volume
+FLAT = 0.05  # of the largest volume; the weakest of ACDC's 150 ejects 7.6 %
+ES_BETWEEN = (0.2, 0.7)  # of the beat after ED; 0.25 to 0.69 in ACDC's 100 training patients
+AS_DEEP, APART = 0.1, 1 / 6  # a second minimum: within this share of the stroke, this share of the beat away
+JUMP = 0.15  # of the stroke, between a frame and the smoothed curve
+FEW_FRAMES = 10  # 80 to 100 ms each: ES may fall between two
+
+
+@dataclass(frozen=True)
+class Phases:
+    """Two frames, and how sure they are.
+
+    Attributes:
+        ed, es: frames from 0; None where the curve shows none.
+        source: "volume curve", "given", or "given and volume curve" when one of them was given.
+        confidence: "high", "medium", "low"; "none" when there are no phases.
+        reasons: what speaks against the choice, or must be known about it, in sentences.
+        smoothed_ml: (T,) the curve that was looked at.
+    """
+
+    ed: int | None
+    es: int | None
+    source: str
+    confidence: str
+    reasons: tuple[str, ...]
+    smoothed_ml: tuple[float, ...]
+
+
+def find_phases(volumes_ml: Sequence[float], *, ed: int | None = None, es: int | None = None) -> Phases:
+    """ED and ES of one beat.
+
+    Args:
+        volumes_ml: (T,) LV volume of every frame in ml.
+        ed: frame from 0 that somebody chose; it is taken as it is.
+        es: likewise.
+
+    Returns:
+        The two frames; both None when there is one frame, or no LV in any.
+    """
+    raw = np.asarray(volumes_ml, dtype=float)
+    smooth = smoothed(raw)
+    curve = tuple(float(value) for value in smooth)
+    nothing = "one frame shows no beat" if len(raw) < 2 else "no LV in any frame" if raw.max() <= 0 else None
+    if nothing and (ed is None or es is None):
+        return Phases(None, None, "volume curve", "none", (nothing,), curve)
+    source = "volume curve" if ed is None and es is None else "given" if None not in (ed, es) else "given and volume curve"
+    first = ed if ed is not None else _end_diastole(raw, smooth, es)
+    last = es if es is not None else _end_systole(smooth, first)
+    if source == "given":
+        doubts, remarks = _reversed(raw, first, last), ()
+    else:
+        doubts, remarks = _doubts(raw, smooth, first, last), _remarks(len(raw), first, ed)
+    confidence = "low" if doubts else "medium" if remarks else "high"
+    return Phases(first, last, source, confidence, (*doubts, *remarks), curve)
+
+
+def smoothed(volumes_ml: np.ndarray) -> np.ndarray:
+    """(T,) the curve under a Gaussian of a thirtieth of the beat, its ends joined."""
+    from scipy.ndimage import gaussian_filter1d
+
+    return np.asarray(gaussian_filter1d(volumes_ml, SMOOTHING * len(volumes_ml), mode="wrap"))
+
+
+def _end_diastole(raw: np.ndarray, smooth: np.ndarray, es: int | None) -> int:
+    """The largest volume, or frame 1 when it is nearly that, smoothed or (as the curve may fall at once) not."""
+    curve = smooth.copy()
+    if es is not None:
+        curve[es] = -np.inf
+    nearly = curve.max() - NEARLY_LARGEST * (smooth.max() - smooth.min())
+    return 0 if es != 0 and max(raw[0], smooth[0]) >= nearly else int(curve.argmax())
+
+
+def _end_systole(smooth: np.ndarray, ed: int) -> int:
+    curve = smooth.copy()
+    curve[ed] = np.inf
+    return int(curve.argmin())
+
+
+def _doubts(raw: np.ndarray, smooth: np.ndarray, ed: int, es: int) -> tuple[str, ...]:
+    """What speaks against the two frames."""
+    stroke = float(smooth.max() - smooth.min())
+    if stroke < FLAT * smooth.max():
+        return (f"the LV volume changes by only {100 * stroke / smooth.max():.1f} % over the beat",)
+    found = list(_reversed(raw, ed, es))
+    after = (es - ed) % len(raw) / len(raw)
+    if len(raw) >= FEW_FRAMES and not ES_BETWEEN[0] <= after <= ES_BETWEEN[1]:
+        low, high = (f"{100 * share:.0f}" for share in ES_BETWEEN)
+        found.append(f"ES lies {100 * after:.0f} % of the beat after ED, not {low} to {high} %")
+    found += [f"frame {frame + 1} is a second minimum" for frame in _other_minima(smooth, es, stroke)]
+    found += [f"the volume jumps at frame {frame + 1}" for frame in np.flatnonzero(np.abs(raw - smooth) > JUMP * stroke)]
+    return tuple(found)
+
+
+def _other_minima(smooth: np.ndarray, es: int, stroke: float) -> list[int]:
+    frames = len(smooth)
+    away = np.abs(np.arange(frames) - es)
+    far = np.minimum(away, frames - away) > max(1, APART * frames)
+    lowest = (smooth < np.roll(smooth, 1)) & (smooth <= np.roll(smooth, -1))
+    deep = smooth <= smooth[es] + AS_DEEP * stroke
+    return [int(frame) for frame in np.flatnonzero(far & lowest & deep)]
+
+
+def _reversed(raw: np.ndarray, ed: int, es: int) -> tuple[str, ...]:
+    if raw[es] <= raw[ed]:
+        return ()
+    return (f"the LV is larger at ES (frame {es + 1}) than at ED (frame {ed + 1})",)
+
+
+def _remarks(frames: int, ed: int, given: int | None) -> tuple[str, ...]:
+    few = (f"{frames} frames are few: ES may fall between two",) if frames < FEW_FRAMES else ()
+    late = (f"ED is frame {ed + 1}, not the first",) if ed and given is None else ()
+    return few + late
