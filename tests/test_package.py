@@ -16,6 +16,7 @@ from cardioseg import __version__
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+LICENCE_FILES = ("LICENSE", "THIRD_PARTY")
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +45,15 @@ def test_the_wheel_holds_the_package_and_its_models_and_nothing_else(wheel):
     assert "cardioseg/py.typed" in inside
 
 
-def test_the_wheel_states_both_licences(wheel):
+def test_the_wheel_states_all_licences(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         metadata = archive.read(f"cardioseg-{__version__}.dist-info/METADATA").decode()
     licences = {name.split(".dist-info/licenses/")[1] for name in names if ".dist-info/licenses/" in name}
-    assert licences == {"LICENSE", *(path.as_posix() for path in files_below(ROOT / "models") if path.name == "LICENSE")}
-    assert "License-Expression: Apache-2.0 AND CC-BY-NC-SA-4.0\n" in metadata
+    carried = [path for path in (*files_below(ROOT / "models"), *files_below(ROOT / "cardioseg")) if path.name in LICENCE_FILES]
+    assert licences == {"LICENSE", *(path.as_posix() for path in carried)}
+    assert f"License-Expression: {PROJECT['license']}\n" in metadata
+    assert PROJECT["license"].split(" AND ")[:2] == ["Apache-2.0", "CC-BY-NC-SA-4.0"]
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from cardioseg.cli.prepare import prepare_command
 from cardioseg.cli.render import printable
 from cardioseg.cli.segment import segment_command
 from cardioseg.cli.train import train_command
+from cardioseg.cli.view import view_command
 from cardioseg.core.errors import exit_code, explain
 
 app = typer.Typer(
@@ -51,6 +52,7 @@ app.command("demo")(demo_command)
 app.command("prepare")(prepare_command)
 app.command("train")(train_command)
 app.command("segment")(segment_command)
+app.command("view")(view_command)
 app.command("evaluate")(evaluate_command)
 app.add_typer(models_app, name="models")
 

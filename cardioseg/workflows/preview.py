@@ -45,7 +45,7 @@ def draw_preview(path: Path, image: Volume, prediction: Prediction, labels: Labe
     stack = cropped(upright(image, prediction))
     page = Page(lay_out(len(stack.image), rows=2 if stack.experts is None else 3, tile_mm=stack.tile_mm), stack)
     page.draw_contours(labels)
-    shades = _loop_colours(prediction.loops)
+    shades = loop_colours(prediction.loops)
     page.draw_map(1, "loops", stack.halting, colours=shades, opacity=LOOP_OPACITY)
     page.name_loops(1, shades)
     if stack.experts is not None:
@@ -68,7 +68,8 @@ def label_table_file(path: Path, labels: LabelTable) -> None:
     write_text(path, "\n".join(lines) + "\n")
 
 
-def _loop_colours(loops: int) -> list[str]:
+def loop_colours(loops: int) -> list[str]:
+    """A colour for each loop from 1 to ``loops``."""
     import numpy as np
     from matplotlib import colormaps
     from matplotlib.colors import to_hex

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cardioseg.core.labels import LabelTable
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
 from cardioseg.imaging.preprocess import slice_axis, slices_last
@@ -160,14 +161,42 @@ def turns(first: np.ndarray, second: np.ndarray) -> tuple[bool, bool, bool]:
 
 def cropped(stack: Stack) -> Stack:
     """The same box of all slices, the heart and a margin; everything when the mask is empty."""
-    if not stack.mask.any():
-        return stack
-    inside = np.nonzero(stack.mask)[1:]
-    rows, columns = (_span(at, math.ceil(MARGIN_MM / size)) for at, size in zip(inside, stack.pixel_mm, strict=True))
-    box = (slice(None), rows, columns)
-    experts = None if stack.experts is None else stack.experts[box]
-    return Stack(stack.image[box], stack.mask[box], stack.halting[box], experts, stack.pixel_mm)
+    return boxed(stack, heart_box(stack.mask.any(axis=0), stack.pixel_mm))
 
 
-def _span(indices: np.ndarray, margin: int) -> slice:
-    return slice(max(0, int(indices.min()) - margin), int(indices.max()) + 1 + margin)
+def heart_box(inside: np.ndarray, pixel_mm: tuple[float, float], *, margin_mm: float = MARGIN_MM) -> tuple[slice, slice]:
+    """Rows and columns of the heart and a margin.
+
+    Args:
+        inside: (R, C) where any slice shows a structure.
+        pixel_mm: height and width of a voxel.
+        margin_mm: what is left around it.
+
+    Returns:
+        The box; all rows and columns when nothing is inside.
+    """
+    if not inside.any():
+        return slice(0, inside.shape[0]), slice(0, inside.shape[1])
+    rows, columns = (
+        _span(at, math.ceil(margin_mm / size), end)
+        for at, size, end in zip(np.nonzero(inside), pixel_mm, inside.shape, strict=True)
+    )
+    return rows, columns
+
+
+def heart_slice(mask: np.ndarray, labels: LabelTable) -> int:
+    """The slice of (Z, R, C) with most myocardium, or most of all structures where there is none; counted from 0."""
+    wall = mask == (labels.value("MYO") if "MYO" in labels.structures else 0)
+    shown = wall if wall.any() and "MYO" in labels.structures else mask > 0
+    return int(shown.sum(axis=(1, 2)).argmax())
+
+
+def boxed(stack: Stack, box: tuple[slice, slice]) -> Stack:
+    """Rows and columns of every slice."""
+    at = (slice(None), *box)
+    experts = None if stack.experts is None else stack.experts[at]
+    return Stack(stack.image[at], stack.mask[at], stack.halting[at], experts, stack.pixel_mm)
+
+
+def _span(indices: np.ndarray, margin: int, end: int) -> slice:
+    return slice(max(0, int(indices.min()) - margin), min(end, int(indices.max()) + 1 + margin))

@@ -1,0 +1,69 @@
+"""Self-contained HTML pages: templates, styles and scripts beside this file, put together by Jinja with everything escaped.
+
+A page asks nobody for anything: its content security policy forbids the browser every request. Knows nothing of hearts.
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cardioseg import __version__
+from cardioseg.core.atomic import write_bytes
+from cardioseg.core.errors import OutputError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+ASSETS = Path(__file__).parent
+NOTICE = "Research use only; not a medical device."
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; form-action 'none'"
+GENERATOR = f'<meta name="generator" content="cardioseg {__version__}">'
+OURS = b'<meta name="generator" content="cardioseg'
+HEAD_BYTES = 4096
+
+
+def render(template: str, **facts: Any) -> str:
+    """A page from the template of this name."""
+    return _environment().get_template(template).render(notice=NOTICE, policy=POLICY, generator=GENERATOR, **facts)
+
+
+def write_page(path: Path, page: str, *, overwrite: bool = False) -> None:
+    """Write a page, also over an earlier page of ours; letters that are no valid Unicode become question marks.
+
+    Raises:
+        OutputError: there is another file of this name, or the folder cannot be written.
+    """
+    if not overwrite and path.exists() and not _is_ours(path):
+        cure = "choose another --output, or pass --overwrite to lose it"
+        raise OutputError(path, found="a file that cardioseg did not make", expected="none of this name", cure=cure)
+    write_bytes(path, page.encode("utf-8", "replace"))
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return OURS in file.read(HEAD_BYTES)
+    except OSError:
+        return False
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    def asset(name: str) -> Markup:
+        """A file of ours as it is: a style, a script."""
+        return Markup((ASSETS / name).read_text(encoding="utf-8"))  # noqa: S704 — it lies in the package, no input reaches it
+
+    def data(value: Any) -> Markup:
+        """JSON for a script element, which only "<" could end."""
+        return Markup(json.dumps(value, allow_nan=False).replace("<", "\\u003c"))  # noqa: S704 — escaped on this line
+
+    loader = FileSystemLoader(ASSETS, encoding="utf-8")
+    # Everything is escaped, whatever a template's name ends in.
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.globals.update(asset=asset)
+    environment.filters.update(data=data)
+    return environment
