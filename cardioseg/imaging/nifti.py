@@ -30,9 +30,15 @@ logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
 def check_whole(path: Path) -> None:
     """Read a .gz file to its end, where its checksum stands: whoever stops at the last voxel misses flipped bits before it.
 
+    Of a DICOM file, all voxels must be there.
+
     Raises:
         InputError: the file was damaged or cut off.
     """
+    if _is_dicom(path):
+        from cardioseg.imaging.dicom import check_voxels
+
+        check_voxels(path)
     if not path.name.lower().endswith(".gz"):
         return
     try:
@@ -55,13 +61,22 @@ def read(path: Path, *, trust: Trust = "pixdim") -> Volume:
     return image.frame(0)
 
 
-def open_image(path: Path, *, trust: Trust = "pixdim") -> ImageFile:
-    """Open a NIfTI, NRRD or MetaImage file without reading its voxels.
+def open_image(path: Path, *, trust: Trust = "pixdim", series: tuple[int, ...] = ()) -> ImageFile:
+    """Open a NIfTI, NRRD or MetaImage file, or a DICOM study or file, without reading its voxels.
+
+    Args:
+        path: file, or folder of a DICOM study.
+        trust: which of two spacings in a NIfTI header to believe.
+        series: numbers of the DICOM series to use; () lets the geometry decide.
 
     Raises:
         InputError: missing, empty, truncated, or not an image.
         GeometryError: five axes, or a spacing that is zero or not a number.
     """
+    if path.is_dir() or (path.is_file() and _is_dicom(path)):
+        from cardioseg.imaging.dicom import open_dicom
+
+        return open_dicom(path, series=series)
     if not path.is_file():
         raise InputError(path, found="no such file", expected="an image file", cure="check the path")
     if path.stat().st_size == 0:
@@ -71,6 +86,15 @@ def open_image(path: Path, *, trust: Trust = "pixdim") -> ImageFile:
 
         return open_itk(path)
     return _open_nifti(path, trust)
+
+
+def _is_dicom(path: Path) -> bool:
+    """Whether a file is DICOM, by its mark; pydicom stays unimported for the formats that have endings."""
+    if path.name.lower().endswith(ENDINGS):
+        return False
+    from cardioseg.imaging.dicom_planes import is_dicom
+
+    return is_dicom(path)
 
 
 def _open_nifti(path: Path, trust: Trust) -> ImageFile:

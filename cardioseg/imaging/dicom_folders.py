@@ -1,0 +1,96 @@
+"""Which DICOM studies lie below a folder, and what to call them.
+
+A case is called after its folder, never after what a header says of the patient; where the folder's name is the patient's, a
+number made from the study's identifier stands in for it. Names and numbers of patients are compared here and go nowhere else.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom.dataset import FileDataset
+
+from cardioseg.core.errors import InputError
+from cardioseg.imaging.dicom_planes import MR_IMAGES, dicom_files, read_header, sop_class, unwarned
+
+WHO = ("SOPClassUID", "StudyInstanceUID", "PatientName", "PatientID", "PatientIdentityRemoved")
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study of MR images on the disk.
+
+    Attributes:
+        uid: study instance UID.
+        names: words by which files name the patient, in small letters.
+        paths: its files.
+    """
+
+    uid: str
+    names: frozenset[str]
+    paths: tuple[Path, ...]
+
+
+def find_studies(folder: Path) -> dict[Path, str]:
+    """For each study of MR images below a folder, the topmost folder that holds no other, and the case's name.
+
+    Raises:
+        InputError: a file cannot be read, or files of two studies lie in one folder.
+    """
+    studies = _studies(dicom_files(folder))
+    homes = {_home(study, [other for other in studies if other is not study], folder): study for study in studies}
+    return {home: case_name(home, homes[home]) for home in sorted(homes)}
+
+
+def file_case_name(path: Path) -> str:
+    """The case's name for a single DICOM file: the file's, with the same care."""
+    studies = _studies([path])
+    return case_name(path.with_suffix(""), studies[0]) if studies else path.stem
+
+
+def case_name(home: Path, study: Study) -> str:
+    """The name of folder or file, unless it says who the patient is."""
+    name = home.name if home.name not in ("", "..") else home.resolve().name
+    words = set(re.findall(r"[^\W_]+", name.casefold()))
+    if name and not any(part in words or (len(part) > 3 and part in name.casefold()) for part in study.names):
+        return name
+    return f"dicom_{hashlib.sha256(study.uid.encode()).hexdigest()[:8]}"
+
+
+def _studies(files: Iterable[Path]) -> list[Study]:
+    paths: dict[str, list[Path]] = {}
+    names: dict[str, set[str]] = {}
+    for path in files:
+        header = read_header(path, WHO)
+        if sop_class(header) in MR_IMAGES:
+            uid = str(header.get("StudyInstanceUID", ""))
+            paths.setdefault(uid, []).append(path)
+            names.setdefault(uid, set()).update(_identity(header))
+    return [Study(uid, frozenset(names[uid]), tuple(found)) for uid, found in paths.items()]
+
+
+def _identity(header: FileDataset) -> set[str]:
+    """Words that tell who the patient is. What carries digits is no name; a number that is also the name is a pseudonym."""
+    with unwarned():
+        name, number = (str(header.get(key) or "").casefold() for key in ("PatientName", "PatientID"))
+        removed = str(header.get("PatientIdentityRemoved") or "").upper() == "YES"
+    if removed or (name == number and any(character.isdigit() for character in name)):
+        return set()
+    words = {word for word in re.findall(r"[^\W_]+", name) if word.isalpha() and len(word) > 1}
+    return words | ({number} if number else set())
+
+
+def _home(study: Study, others: list[Study], top: Path) -> Path:
+    """The topmost folder, not above ``top``, that holds this study and no other."""
+    home = Path(os.path.commonpath([path.parent for path in study.paths]))
+    foreign = [path for other in others for path in other.paths]
+    if any(path.is_relative_to(home) for path in foreign):
+        raise InputError(
+            home, found="files of several studies", expected="one study in a folder", cure="sort them into a folder each"
+        )
+    while home != top and not any(path.is_relative_to(home.parent) for path in foreign):
+        home = home.parent
+    return home
