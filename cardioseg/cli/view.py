@@ -28,6 +28,19 @@ def view_command(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", show_default="NAME_view.html beside the results", help="The page to write.")
     ] = None,
+    ponder: Annotated[
+        Path | None,
+        typer.Option(
+            "--ponder", show_default=False, help="Write this .png or .gif instead: loop by loop where the network goes on."
+        ),
+    ] = None,
+    slice_number: Annotated[
+        int | None,
+        typer.Option("--slice", show_default="most myocardium", help="Slice to begin with, as numbered in the preview."),
+    ] = None,
+    frame: Annotated[
+        int | None, typer.Option("--frame", show_default="most blood in the LV", help="Frame to begin with, from 1.")
+    ] = None,
     whole: Annotated[
         bool, typer.Option("--whole", help="Keep the whole field of view, not only the heart and 40 mm around it.")
     ] = False,
@@ -40,11 +53,26 @@ def view_command(
 
     The page needs no network, no server and no other file. Research use only; not a medical device.
     """
+    from cardioseg.workflows.ponder import PonderRequest
+    from cardioseg.workflows.ponder import ponder as draw
     from cardioseg.workflows.view import ViewRequest, view
 
-    request = ViewRequest(case if name is None else case / name, image, output, whole, overwrite)
-    with progress_bar("view", quiet=quiet) as on_progress:
-        report = view(request, on_progress=on_progress)
+    path = case if name is None else case / name
+    if ponder is not None:
+        _check(output=output, whole=whole)
+        report = draw(PonderRequest(path, ponder, image, slice_number, frame, overwrite))
+    else:
+        request = ViewRequest(path, image, output, slice_number, frame, whole, overwrite)
+        with progress_bar("view", quiet=quiet) as on_progress:
+            report = view(request, on_progress=on_progress)
     if open_browser:
         typer.launch(str(report.files[0]))
     finish(report, json_output=json_output)
+
+
+def _check(*, output: Path | None, whole: bool) -> None:
+    from cardioseg.core.errors import UsageError
+
+    said = "--output" if output else "--whole" if whole else None
+    if said:
+        raise UsageError(said, found="--ponder beside it", expected="one of the two", cure="--ponder names its own file")

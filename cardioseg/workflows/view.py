@@ -13,8 +13,9 @@ from cardioseg.core.report import Report, Table
 from cardioseg.workflows.finished import Finished, open_finished
 from cardioseg.workflows.html import render, write_page
 from cardioseg.workflows.legend import Legend, legends
+from cardioseg.workflows.ponder import chosen, chosen_slice, fullest_frame
 from cardioseg.workflows.scene import Scene, make_scene
-from cardioseg.workflows.sheet import heart_slice, upright
+from cardioseg.workflows.sheet import upright
 
 CREDIT = "Drawn by NiiVue 0.69.0 (BSD 2-Clause licence), which is part of this file."
 LARGE_BYTES = 50_000_000
@@ -38,6 +39,8 @@ class ViewRequest:
         case: what ``open_finished`` takes.
         image: the image it was made from; None looks beside the results.
         output: the page; None takes NAME_view.html beside the results.
+        slice_number: the slice shown first, counted from 1 as in the preview; None takes the one with most myocardium.
+        frame: the frame shown first, counted from 1; None takes the one with most blood in the left ventricle.
         whole: keep the whole field of view, not only the heart and what is near it.
         overwrite: replace a file that is not ours.
     """
@@ -45,6 +48,8 @@ class ViewRequest:
     case: Path
     image: Path | None = None
     output: Path | None = None
+    slice_number: int | None = None
+    frame: int | None = None
     whole: bool = False
     overwrite: bool = False
 
@@ -53,14 +58,17 @@ def view(request: ViewRequest, *, on_progress: OnProgress = unwatched) -> Report
     """Write the page.
 
     Raises:
+        UsageError: there is no such slice or frame.
         InputError, GeometryError, LabelError: the case cannot be read, or the image is not the one on record.
         OutputError: the page cannot be written.
     """
     case = open_finished(request.case, image=request.image)
     path = request.output or case.folder / f"{case.name}_view.html"
+    frame = fullest_frame(case) if request.frame is None else chosen("--frame", request.frame, case.image.frames)
+    first = chosen_slice(case, upright(*case.frame(frame)), request.slice_number)
     scene = make_scene(case, whole=request.whole, on_progress=on_progress)
     on_progress(Progress(case.image.frames, case.image.frames, "writing"))
-    write_page(path, render("view.html.j2", **_facts(case, scene)), overwrite=request.overwrite)
+    write_page(path, render("view.html.j2", **_facts(case, scene, (first, frame))), overwrite=request.overwrite)
     size = path.stat().st_size
     large = f"{path.name} has {size / 1e6:.0f} MB, which a browser opens slowly"
     row = (case.name, f"{scene.frames}", f"{scene.shape[2]}", f"{size / 1e6:.1f}")
@@ -69,8 +77,8 @@ def view(request: ViewRequest, *, on_progress: OnProgress = unwatched) -> Report
     return Report("view", data, (table,), (large,) if size > LARGE_BYTES else (), (path,))
 
 
-def _facts(case: Finished, scene: Scene) -> dict[str, Any]:
-    """What the template asks for."""
+def _facts(case: Finished, scene: Scene, start: tuple[int, int]) -> dict[str, Any]:
+    """What the template asks for; ``start`` is the slice and the frame shown first."""
     known = {legend.key: legend for legend in legends(case)}
     layers = [_layer(key, known.get(key)) for key in LAYERS if key in ("image", "outline") or key in known]
     colours = case.labels.colours
@@ -89,8 +97,8 @@ def _facts(case: Finished, scene: Scene) -> dict[str, Any]:
             "frames": scene.frames,
             "voxel_mm": scene.voxel_mm,
             "window": scene.window,
-            "slice": heart_slice(upright(*case.frame(0)).mask, case.labels),
-            "frame": 0,
+            "slice": start[0],
+            "frame": start[1],
             "frame_ms": _frame_ms(case),
             "layers": layers,
             "structures": [{"value": case.labels.value(name), "colour": colours[name]} for name in case.labels.structures],
