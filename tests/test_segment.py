@@ -18,6 +18,7 @@ from tiny import (
     SHAPE,
     TABLES,
     cardioseg,
+    cine_results,
     names_in,
     results,
     run_record,
@@ -128,7 +129,7 @@ def test_a_cine_becomes_a_cine(segment, out, tmp_path):
     header.set_xyzt_units("mm", "sec")
     segment(save_image(tmp_path / "cine.nii.gz", array, header=header), "--save", "probs")
     probs = {f"cine_probs_frame{frame:02d}.nii.gz" for frame in (1, 2, 3, 4)}
-    assert names_in(out) == results("cine") | probs | TABLES
+    assert names_in(out) == cine_results("cine") | probs | TABLES
     for kind in MAPS:
         path = out / f"cine_{kind}.nii.gz"
         frames = stored(path)
@@ -327,7 +328,7 @@ def test_results_beside_the_images_are_not_taken_for_images(segment, tmp_path):
     for _ in range(2):
         segment(tmp_path / "in", "--save", "probs,routing", output=tmp_path / "in")
     made = {f"heart_{kind}_frame{frame:02d}.nii.gz" for kind in ("probs", "routing") for frame in (1, 2)}
-    assert names_in(tmp_path / "in") == {"heart.nii.gz"} | results("heart") | made | TABLES
+    assert names_in(tmp_path / "in") == {"heart.nii.gz"} | cine_results("heart") | made | TABLES
 
 
 # ------------------------------------------------------------------------------------------------------- stdout and identities

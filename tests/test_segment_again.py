@@ -13,6 +13,7 @@ from tiny import (
     SHAPE,
     TABLES,
     cardioseg,
+    cine_results,
     names_in,
     results,
     save_image,
@@ -87,7 +88,7 @@ def test_overwriting_leaves_no_map_of_the_run_before(segment, out, tmp_path):
     path = save_image(tmp_path / "heart.nii.gz", np.stack([voxels(), voxels(seed=1)], -1))
     segment(path, "--save", "probs,routing")
     segment(path, "--overwrite")
-    assert names_in(out) == results("heart") | TABLES
+    assert names_in(out) == cine_results("heart") | TABLES
 
 
 def test_a_case_that_lost_a_file_or_its_record_is_done_again(segment, out, tmp_path):
@@ -181,5 +182,5 @@ def test_after_a_kill_there_is_no_record_and_the_next_run_finishes(started, segm
     assert "heart_run.json" not in left
     (folder / ".heart_mask.nii.gz.a1b2c3d4.part.nii.gz").touch()
     segment(tmp_path / "heart.nii.gz", output=folder)
-    assert names_in(folder) == results("heart") | TABLES
+    assert names_in(folder) == cine_results("heart") | TABLES
     assert stored(folder / "heart_mask.nii.gz").shape == CINE.shape

@@ -129,9 +129,14 @@ MAPS = ("mask", "halting", "experts")
 
 
 def results(name, *kinds):
-    """The files of a finished case, beside the viewers' tables."""
+    """The files of a finished volume, beside the viewers' tables."""
     maps = (f"{name}_{kind}.nii.gz" for kind in (*MAPS, *kinds))
     return {*maps, f"{name}_preview.png", f"{name}_run.json"}
+
+
+def cine_results(name, *kinds):
+    """Likewise of a cine, and the table of the folder."""
+    return results(name, *kinds) | {f"{name}_clinical.json", f"{name}_curve.csv", f"{name}_curve.png", "study.csv"}
 
 
 TABLES = {"labels.txt", "labels.ctbl"}

@@ -56,15 +56,33 @@ def segment_command(
     trust: Annotated[
         Literal["pixdim", "affine"], typer.Option("--trust", help="Which spacing to believe where a header states two.")
     ] = "pixdim",
+    ed: Annotated[
+        int | None, typer.Option("--ed", min=1, show_default="from the LV volume", help="Frame that is end-diastole, from 1.")
+    ] = None,
+    es: Annotated[
+        int | None, typer.Option("--es", min=1, show_default="from the LV volume", help="Frame that is end-systole, from 1.")
+    ] = None,
+    height_cm: Annotated[
+        float | None, typer.Option("--height-cm", show_default="Info.cfg's", help="The patient's height, for volumes per m².")
+    ] = None,
+    weight_kg: Annotated[
+        float | None, typer.Option("--weight-kg", show_default="Info.cfg's", help="The patient's weight.")
+    ] = None,
+    heart_rate: Annotated[
+        float | None, typer.Option("--heart-rate", show_default="the image's", help="Beats per minute, for the cardiac output.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Redo cases that are there already.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Segment images and cines: for X.nii.gz a mask, a halting map, an expert map, a picture and a run record.
 
+    Of a cine, and of ED and ES files of one patient, also the function of the heart: volumes, EF, mass, wall thickness.
     Finished cases made from the same image, model and settings are kept. Research use only; not a medical device.
     """
+    from cardioseg.clinical.function import Body
     from cardioseg.core.exits import parse_exit
+    from cardioseg.workflows.function import Beat
     from cardioseg.workflows.segment import SegmentRequest, segment
 
     request = SegmentRequest(
@@ -79,6 +97,7 @@ def segment_command(
         device=device,
         save=tuple(part.strip() for part in save.split(",") if part.strip()),
         trust=trust,
+        beat=Beat(ed, es, Body(height_cm, weight_kg, heart_rate)),
         overwrite=overwrite,
     )
     with progress_bar("segment", quiet=quiet) as on_progress:

@@ -38,6 +38,9 @@ class Body:
         return math.sqrt(self.height_cm * self.weight_kg / 3600)
 
 
+UNKNOWN = Body()
+
+
 def heart_function(ed: Volume | None, es: Volume | None, labels: LabelTable, body: Body, *, why_none: str = "") -> Numbers:
     """Everything that two masks and a body say.
 

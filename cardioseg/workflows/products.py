@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 
 from cardioseg.core.labels import LabelTable
-from cardioseg.imaging.nifti import ImageFile
+from cardioseg.imaging.image import ImageFile
+from cardioseg.workflows.function import segmented_function
 from cardioseg.workflows.request import SegmentRequest
+from cardioseg.workflows.study import make_hearts
 
 
 @dataclass(frozen=True)
@@ -77,10 +79,10 @@ class Study:
     records: Mapping[str, Mapping[str, Any]]
 
 
-PRODUCTS: tuple[Product, ...] = ()
+PRODUCTS: tuple[Product, ...] = (Product((r"_clinical\.json", r"_curve\.(csv|png)"), segmented_function),)
 
-# Files of the folder by name, each with what writes it.
-STUDY_PRODUCTS: dict[str, Callable[[Study], None]] = {}
+# Files of the folder by name, each with what writes it and returns facts for the report.
+STUDY_PRODUCTS: dict[str, Callable[[Study], dict[str, Any]]] = {"study.csv": make_hearts}
 
 
 def make_products(segmented: Segmented) -> dict[str, Any]:
@@ -91,10 +93,13 @@ def make_products(segmented: Segmented) -> dict[str, Any]:
     return facts
 
 
-def make_study(study: Study) -> None:
-    """All products of the folder; none where no case is finished."""
+def make_study(study: Study) -> dict[str, Any]:
+    """All products of the folder, none where no case is finished; what they found."""
+    facts: dict[str, Any] = {}
     for make in STUDY_PRODUCTS.values() if study.records else ():
-        make(study)
+        found = make(study)
+        facts |= found | {"warnings": facts.get("warnings", []) + found.get("warnings", [])}
+    return facts
 
 
 def endings() -> tuple[str, ...]:

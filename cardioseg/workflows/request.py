@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cardioseg.core.exits import OWN, Depth, ExitRule
 from cardioseg.imaging.nifti import Trust
+from cardioseg.workflows.function import NOTHING_KNOWN, Beat
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class SegmentRequest:
         device: "auto", "cpu" or "cuda".
         save: float maps to write as well, of "probs" and "routing".
         trust: which of two spacings in a header to believe.
+        beat: ED and ES as frame numbers, height, weight and heart rate, where the person said them.
         overwrite: redo what is there.
     """
 
@@ -37,6 +39,7 @@ class SegmentRequest:
     device: str = "auto"
     save: tuple[str, ...] = ()
     trust: Trust = "pixdim"
+    beat: Beat = NOTHING_KNOWN
     overwrite: bool = False
 
     @property

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,9 @@ from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report, Table
 from cardioseg.imaging.nifti import ImageFile, check_whole, open_image
 from cardioseg.workflows.claim import case_files, claimed, finished, finished_cases, refuse_foreign, refuse_foreign_study
+from cardioseg.workflows.function import check_frames, function_table
 from cardioseg.workflows.inputs import find_images
+from cardioseg.workflows.patients import check_one_patient, patient_of
 from cardioseg.workflows.products import STUDY_PRODUCTS, Segmented, Study, make_products, make_study
 from cardioseg.workflows.request import SegmentRequest
 from cardioseg.workflows.results import Cine, run_facts, write_float_maps, write_maps
@@ -57,15 +59,15 @@ def segment(request: SegmentRequest, *, on_progress: OnProgress = unwatched) -> 
     from cardioseg.inference.native import choose_device
 
     images = find_images(request.inputs)
-    _check(request)
+    _check(request, images)
     model = load_model(request.model, device=choose_device(request.device))
     check_depth(request.depth, loops=budget(request, model), known=model.exits, model=model.name)
     windows = _windows(request, model)
     try:
         results = list(_each(images, request, model, windows, on_progress))
     finally:  # whatever ended the call: the folder's products speak of the cases that lie there
-        make_study(Study(request, finished_cases(request.output)))
-    return _report(results, request, model)
+        folder = make_study(Study(request, finished_cases(request.output)))
+    return _report(results, folder, request, model)
 
 
 def _each(
@@ -87,10 +89,11 @@ def _each(
         tell(1.0)
 
 
-def _check(request: SegmentRequest) -> None:
+def _check(request: SegmentRequest, images: dict[str, Path]) -> None:
     unknown = set(request.save) - set(FLOAT_MAPS)
     if unknown:
         raise UsageError("--save", found=min(unknown), expected=f"one of {', '.join(FLOAT_MAPS)}", cure="correct the name")
+    check_one_patient(request.beat, images)
     _check_output(request.output)
     if not request.overwrite:
         refuse_foreign_study(request.output, STUDY_PRODUCTS)
@@ -122,6 +125,8 @@ def _one(
 ) -> CaseResult:
     image = open_image(path, trust=request.trust)
     check_whole(path)
+    if image.frames > 1:
+        check_frames(image.frames, request.beat)
     recipe = _recipe(path, request, model, windows)
     earlier = None if request.overwrite else finished(request.output, name)
     if earlier is not None:
@@ -167,6 +172,7 @@ def _recipe(path: Path, request: SegmentRequest, model: "Model", windows: Window
         "windows": windows.model_dump(mode="json"),
         "trust": request.trust,
         "save": sorted(request.save),
+        "beat": asdict(request.beat),
     }
 
 
@@ -190,6 +196,7 @@ def _segment_case(
     seconds = time.perf_counter() - started
     write_maps(request.output, name, cine, model)
     facts = run_facts(name, image, model, recipe=recipe, cine=cine, seconds=seconds)
+    facts["patient"] = patient_of(name, image.path, ed=request.beat.ed, es=request.beat.es).facts()
     maps = {kind: found for kind in cine.maps if (found := cine.stacked(kind)) is not None}
     facts = make_products(Segmented(name, request, image, model.labels, maps, tuple(cine.facts), facts))
     facts["files"] = [path.name for path in case_files(request.output, name)]
@@ -197,8 +204,9 @@ def _segment_case(
     return facts
 
 
-def _report(results: list[CaseResult], request: SegmentRequest, model: "Model") -> Report:
+def _report(results: list[CaseResult], folder: dict[str, Any], request: SegmentRequest, model: "Model") -> Report:
     failed = [result for result in results if result.state == "failed"]
+    names = [result.name for result in results]
     rows = tuple(
         (r.name, r.state, f"{r.facts['frames']}", f"{r.facts['mean_steps']:.2f}", f"{r.facts['seconds']:.1f}")
         if r.facts
@@ -207,13 +215,17 @@ def _report(results: list[CaseResult], request: SegmentRequest, model: "Model") 
     )
     table = Table(f"{model.name}, {budget(request, model)} loops", ("case", "", "frames", "mean loops used", "seconds"), rows)
     warnings = [r.error for r in failed] + [f"{r.name}: {text}" for r in results for text in r.facts.get("warnings", [])]
+    warnings += folder.get("warnings", [])
+    hearts = [heart for heart in folder.get("hearts", []) if {heart["case"], *heart.get("cases", {}).values()} & {*names}]
     data = {
         "output": str(request.output),
         "model": model.name,
         "cases": [{"case": r.name, "state": r.state, "error": r.error or None, "run": r.facts or None} for r in results],
+        "hearts": hearts,
     }
     codes = {result.exit_code for result in failed}
     alike = len(failed) == len(results) and len(codes) == 1
     code = EXIT_OK if not failed else codes.pop() if alike else EXIT_SOME_FAILED
     files = tuple(request.output / f"{r.name}_preview.png" for r in results if r.state != "failed")
-    return Report("segment", data, (table,), tuple(warnings), files[:3], code)
+    tables = (table, *(function_table(hearts),) * bool(hearts))
+    return Report("segment", data, tables, tuple(warnings), files[:3], code)

@@ -1,0 +1,164 @@
+"""The hearts of a folder: ED and ES files of one patient brought together, and ``study.csv``, a row a heart.
+
+A heart is a cine, or a pair of volumes of one patient at ED and at ES, whose function becomes ``PATIENT_clinical.json``. Both
+follow from the run records and masks in the folder, so they are made again at the end of every call, and a pair's file goes
+when one of its cases does. A single volume has no row: neither EDV nor ESV can be told from it.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cardioseg.clinical.function import INDEXED, Body, heart_function
+from cardioseg.clinical.phases import Phases
+from cardioseg.clinical.volumes import LV_QUANTITIES, RV_QUANTITIES, structure_value
+from cardioseg.clinical.wall import SEGMENTS
+from cardioseg.core.atomic import remove, write_json, write_text
+from cardioseg.core.labels import LabelTable
+from cardioseg.workflows.function import CLINICAL, clinical_facts
+from cardioseg.workflows.patients import body_of
+
+if TYPE_CHECKING:
+    from cardioseg.workflows.products import Study
+
+TABLE = "study.csv"
+VENTRICLES = {"lv": LV_QUANTITIES, "rv": RV_QUANTITIES}
+VERDICTS = ("pass", "warn", "fail")
+Record = Mapping[str, Any]
+
+
+def make_hearts(study: "Study") -> dict[str, Any]:
+    """Write the pairs' files and ``study.csv``; "hearts": what ``X_clinical.json`` holds, of every heart in the folder."""
+    output = study.request.output
+    pairs = dict(_pairs(study.records))
+    cines = {name: found for name in study.records if (found := _read(output / f"{name}{CLINICAL}")) and "cases" not in found}
+    hearts, warnings = dict(cines), []
+    for patient, (ed, es) in pairs.items():
+        path = output / f"{patient}{CLINICAL}"
+        if patient in study.records or (path.exists() and not _ours(path) and not study.request.overwrite):
+            whose = "another case's" if patient in study.records else "not cardioseg's; --overwrite replaces it"
+            warnings.append(f"{path.name} is {whose}: the function of {ed} and {es} was not written")
+            continue
+        hearts[patient] = _pair_function(study, patient, ed, es)
+        write_json(path, hearts[patient])
+    for path in output.glob(f"*{CLINICAL}"):
+        if _ours(path) and path.name.removesuffix(CLINICAL) not in hearts:
+            remove(path)
+    _write_table(output / TABLE, [_row(heart, study.records) for _, heart in sorted(hearts.items())])
+    return {"hearts": [heart for _, heart in sorted(hearts.items())], "warnings": warnings}
+
+
+def _pairs(records: Mapping[str, Record]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Patient, and the names of the cases at ED and at ES."""
+    patients: dict[str, list[str]] = {}
+    for name, record in records.items():
+        if record["frames"] == 1 and "patient" in record:
+            patients.setdefault(record["patient"]["name"], []).append(name)
+    for patient, cases in patients.items():
+        named = {phase: [case for case in cases if records[case]["patient"]["phase"] == phase] for phase in ("ED", "ES", "")}
+        if len(named["ED"]) == len(named["ES"]) == 1:
+            yield patient, (named["ED"][0], named["ES"][0])
+        elif len(named[""]) == len(cases) == 2:
+            smaller, larger = sorted(cases, key=lambda case: _lv_ml(records[case]))
+            yield patient, (larger, smaller)
+
+
+def _lv_ml(record: Record) -> float:
+    labels = LabelTable.from_mapping(record["labels"])
+    value = structure_value("LV", labels)
+    return 0.0 if value is None else float(record["volumes_ml"][labels.names[value]][0])
+
+
+def _pair_function(study: "Study", patient: str, ed: str, es: str) -> dict[str, Any]:
+    from cardioseg.imaging.nifti import read
+
+    at_ed, at_es = study.records[ed], study.records[es]
+    labels = LabelTable.from_mapping(at_ed["labels"])
+    trust = at_ed["recipe"]["trust"]
+    mask_ed, mask_es = (read(study.request.output / f"{case}_mask.nii.gz", trust=trust) for case in (ed, es))
+    body = body_of(at_ed["patient"], Body(**at_ed["recipe"]["beat"]["body"]))
+    function = heart_function(mask_ed, mask_es, labels, body)
+    phases = _phases(at_ed, at_es, function)
+    facts = clinical_facts(patient, function, phases=phases, why_none="the files' names state no frame")
+    return facts | {"cases": {"ed": ed, "es": es}}
+
+
+def _phases(ed: Record, es: Record, function: Mapping[str, Any]) -> Phases:
+    """What is known of the phases of two files."""
+    frames = [None if record["patient"]["frame"] is None else record["patient"]["frame"] - 1 for record in (ed, es)]
+    told_by = ed["patient"]["told_by"] or "larger and smaller LV volume"
+    stroke = function["lv"]["sv_ml"]
+    if stroke is not None and stroke <= 0:
+        reason = "the LV is not larger at ED than at ES"
+        return Phases(frames[0], frames[1], told_by, "low", (reason,), ())
+    guessed = () if ed["patient"]["told_by"] else ("nothing but the volumes says which file is ED",)
+    return Phases(frames[0], frames[1], told_by, "medium" if guessed else "high", guessed, ())
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return found if {"case", "lv", "rv", "reasons"} <= set(found) else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _ours(path: Path) -> bool:
+    """Whether a pair's function stands there."""
+    found = _read(path)
+    return found is not None and "cases" in found
+
+
+# ---------------------------------------------------------------------------------------------------------------- study.csv
+
+
+def _write_table(path: Path, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        remove(path)
+        return
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue().encode("utf-8", "replace").decode("utf-8"))
+
+
+def _row(heart: Mapping[str, Any], records: Mapping[str, Record]) -> dict[str, Any]:
+    """A heart as flat columns; None is an empty cell, and why stands in the last one."""
+    cases = heart.get("cases", {"ed": heart["case"], "es": heart["case"]})
+    used = [records[case] for case in dict.fromkeys(cases.values())]
+    body, wall = heart["body"], heart["wall_thickness"]
+    return {
+        "case": heart["case"],
+        "ed_case": cases["ed"],
+        "es_case": cases["es"],
+        "ed_frame": heart["ed_frame"],
+        "es_frame": heart["es_frame"],
+        "phases_from": heart["phases"]["source"],
+        "phases_confidence": heart["phases"]["confidence"],
+        **{f"{side}_{name}": heart[side][name] for side, names in VENTRICLES.items() for name in names},
+        "height_cm": body["height_cm"],
+        "weight_kg": body["weight_kg"],
+        "bsa_m2": body["surface_m2"],
+        "heart_rate_bpm": body["heart_rate_bpm"],
+        **{f"{name}_per_m2": heart["indexed"][f"{name}_per_m2"] for name in INDEXED},
+        "cardiac_output_l_per_min": heart["cardiac_output"]["l_per_min"],
+        "cardiac_index_l_per_min_per_m2": heart["cardiac_output"]["l_per_min_per_m2"],
+        "wall_mean_mm": wall["mean_mm"],
+        "wall_max_mm": wall["max_mm"],
+        **{f"wall_{name.replace(' ', '_')}_mm": wall["segments_mm"][name] for name in SEGMENTS},
+        "quality": _worst(used),
+        "model": used[0]["model"],
+        "loops": used[0]["loops"],
+        "cardioseg": heart["cardioseg"],
+        "reasons": "; ".join(f"{name}: {reason}" for name, reason in heart["reasons"].items()),
+    }
+
+
+def _worst(records: list[Record]) -> str | None:
+    """The worse verdict of the quality checks on a heart's cases."""
+    found = [record["quality"]["verdict"] for record in records if record.get("quality")]
+    return max(found, key=VERDICTS.index, default=None)
