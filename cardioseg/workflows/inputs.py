@@ -1,4 +1,4 @@
-"""Which images a call to ``segment`` means: files, folders, and text files that list them."""
+"""Which images a call to ``segment`` means: files, DICOM studies, folders of both, and text files that list them."""
 
 import os
 import re
@@ -12,18 +12,17 @@ NO_IMAGE = re.compile(r".*_(gt|mask|halting|experts|(probs|routing)(_frame\d+)?)
 
 
 def find_images(inputs: Iterable[Path]) -> dict[str, Path]:
-    """Images by case name (file name without ending), in order.
+    """Images by case name, in order: a file's name without ending, a DICOM study's folder.
 
-    Folders are searched below; masks (``_gt``) and cardioseg's own results in them are passed over. A ``.txt`` file names an
-    image or a folder per line, relative to itself.
+    Folders are searched below, and may hold image files and DICOM studies side by side; masks (``_gt``) and cardioseg's own
+    results in them are passed over. A ``.txt`` file names an image or a folder per line, relative to itself.
 
     Raises:
         InputError: nothing there, or no image in it.
         UsageError: two images of one name, whose results would overwrite each other.
     """
     found: dict[str, Path] = {}
-    for path in _expand(inputs):
-        name = stem(path)
+    for path, name in _expand(inputs):
         if name in found and os.path.realpath(found[name]) != os.path.realpath(path):
             cure = "segment them into two output folders"
             raise UsageError(path, found=f"a second image named {name}", expected="one image per name", cure=cure)
@@ -31,13 +30,13 @@ def find_images(inputs: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
-def _expand(inputs: Iterable[Path], lists: tuple[str, ...] = ()) -> Iterator[Path]:
-    """Folders and lists taken apart; ``lists`` are those that led here."""
+def _expand(inputs: Iterable[Path], lists: tuple[str, ...] = ()) -> Iterator[tuple[Path, str]]:
+    """Images with their names, folders and lists taken apart; ``lists`` are those that led here."""
     for path in inputs:
         if _is_folder(path):
             yield from _in_folder(path)
         elif path.suffix.lower() != ".txt":
-            yield path
+            yield path, _file_name(path)
         elif os.path.realpath(path) in lists:
             cure = "take it out of the list"
             raise InputError(path, found="a list that names itself", expected="images and folders", cure=cure)
@@ -52,7 +51,20 @@ def _is_folder(path: Path) -> bool:
         raise InputError(path, found=str(error.strerror), expected="a file or folder", cure="check the path") from None
 
 
-def _in_folder(folder: Path) -> list[Path]:
+def _file_name(path: Path) -> str:
+    """The case's name for a file."""
+    if path.name.lower().endswith(ENDINGS) or not path.is_file():
+        return stem(path)
+    from cardioseg.imaging.dicom_folders import file_case_name
+    from cardioseg.imaging.dicom_planes import is_dicom
+
+    return file_case_name(path) if is_dicom(path) else stem(path)
+
+
+def _in_folder(folder: Path) -> list[tuple[Path, str]]:
+    """Image files, then DICOM studies, each by path."""
+    from cardioseg.imaging.dicom_folders import find_studies
+
     images = sorted(
         path
         for path in folder.rglob("*")
@@ -61,9 +73,11 @@ def _in_folder(folder: Path) -> list[Path]:
         and not path.name.startswith(".")
         and not path.is_dir()
     )
-    if not images:
-        raise InputError(folder, found="no image", expected=f"files ending in {', '.join(ENDINGS)}", cure="check the path")
-    return images
+    found = [(path, stem(path)) for path in images] + list(find_studies(folder).items())
+    if not found:
+        expected = f"files ending in {', '.join(ENDINGS)}, or DICOM files of MR images"
+        raise InputError(folder, found="no image", expected=expected, cure="check the path")
+    return found
 
 
 def _listed(path: Path) -> list[Path]:
