@@ -46,11 +46,14 @@ def main() -> None:
     for volume in volumes(options):
         for name, value in measure(predict(model, volume.image, loops=None, views=options.views), volume, model).items():
             totals[name] = totals.get(name, 0) + value
-    mean = totals["steps"] / totals["count"]
-    spread = np.sqrt(totals["squares"] / totals["count"] - mean**2)
+    count = np.maximum(totals["count"], 1)
+    mean = totals["steps"] / count
+    spread = np.sqrt(np.maximum(totals["squares"] / count - mean**2, 0))
     result: dict[str, Any] = {
         "steps": {
             kind: {"mean": round(float(mean[i]), 3), "sd": round(float(spread[i]), 3), "patches": int(totals["count"][i])}
+            if totals["count"][i]
+            else {"mean": None, "sd": None, "patches": 0}
             for i, kind in enumerate(("background", "inside", "boundary"))
         }
     }

@@ -1,0 +1,28 @@
+"""Table: how much data each network needs. 10 % of the patients in three draws, 100 % in two seeds; 25 and 50 % in one draw.
+
+Hours in all; one row per call is possible:
+
+    python benchmarks/data_table.py PREPARED --split split.json --only rdvit-10-0 --max-minutes 20
+"""
+
+from rows import Row, fill
+
+TABLE = "data"
+SYSTEMS = ("rdvit", "vit", "bvit", "edge-recvit")
+
+
+def rows() -> tuple[Row, ...]:
+    """Every run of the table; a draw has the seed of its number."""
+    runs = [(system, "10", draw) for draw in range(3) for system in SYSTEMS]
+    runs += [(system, fraction, 0) for fraction in ("25", "50") for system in ("rdvit", "vit")]
+    runs += [(system, "100", seed) for seed in range(2) for system in SYSTEMS]
+    return tuple(_row(*run) for run in runs)
+
+
+def _row(system: str, fraction: str, number: int) -> Row:
+    part, draw = (None, 0) if fraction == "100" else (fraction, number)
+    return Row(f"{system}-{fraction}-{number}", (f"network.name={system}",), part, draw, number)
+
+
+if __name__ == "__main__":
+    fill(TABLE, rows(), __doc__)

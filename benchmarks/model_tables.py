@@ -1,0 +1,151 @@
+"""The parts of docs/results.md that ask something of a trained model: depth, halting, experts, loops, pruning."""
+
+from typing import Any
+
+from page_parts import MISSING, STRUCTURES, Results, markdown, measured
+
+DEPTH_ROWS = {"rdvit-2d": "shipped, random loops", "rdvit-100-0": "random loops", "fixed-loops": "fixed loops (4)"}
+MODELS = ("rdvit-2d",)
+LOOPED = ("rdvit-2d", "bvit-100-0")
+STEPS = (("cosine", "cosine"), ("change", "relative_change"))
+
+
+def depth_text(results: Results) -> str:
+    """Table 3."""
+    found = {name: results.get("depth", name) for name in DEPTH_ROWS}
+    counts = sorted({int(key.split(", ")[1].split()[0]) for row in found.values() if row for key in row["result"]})
+    lines = []
+    for name, how in DEPTH_ROWS.items():
+        for exits in ("off", "learned"):
+            row = found[name]
+            known = {key: value for key, value in row["result"].items() if key.startswith(f"exit {exits}")} if row else {}
+            cells = [known.get(f"exit {exits}, {count} loops") for count in counts]
+            shown = [f"{cell['dice']['mean']:.4f}" if cell else "" for cell in cells] if known else [MISSING]
+            lines.append([f"{name}: {how}", exits, *(shown + [""] * len(counts))[: max(len(counts), 1)]])
+    return (
+        "Mean Dice by loop budget; beyond 8 loops every network is extrapolating. Exit off: every token runs on.\n\n"
+        + markdown(("network", "exit", *(map(str, counts) if counts else ("loops",))), lines)
+        + "\n\n"
+        + measured(found)
+    )
+
+
+def halting_text(results: Results) -> str:
+    """Table 4."""
+    parts = []
+    for name in MODELS:
+        row = results.get("halting", name)
+        if row is None:
+            parts.append(f"{name}: {MISSING}.")
+            continue
+        result = row["result"]
+        lines = []
+        for where in ("slices with it", "within 30 mm"):
+            for kind, cells in result[where].items():
+                lines.append([where, kind, *(_mean_sd(cells[c]) for c in STRUCTURES)])
+        kind, cells = next(iter(result["rank correlation with distance"].items()))
+        lines.append(["rank correlation", kind, *(_mean_sd(cells[c]) for c in STRUCTURES)])
+        parts.append(markdown((f"{name}: patches", "map", "RV", "MYO", "LV"), lines) + "\n\n" + measured({name: row}))
+    near = (
+        "AUROC for telling patches within 3 mm of a structure's true boundary from the others; 0.5 is chance. ± is over "
+        "patients. “Equal budget” maps hand out the very same loops, the most to the strongest edges, or to anybody."
+    )
+    return "\n\n".join((near, *parts))
+
+
+def _mean_sd(cell: dict[str, float] | None) -> str:
+    return "–" if cell is None else f"{cell['mean']:.3f} ± {cell['sd']:.3f}"
+
+
+def experts_text(results: Results) -> str:
+    """Table 5."""
+    parts = []
+    for name in MODELS:
+        row = results.get("experts", name)
+        if row is None:
+            parts.append(f"{name}: {MISSING}.")
+            continue
+        result = row["result"]
+        count = len(next(iter(result["share_by_class"].values())))
+        experts = [f"expert {number + 1}" for number in range(count)]
+        shares = [(c, *(f"{100 * share:.0f} %" for share in line)) for c, line in result["share_by_class"].items()]
+        facts = [
+            (
+                where,
+                f"{a['nmi']:.3f}",
+                f"{a['null_mean']:.4f}, at most {a['null_largest']:.4f}",
+                f"{a['p']:.3f}",
+                str(a["patches"]),
+            )
+            for where, a in result["association"].items()
+        ]
+        lost = [(key, *(f"{cells[c]:+.4f}" for c in STRUCTURES)) for key, cells in result["dice_lost"].items() if key != "dice"]
+        parts += [
+            f"### {name}\n\nShare of the routed work by the patch's majority class:",
+            markdown(("class", *experts), shares),
+            "Normalised mutual information of expert and class, beside 200 shuffles of the classes within each slice:",
+            markdown(("", "found", "by chance", "p", "patches"), facts),
+            "Dice lost without an expert; rerouted: its tokens go to the router's next choice; silenced: to none.",
+            markdown(("", "RV", "MYO", "LV"), lost),
+            measured({name: row}),
+        ]
+    return "\n\n".join(parts)
+
+
+def similarity_text(results: Results) -> str:
+    """Likeness of token states between loops."""
+    parts = []
+    for name in LOOPED:
+        row = results.get("similarity", name)
+        if row is None:
+            parts.append(f"{name}: {MISSING}.")
+            continue
+        result = row["result"]
+        loops = [str(number + 1) for number in range(result["loops"])]
+        lines = [(f"CKA, loop {number}", *_numbers(result["cka"][int(number) - 1])) for number in loops]
+        lines += [(f"{what} from the loop before", "", *_numbers(_steps(result[key]))) for what, key in STEPS]
+        parts.append(markdown((f"{name}: loop", *loops), lines) + "\n\n" + measured({name: row}))
+    return "Linear CKA of the states of the same tokens; 1 is the same up to rotation and scale.\n\n" + "\n\n".join(parts)
+
+
+def pruning_text(results: Results) -> str:
+    """Dice without parts of the looped block."""
+    parts = []
+    for name in LOOPED:
+        row = results.get("pruning", name)
+        if row is None:
+            parts.append(f"{name}: {MISSING}.")
+            continue
+        result = row["result"]
+        lines = [line for kind in ("heads", "hidden") for line in _pruning_lines(kind, result[kind])]
+        text = f"{name}, {result['loops']} loops, nothing pruned: {result['whole']:.4f}."
+        columns = ("units", "part that goes", "per step", "shared", "random", "overlap of neighbouring loops")
+        parts.append(f"{text}\n\n{markdown(columns, lines)}\n\n{measured({name: row})}")
+    return (
+        "Mean Dice when the least important heads or hidden units of the looped block are silenced: each loop its own "
+        "(per step), the same in every loop (shared), or any. Overlap: of the units that go in either loop, the share that go in "
+        "both."
+        "\n\n" + "\n\n".join(parts)
+    )
+
+
+def _pruning_lines(kind: str, rows: dict[str, Any]) -> list[tuple[str, ...]]:
+    shares = [key.split()[0] for key in rows if key.endswith("overlap")]
+    return [
+        (
+            f"{kind} ({rows['units']})",
+            share,
+            *(f"{rows[f'{share} {how}']:.4f}" for how in ("per step", "shared", "random")),
+            " ".join(_numbers(_steps(rows[f"{share} overlap"]), 2)),
+        )
+        for share in shares
+    ]
+
+
+def _steps(table: list[list[float]]) -> list[float]:
+    """What stands beside the diagonal: each loop against the one before."""
+    return [table[index][index + 1] for index in range(len(table) - 1)]
+
+
+def _numbers(values: list[float], digits: int = 3) -> list[str]:
+    return [f"{value:.{digits}f}" for value in values]

@@ -1,0 +1,171 @@
+"""Training rows: each is a run of ``cardioseg train`` with one recipe, scored on the validation patients, one result file a row.
+
+A row that has its result file is done. One that was interrupted goes on from its checkpoint, so a table can be filled over days:
+
+    python benchmarks/data_table.py PREPARED --split split.json --only rdvit-10-0 --max-minutes 20
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from held_out import data_arguments, score, volumes
+
+from cardioseg.bundle import load_model
+from cardioseg.core.atomic import write_json
+from cardioseg.core.errors import OutputError, UsageError
+from cardioseg.core.progress import Progress
+from cardioseg.workflows.train import SplitChoice, TrainingRequest, train
+
+STEPS = 2000
+RECIPE = (
+    "training.batch=8",
+    "training.learning_rate=8e-4",
+    "training.warmup=200",
+    "training.validate_every=250",
+    "training.validate_cases=4",
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run.
+
+    Attributes:
+        name: of its run folder and result file.
+        settings: what it changes of the recipe, ``section.key=value``.
+        fraction: part of the training patients; None for all.
+        draw: which draw of that part.
+        seed: of weights and windows.
+    """
+
+    name: str
+    settings: tuple[str, ...] = ()
+    fraction: str | None = None
+    draw: int = 0
+    seed: int = 0
+
+
+def fill(table: str, rows: Sequence[Row], description: str | None) -> None:
+    """Train and score the rows that are asked for and not there yet, until the minutes are up."""
+    options = _options(rows, description)
+    torch.set_num_threads(options.threads)
+    started = time.monotonic()
+    for row in _chosen(rows, options.only):
+        path = options.results / table / f"{row.name}.json"
+        if path.is_file():
+            _same_budget(path, options.steps)
+            print(f"{row.name}: done")
+            continue
+        left = None if options.max_minutes is None else max(0.0, options.max_minutes - (time.monotonic() - started) / 60)
+        report = _trained(row, options, left)
+        if not report["finished"]:
+            print(f"{row.name}: stopped at step {report['step']} of {options.steps}; the same call goes on")
+            return
+        write_json(path, _measured(row, options, report))
+        print(f"{row.name}: written to {path}")
+
+
+def _options(rows: Sequence[Row], description: str | None) -> argparse.Namespace:
+    parser = data_arguments(description)
+    parser.add_argument("--only", nargs="+", metavar="ROW", help=f"some of {', '.join(row.name for row in rows)}")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the run folders")
+    parser.add_argument("--steps", type=int, default=STEPS, help="optimiser steps of every row")
+    parser.add_argument("--max-minutes", type=float, help="stop after that long; the same call goes on")
+    parser.add_argument("--extra-set", nargs="+", default=[], metavar="SECTION.KEY=VALUE", help="for all rows; goes on record")
+    parser.add_argument("--device", default="auto")
+    return parser.parse_args()
+
+
+def _chosen(rows: Sequence[Row], names: Sequence[str] | None) -> Iterator[Row]:
+    unknown = set(names or ()) - {row.name for row in rows}
+    if unknown:
+        known = ", ".join(row.name for row in rows)
+        raise UsageError("--only", found=min(unknown), expected=f"some of {known}", cure="correct the name")
+    return (row for row in rows if names is None or row.name in names)
+
+
+def _same_budget(path: Path, steps: int) -> None:
+    """OutputError unless a result is of as many steps as the others will be."""
+    found = json.loads(path.read_text(encoding="utf-8"))["training"]["steps"]
+    if found != steps:
+        raise OutputError(path, found=f"a row of {found} steps", expected=f"{steps}", cure="pass --steps, or move the file away")
+
+
+def _trained(row: Row, options: argparse.Namespace, minutes: float | None) -> dict[str, Any]:
+    """Train or go on; what the workflow reports."""
+    request = TrainingRequest(
+        options.prepared,
+        options.runs / row.name,
+        overrides=_settings(row, options),
+        split=SplitChoice(options.split, row.fraction, row.draw),
+        resume=True,
+        max_minutes=minutes,
+        device=options.device,
+    )
+    return train(request, on_progress=_lines(row.name)).data
+
+
+def _settings(row: Row, options: argparse.Namespace) -> tuple[str, ...]:
+    return (*RECIPE, f"training.steps={options.steps}", f"training.seed={row.seed}", *row.settings, *options.extra_set)
+
+
+def _lines(name: str) -> Callable[[Progress], None]:
+    def line(progress: Progress) -> None:
+        if progress.done % 100 == 0:
+            print(name, progress.done, "of", progress.total, progress.fields, flush=True)
+
+    return line
+
+
+def _measured(row: Row, options: argparse.Namespace, report: dict[str, Any]) -> dict[str, Any]:
+    """The result file of a finished row."""
+    folder = options.runs / row.name
+    model = load_model(folder / "model")
+    result = score(model, volumes(options), views=options.views)
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))["training"]
+    training = {"steps": report["step"], "minutes": round(report["minutes"], 1), "recipe": list(_settings(row, options))}
+    return {
+        "row": row.name,
+        "fraction": row.fraction,
+        "draw": row.draw,
+        "seed": row.seed,
+        "training": training | {"split": record["split"], "patients": record["patients"]},
+        "parameters": report["parameters"],
+        "model_sha256": model.sha256,
+        "views": options.views,
+        "every": options.every,
+        "patients": result.patients,
+        "volumes": result.volumes,
+        "dice": result.dice,
+        "mean_steps": round(result.steps, 3),
+        "gflop_per_volume": round(result.gflop, 2),
+        "cpu_seconds_per_volume": round(result.cpu_seconds, 2),
+        "history": history(folder / "log.jsonl"),
+    }
+
+
+def history(log: Path) -> list[dict[str, float]]:
+    """What the validations of a run said: step, Dice, loops used; and the loops that training used around then."""
+    validations: dict[int, dict[str, float]] = {}
+    training: dict[int, float] = {}
+    for line in log.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        if "val_dice" in row:
+            validations[row["step"]] = {
+                "step": row["step"],
+                "dice": round(row["val_dice"], 4),
+                "steps": round(row["val_steps"], 3),
+            }
+        elif "steps" in row:
+            training[row["step"]] = row["steps"]
+    for step, entry in validations.items():
+        near = [value for at, value in training.items() if step - 100 < at <= step]
+        if near:
+            entry["training_steps"] = round(sum(near) / len(near), 3)
+    return [validations[step] for step in sorted(validations)]

@@ -1,0 +1,159 @@
+"""The benchmark scripts: rows train, stop and go on; each script runs on a tiny model; the page says what there is and is not."""
+
+import importlib
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_data import write_patients
+from tiny import NETWORK, TRAINING, save_tiny_model
+
+from cardioseg.core.config import PreparationConfig
+from cardioseg.core.errors import OutputError, UsageError
+from cardioseg.workflows.prepare import prepare
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+SMALL = [f"network.{key}={json.dumps(value)}" for key, value in NETWORK.items() if key not in ("channels", "classes", "name")]
+SPACING = {"spacing_mm": 4.0}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Two prepared patients, one of them held out."""
+    folder = tmp_path_factory.mktemp("data")
+    prepare(write_patients(folder / "raw", 2), output=folder / "prepared", config=PreparationConfig(**SPACING))
+    (folder / "split.json").write_text('{"train": [1], "val": [2], "fractions": [{"10": [1]}]}')
+    save_tiny_model(folder / "tiny", preparation={**SPACING, "neighbours": 1})
+    return folder
+
+
+@pytest.fixture
+def script(monkeypatch, data, tmp_path):
+    """Run ``main`` (or another function) of a script on the tiny data; its results go to ``tmp_path/results``."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+
+    def run(name, *options, call="main"):
+        common = ["prepared", data / "prepared", "--split", data / "split.json", "--results", tmp_path / "results"]
+        monkeypatch.setattr(sys, "argv", [name, *map(str, [*common[1:], *options])])
+        module = importlib.import_module(name)
+        return getattr(module, call)() if isinstance(call, str) else call(module)
+
+    return run
+
+
+def result(tmp_path, table, name):
+    return json.loads((tmp_path / "results" / table / f"{name}.json").read_text())
+
+
+# ----------------------------------------------------------------------------------------------------------------- training rows
+
+
+def fill(module):
+    rows = importlib.import_module("rows")
+    module.fill("data", (rows.Row("one", fraction="10"), rows.Row("two", ("training.learning_rate=1e-4",), seed=1)), "a table")
+
+
+def test_rows_train_stop_go_on_and_are_done_once(script, tmp_path, capsys):
+    small = ["--runs", tmp_path / "runs", "--steps", 2, "--extra-set", *SMALL, *TRAINING[:1], *TRAINING[2:], "training.steps=2"]
+    script("rows", *small, "--only", "one", "--max-minutes", "1e-9", call=fill)
+    assert "stopped at step 1 of 2" in capsys.readouterr().out
+    assert not (tmp_path / "results").exists()
+    script("rows", *small, "--only", "one", call=fill)
+    found = result(tmp_path, "data", "one")
+    assert (found["training"]["steps"], found["training"]["patients"], found["fraction"]) == (2, 1, "10")
+    assert "fraction 10 draw 0" in found["training"]["split"]
+    assert (found["patients"], found["volumes"]) == (1, 2)
+    assert found["gflop_per_volume"] >= 0
+    assert [entry["step"] for entry in found["history"]] == [2]
+    assert set(found["dice"]) == {"RV", "MYO", "LV", "mean"}
+    assert not re.search(r"patient0", json.dumps(found)), "nobody is named"
+    written = (tmp_path / "results" / "data" / "one.json").stat().st_mtime_ns
+    script("rows", *small, call=fill)
+    assert "one: done" in capsys.readouterr().out
+    assert (tmp_path / "results" / "data" / "one.json").stat().st_mtime_ns == written
+    assert result(tmp_path, "data", "two")["seed"] == 1
+    with pytest.raises(OutputError, match="a row of 2 steps"):
+        script("rows", "--runs", tmp_path / "runs", "--steps", 3, call=fill)
+    with pytest.raises(UsageError, match="three"):
+        script("rows", "--only", "three", call=fill)
+
+
+def test_every_row_of_every_table_has_settings_that_a_network_takes(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    from cardioseg.bundle import build_network
+    from cardioseg.core.config import parse_overrides
+
+    modules = [importlib.import_module(name) for name in ("data_table", "volume_table", "ablation")]
+    rows = [row for module in modules for row in module.rows()]
+    assert len({row.name for row in rows}) == len(rows), "a run folder each"
+    for row in rows:
+        build_network({"name": "rdvit", **parse_overrides(row.settings).get("network", {})}, source=row.name)
+    names = {row.name for row in modules[0].rows()}
+    assert {"rdvit-10-2", "vit-25-0", "rdvit-50-0", "edge-recvit-100-1", modules[2].BASE} <= names
+    assert len(names) == 3 * 4 + 2 * 2 + 2 * 4
+
+
+# --------------------------------------------------------------------------------------------------------------------- on models
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("depth", ("--loops", "1", "2", "--exits", "off")),
+        ("halting", ()),
+        ("experts", ()),
+        ("similarity", ("--loops", "2", "--tokens", "8")),
+        ("pruning", ("--loops", "2", "--shares", "0.5", "--learn-every", "2")),
+        ("maps", ()),
+    ],
+)
+def test_a_script_measures_a_model(script, data, tmp_path, name, options):
+    script(name, "--model", data / "tiny", "--name", "rdvit-2d", "--every", "2", *options)
+    found = result(tmp_path, name, "rdvit-2d")
+    assert (found["every"], found["side"]) == (2, "val")
+    assert found["result"]
+    page = importlib.import_module("results_page").page(tmp_path / "results")
+    assert found["model_sha256"][:12] in page or name == "maps"
+
+
+def test_the_boundary_is_where_voxels_of_a_mask_meet_others(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    halting = importlib.import_module("halting")
+    mask = np.zeros((9, 9, 2), bool)
+    mask[3:6, 3:6, 0] = True
+    distance = halting.boundary_distance(mask, 2.0)
+    assert (distance[3, 4, 0], distance[2, 4, 0], distance[4, 4, 0], distance[0, 4, 0]) == (1, 1, 3, 5)
+    assert np.isinf(distance[:, :, 1]).all()
+
+
+# ---------------------------------------------------------------------------------------------------------------------- the page
+
+
+def test_the_page_is_what_the_generator_writes(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    page = importlib.import_module("results_page")
+    written = (BENCHMARKS.parent / "docs" / "results.md").read_text(encoding="utf-8")
+    assert written == page.page(BENCHMARKS / "results"), "run python benchmarks/results_page.py"
+
+
+def test_rows_without_a_result_are_shown_and_several_have_a_spread(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    page = importlib.import_module("results_page")
+    empty = page.page(tmp_path)
+    for told in ("0.774", "0.762", "0.882", "0.872", "0.812", "0.795", "0.817", "not run yet", "| width-384: "):
+        assert told in empty
+    row = {"training": {"steps": 7, "minutes": 1.0, "recipe": ["training.batch=8"]}, "patients": 1, "volumes": 2, "views": "none"}
+    row |= {"parameters": 2.5e6, "gflop_per_volume": 1.0, "cpu_seconds_per_volume": 2.0, "history": [{"step": 5, "steps": 2.25}]}
+    (tmp_path / "data").mkdir()
+    for draw, mean in enumerate((0.8, 0.9)):
+        dice = {"mean": mean, **{name: {"mean": mean} for name in ("RV", "MYO", "LV")}}
+        (tmp_path / "data" / f"vit-10-{draw}.json").write_text(json.dumps({**row, "dice": dice}))
+    (tmp_path / "data" / "rdvit-100-0.json").write_text(json.dumps({**row, "dice": dice}))
+    filled = page.page(tmp_path)
+    assert "| vit | 10 % | 2 of 3 | 0.8500 ± 0.0707 |" in filled
+    assert "Budget of each run: 7 steps (training.batch=8), 1 to 1 minutes" in filled
+    assert "| rdvit-100-0: learned exit | 2.25 | 5 |" in filled
+    assert "| unchanged (rdvit-100-0) | 1 of 1 | 0.9000 |" in filled
