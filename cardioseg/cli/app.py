@@ -15,6 +15,7 @@ import typer
 from cardioseg import __version__
 from cardioseg.cli.demo import demo_command
 from cardioseg.cli.evaluate import evaluate_command
+from cardioseg.cli.measure import measure_command
 from cardioseg.cli.models import models_app
 from cardioseg.cli.prepare import prepare_command
 from cardioseg.cli.render import printable
@@ -53,6 +54,7 @@ app.command("prepare")(prepare_command)
 app.command("train")(train_command)
 app.command("segment")(segment_command)
 app.command("view")(view_command)
+app.command("measure")(measure_command)
 app.command("evaluate")(evaluate_command)
 app.add_typer(models_app, name="models")
 

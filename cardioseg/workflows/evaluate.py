@@ -15,7 +15,7 @@ import numpy as np
 
 from cardioseg import __version__
 from cardioseg.core.atomic import write_json, write_text
-from cardioseg.core.errors import GeometryError, InputError, LabelError, OutputError
+from cardioseg.core.errors import GeometryError, InputError, OutputError
 from cardioseg.core.labels import LabelTable
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report
@@ -24,10 +24,10 @@ from cardioseg.data.pairs import Pair, Pairing, find_pairs
 from cardioseg.data.splits import read_split
 from cardioseg.imaging.nifti import read
 from cardioseg.metrics import StructureScore, rounded, score_case
-from cardioseg.workflows.scores import QUANTITIES, PatientFunction, ScoredCase, few, patient_functions, summary, tables, warnings
+from cardioseg.workflows.masks import label_values
+from cardioseg.workflows.scores import QUANTITIES, PatientFunction, ScoredCase, patient_functions, summary, tables, warnings
 
 SPACING_TOLERANCE_MM = 0.01
-LABEL_TOLERANCE = 1e-3
 FILES = ("dice.png", "bland_altman.png", "metrics.json", "cases.csv", "patients.csv")
 CASE_COLUMNS = ("case", "patient", "phase", "group", "prediction", "structure", *(field.name for field in fields(StructureScore)))
 SIDES = ("predicted", "reference")
@@ -114,14 +114,7 @@ def _selected(pairing: Pairing, split: Path | None) -> tuple[Pair, ...]:
 def _read_mask(path: Path, labels: LabelTable) -> Volume:
     """A mask as uint8 label values."""
     volume = read(path)
-    values, counts = np.unique(volume.array, return_counts=True)
-    named = (values > -0.5) & (values < len(labels) - 0.5) & (np.abs(values - np.rint(values)) <= LABEL_TOLERANCE)
-    if not named.all():
-        unknown = [f"{value:g} ({count} voxels)" for value, count in zip(values[~named], counts[~named], strict=True)]
-        expected = ", ".join(f"{value} {name}" for value, name in enumerate(labels.names))
-        cure = "relabel the mask, or name the values in a dataset.json beside the references"
-        raise LabelError(path, found=f"values {few(unknown)}", expected=expected, cure=cure)
-    return volume.with_array(np.rint(volume.array).astype(np.uint8))
+    return volume.with_array(label_values(volume.array, labels, path=path))
 
 
 def _same_grid(a: Volume, b: Volume) -> bool:

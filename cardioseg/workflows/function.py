@@ -4,6 +4,7 @@
 phases (source, confidence, reasons) and reasons: dotted name → why that number is null. Knows masks, not how they were made.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,6 +145,22 @@ def clinical_facts(case: str, function: dict[str, Any], *, phases: Phases, why_n
     }
 
 
+def pair_phases(ed: int | None, es: int | None, function: dict[str, Any], *, source: str, doubts: tuple[str, ...] = ()) -> Phases:
+    """Phases of two volumes.
+
+    Args:
+        ed: frame from 0, None where nothing says it.
+        es: likewise.
+        function: of both.
+        source: what told which is which.
+        doubts: what must be known about that.
+    """
+    stroke = function["lv"]["sv_ml"]
+    if stroke is not None and stroke <= 0:
+        return Phases(ed, es, source, "low", (*doubts, "the LV is not larger at ED than at ES"), ())
+    return Phases(ed, es, source, "medium" if doubts else "high", doubts, ())
+
+
 def write_function(output: Path, name: str, found: CineFunction) -> tuple[Path, ...]:
     """Numbers, table and picture of a cine; the files.
 
@@ -155,6 +172,15 @@ def write_function(output: Path, name: str, found: CineFunction) -> tuple[Path, 
     write_curve(paths[1], found.curve)
     draw_curve(paths[2], found.curve, title=name, facts=headline(found.clinical))
     return paths
+
+
+def read_clinical(path: Path) -> dict[str, Any] | None:
+    """What one of these functions wrote to ``path``; None when it is not there, or somebody else's."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return found if {"case", "lv", "rv", "body", "reasons"} <= set(found) else None
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def headline(clinical: dict[str, Any]) -> str:

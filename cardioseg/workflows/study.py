@@ -7,21 +7,20 @@ when one of its cases does. A single volume has no row: neither EDV nor ESV can 
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cardioseg.clinical.function import INDEXED, Body, heart_function
-from cardioseg.clinical.phases import Phases
 from cardioseg.clinical.volumes import LV_QUANTITIES, RV_QUANTITIES, structure_value
 from cardioseg.clinical.wall import SEGMENTS
 from cardioseg.core.atomic import remove, write_json, write_text
 from cardioseg.core.labels import LabelTable
-from cardioseg.workflows.function import CLINICAL, clinical_facts
+from cardioseg.workflows.function import CLINICAL, clinical_facts, pair_phases, read_clinical
 from cardioseg.workflows.patients import body_of
 
 if TYPE_CHECKING:
+    from cardioseg.clinical.phases import Phases
     from cardioseg.workflows.products import Study
 
 TABLE = "study.csv"
@@ -34,7 +33,9 @@ def make_hearts(study: "Study") -> dict[str, Any]:
     """Write the pairs' files and ``study.csv``; "hearts": what ``X_clinical.json`` holds, of every heart in the folder."""
     output = study.request.output
     pairs = dict(_pairs(study.records))
-    cines = {name: found for name in study.records if (found := _read(output / f"{name}{CLINICAL}")) and "cases" not in found}
+    cines = {
+        name: found for name in study.records if (found := read_clinical(output / f"{name}{CLINICAL}")) and "cases" not in found
+    }
     hearts, warnings = dict(cines), []
     for patient, (ed, es) in pairs.items():
         path = output / f"{patient}{CLINICAL}"
@@ -86,29 +87,17 @@ def _pair_function(study: "Study", patient: str, ed: str, es: str) -> dict[str, 
     return facts | {"cases": {"ed": ed, "es": es}}
 
 
-def _phases(ed: Record, es: Record, function: Mapping[str, Any]) -> Phases:
+def _phases(ed: Record, es: Record, function: dict[str, Any]) -> "Phases":
     """What is known of the phases of two files."""
     frames = [None if record["patient"]["frame"] is None else record["patient"]["frame"] - 1 for record in (ed, es)]
-    told_by = ed["patient"]["told_by"] or "larger and smaller LV volume"
-    stroke = function["lv"]["sv_ml"]
-    if stroke is not None and stroke <= 0:
-        reason = "the LV is not larger at ED than at ES"
-        return Phases(frames[0], frames[1], told_by, "low", (reason,), ())
-    guessed = () if ed["patient"]["told_by"] else ("nothing but the volumes says which file is ED",)
-    return Phases(frames[0], frames[1], told_by, "medium" if guessed else "high", guessed, ())
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return found if {"case", "lv", "rv", "reasons"} <= set(found) else None
-    except (OSError, ValueError, TypeError):
-        return None
+    told_by = ed["patient"]["told_by"]
+    doubts = () if told_by else ("nothing but the volumes says which file is ED",)
+    return pair_phases(frames[0], frames[1], function, source=told_by or "larger and smaller LV volume", doubts=doubts)
 
 
 def _ours(path: Path) -> bool:
     """Whether a pair's function stands there."""
-    found = _read(path)
+    found = read_clinical(path)
     return found is not None and "cases" in found
 
 

@@ -1,0 +1,194 @@
+"""``cardioseg measure``: the function of a heart from masks, whoever made or corrected them, with the numbers of ``segment``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cardioseg.clinical.function import UNKNOWN, Body, heart_function
+from cardioseg.core.atomic import write_json
+from cardioseg.core.errors import OutputError, UsageError
+from cardioseg.core.report import Report, Table
+from cardioseg.data.pairs import case_name
+from cardioseg.workflows.function import (
+    CLINICAL,
+    CURVE_PICTURE,
+    CURVE_TABLE,
+    Beat,
+    check_frames,
+    cine_function,
+    clinical_facts,
+    pair_phases,
+    read_clinical,
+    write_function,
+)
+from cardioseg.workflows.masks import label_values, labels_of
+from cardioseg.workflows.patients import Patient, body_of, check_body, patient_of
+
+if TYPE_CHECKING:
+    from cardioseg.core.labels import LabelTable
+    from cardioseg.core.volume import Volume
+    from cardioseg.imaging.image import ImageFile
+    from cardioseg.imaging.nifti import Trust
+
+SPACING_TOLERANCE = 0.01  # of a voxel's size
+AROUND = ("anterior", "anteroseptal", "septal", "inferoseptal", "inferior", "inferolateral", "lateral", "anterolateral")
+ROWS = (("EDV", "edv", "ml"), ("ESV", "esv", "ml"), ("SV", "sv", "ml"), ("EF", "ef", "percent"), ("mass", "mass", "g"))
+
+
+@dataclass(frozen=True)
+class MeasureRequest:
+    """What the person asked for.
+
+    Attributes:
+        cine: mask of every frame; None for two volumes.
+        ed: mask at end-diastole; of a cine the frame, from 1; None leaves it to the volume curve.
+        es: likewise end-systole.
+        output: folder for the files; None writes none.
+        labels: ``NAME=VALUE,…``; None looks beside the mask.
+        body: height, weight and heart rate.
+        trust: which of two spacings in a header to believe.
+        overwrite: replace files of the same name.
+    """
+
+    cine: Path | None = None
+    ed: str | None = None
+    es: str | None = None
+    output: Path | None = None
+    labels: str | None = None
+    body: Body = UNKNOWN
+    trust: "Trust" = "pixdim"
+    overwrite: bool = False
+
+
+def measure(request: MeasureRequest) -> Report:
+    """Volumes, EF, mass, output and wall thickness of one heart.
+
+    Raises:
+        UsageError: the call names neither a cine nor two volumes, or a frame that is not there.
+        InputError: a mask cannot be read.
+        LabelError: a mask holds values without a name.
+        OutputError: a file is there already, or cannot be written.
+    """
+    check_body(request.body)
+    return _pair(request) if request.cine is None else _cine(request, request.cine)
+
+
+def _cine(request: MeasureRequest, path: Path) -> Report:
+    from cardioseg.imaging.nifti import open_image
+
+    image = open_image(path, trust=request.trust)
+    if image.frames == 1:
+        cure = "pass the masks of both phases as --ed MASK --es MASK"
+        raise UsageError(path, found="one volume", expected="a cine's mask, with frames", cure=cure)
+    case = case_name(path)
+    body = _body(request.body, case, path)
+    frame_ms = None if image.frame_seconds is None else 1000 * image.frame_seconds
+    beat = Beat(_frame("--ed", request.ed), _frame("--es", request.es), body, frame_ms)
+    check_frames(image.frames, beat)
+    _refuse_existing(request, case, (CLINICAL, CURVE_TABLE, CURVE_PICTURE))
+    labels = labels_of(path, request.labels)
+    mask = _cine_mask(image, labels)
+    found = cine_function(case, mask, image.frame(0).with_array(mask[..., 0]), labels, beat)
+    files = () if request.output is None else write_function(request.output, case, found)
+    return _report(found.clinical | {"volumes_ml": found.curve.volumes_ml}, labels, files)
+
+
+def _cine_mask(image: "ImageFile", labels: "LabelTable") -> np.ndarray:
+    """(X, Y, Z, T) uint8."""
+    return np.stack([label_values(image.frame(i).array, labels, path=image.path) for i in range(image.frames)], axis=-1)
+
+
+def _frame(option: str, text: str | None) -> int | None:
+    if text is not None and not (text.isascii() and text.isdigit()):
+        raise UsageError(option, found=repr(text), expected="a frame's number, as the mask is a cine", cure="count frames from 1")
+    return None if text is None else int(text)
+
+
+def _pair(request: MeasureRequest) -> Report:
+    if request.ed is None or request.es is None:
+        cure = "pass a cine's mask, or the masks of both phases as --ed MASK --es MASK"
+        raise UsageError("measure", found="no cine and not both phases", expected="one or the other", cure=cure)
+    paths = [Path(request.ed), Path(request.es)]
+    labels = labels_of(paths[0], request.labels)
+    masks = [_mask(path, labels, request.trust) for path in paths]
+    who = [patient_of(case_name(path), path) for path in paths]
+    case = who[0].name if who[0].name == who[1].name else case_name(paths[0])
+    _refuse_existing(request, case, (CLINICAL,))
+    function = heart_function(masks[0], masks[1], labels, _body(request.body, case, paths[0]))
+    phases = pair_phases(_frame_of(who[0]), _frame_of(who[1]), function, source="given")
+    clinical = clinical_facts(case, function, phases=phases, why_none="the file's name states no frame")
+    clinical["cases"] = {"ed": case_name(paths[0]), "es": case_name(paths[1])}
+    files: tuple[Path, ...] = ()
+    if request.output is not None:
+        files = (request.output / f"{case}{CLINICAL}",)
+        write_json(files[0], clinical)
+    return _report(clinical, labels, files, _grids(*masks))
+
+
+def _mask(path: Path, labels: "LabelTable", trust: "Trust") -> "Volume":
+    from cardioseg.imaging.nifti import read
+
+    volume = read(path, trust=trust)
+    return volume.with_array(label_values(volume.array, labels, path=path))
+
+
+def _body(given: Body, case: str, mask: Path) -> Body:
+    """What the person said, else what ``segment`` wrote of the case beside the mask, else what Info.cfg says."""
+    recorded = read_clinical(mask.with_name(f"{case}{CLINICAL}"))
+    known = recorded["body"] if recorded else patient_of(case_name(mask), mask).facts()
+    return body_of(known, given, heart_rate_bpm=known.get("heart_rate_bpm"))
+
+
+def _frame_of(patient: Patient) -> int | None:
+    return None if patient.frame is None else patient.frame - 1
+
+
+def _grids(ed: "Volume", es: "Volume") -> tuple[str, ...]:
+    """Two masks of one heart have one grid; each is measured with its own spacing."""
+    if ed.shape == es.shape and np.allclose(ed.spacing, es.spacing, rtol=SPACING_TOLERANCE):
+        return ()
+    return (f"ED and ES lie on different grids: {ed.shape} and {es.shape} voxels of {ed.spacing} and {es.spacing} mm",)
+
+
+def _refuse_existing(request: MeasureRequest, case: str, endings: tuple[str, ...]) -> None:
+    for path in () if request.output is None or request.overwrite else (request.output / f"{case}{end}" for end in endings):
+        if path.exists():
+            cure = "choose another --output, or pass --overwrite"
+            raise OutputError(path, found="a file", expected="none of this name", cure=cure)
+
+
+# ------------------------------------------------------------------------------------------------------------------- report
+
+
+def _report(clinical: dict[str, Any], labels: "LabelTable", files: tuple[Path, ...], notes: tuple[str, ...] = ()) -> Report:
+    data = clinical | {"labels": {name: value for value, name in enumerate(labels.names)}}
+    doubts = tuple(f"phases: {reason}" for reason in clinical["phases"]["reasons"])
+    missing = tuple(f"{name}: {why}" for name, why in clinical["reasons"].items() if name.startswith(("lv.", "rv.")))
+    return Report("measure", data, (_numbers(clinical), _wall(clinical)), notes + doubts + missing, files)
+
+
+def _numbers(clinical: dict[str, Any]) -> Table:
+    rows = []
+    for word, name, unit in ROWS:
+        values = [clinical[side].get(f"{name}_{unit}") for side in ("lv", "rv")]
+        per_m2 = [clinical["indexed"].get(f"{side}_{name}_{unit}_per_m2") for side in ("lv", "rv")]
+        rows.append((f"{word} ({'%' if unit == 'percent' else unit})", *map(_shown, values), *map(_shown, per_m2)))
+    output = clinical["cardiac_output"]
+    rows.append(("output (l/min)", _shown(output["l_per_min"]), "–", _shown(output["l_per_min_per_m2"]), "–"))
+    frames = " and ".join(f"{phase.upper()} frame {clinical[f'{phase}_frame'] or '–'}" for phase in ("ed", "es"))
+    title = f"{clinical['case']}, {frames}; research use only, not a medical device"
+    return Table(title, ("quantity", "LV", "RV", "LV per m²", "RV per m²"), tuple(rows))
+
+
+def _wall(clinical: dict[str, Any]) -> Table:
+    wall = clinical["wall_thickness"]
+    levels = ("basal", "mid", "apical")
+    rows = tuple((name, *(_shown(wall["segments_mm"].get(f"{level} {name}")) for level in levels)) for name in AROUND)
+    told = "; anterior side assumed from the picture" if wall["anterior"] == "as displayed" else ""
+    return Table(f"Wall thickness at ED (mm), mean {_shown(wall['mean_mm'])}{told}", ("wall", *levels), rows)
+
+
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
