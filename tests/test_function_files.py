@@ -16,6 +16,7 @@ from tiny import TABLES, cardioseg, cine_results, names_in, results, run_record,
 from cardioseg.core.errors import EXIT_INPUT, EXIT_OK, EXIT_RESOURCES, EXIT_USAGE
 from cardioseg.core.prediction import Prediction
 from cardioseg.inference import native
+from cardioseg.workflows import results as maps
 
 SHAPE = (128, 96, 10)
 
@@ -36,6 +37,7 @@ def drawn_masks(monkeypatch):
         return native.Predicted(Prediction(mask, steps, steps, 2, 1.0, (0.5, 0.5)), {})
 
     monkeypatch.setattr(native, "predict_volume", predict)
+    monkeypatch.setattr(maps, "draw_preview", lambda path, *given, **named: path.write_bytes(b""))  # a second each
 
 
 @pytest.fixture
