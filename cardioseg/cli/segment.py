@@ -10,13 +10,17 @@ from cardioseg.cli.progress import progress_bar
 from cardioseg.cli.render import finish
 
 SIZE = re.compile(r" *[1-9][0-9]{0,3} *")
+SERIES = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")
+MOST_SERIES = 1000  # in a range
 LARGEST_WINDOW = 2048  # a slice of 3 m at 1.5 mm; memory grows with the window, however small the image
 
 
 def segment_command(
     inputs: Annotated[
         list[Path],
-        typer.Argument(metavar="INPUT...", show_default=False, help="Images, folders of images, or .txt lists of them."),
+        typer.Argument(
+            metavar="INPUT...", show_default=False, help="Images, DICOM folders, folders of either, or .txt lists of them."
+        ),
     ],
     *,
     output: Annotated[Path, typer.Option("--output", "-o", show_default=False, help="Folder for masks, maps and pictures.")],
@@ -56,6 +60,10 @@ def segment_command(
     trust: Annotated[
         Literal["pixdim", "affine"], typer.Option("--trust", help="Which spacing to believe where a header states two.")
     ] = "pixdim",
+    series: Annotated[
+        str,
+        typer.Option("--series", show_default="found by geometry", help="DICOM series of the cine: a number, or such as 5-9,11."),
+    ] = "",
     ed: Annotated[
         int | None, typer.Option("--ed", min=1, show_default="from the LV volume", help="Frame that is end-diastole, from 1.")
     ] = None,
@@ -97,6 +105,7 @@ def segment_command(
         device=device,
         save=tuple(part.strip() for part in save.split(",") if part.strip()),
         trust=trust,
+        series=_series(series),
         beat=Beat(ed, es, Body(height_cm, weight_kg, heart_rate)),
         overwrite=overwrite,
     )
@@ -115,3 +124,17 @@ def _window(text: str | None) -> tuple[int, ...] | None:
         expected = f"two sizes (three in 3-D) of 1 to {LARGEST_WINDOW}, such as 128,128"
         raise UsageError("--window", found=repr(text), expected=expected, cure="correct them")
     return tuple(int(part) for part in parts)
+
+
+def _series(text: str) -> tuple[int, ...]:
+    """The numbers in such as "5-9,11"."""
+    from cardioseg.core.errors import UsageError
+
+    numbers: list[int] = []
+    for part in text.split(",") if text else []:
+        found = SERIES.fullmatch(part.strip())
+        first, last = (int(end or found[1]) for end in found.groups()) if found else (1, 0)
+        if not first <= last < first + MOST_SERIES:
+            raise UsageError("--series", found=repr(text), expected="numbers or ranges, such as 5-9,11", cure="correct them")
+        numbers.extend(range(first, last + 1))
+    return tuple(numbers)

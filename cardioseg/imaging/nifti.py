@@ -15,7 +15,7 @@ import nibabel as nib
 import numpy as np
 
 from cardioseg.core.atomic import replacing
-from cardioseg.core.errors import GeometryError, InputError
+from cardioseg.core.errors import GeometryError, InputError, UsageError
 from cardioseg.core.volume import Volume
 from cardioseg.imaging.image import ENDINGS, ITK_ENDINGS, ImageFile, broken
 
@@ -72,11 +72,15 @@ def open_image(path: Path, *, trust: Trust = "pixdim", series: tuple[int, ...] =
     Raises:
         InputError: missing, empty, truncated, or not an image.
         GeometryError: five axes, or a spacing that is zero or not a number.
+        UsageError: a series asked for in a file that has none.
     """
     if path.is_dir() or (path.is_file() and _is_dicom(path)):
         from cardioseg.imaging.dicom import open_dicom
 
         return open_dicom(path, series=series)
+    if series:
+        cure = "leave the option out, or pass the DICOM folder"
+        raise UsageError("--series", found=f"{path}, which is no DICOM", expected="a DICOM study", cure=cure)
     if not path.is_file():
         raise InputError(path, found="no such file", expected="an image file", cure="check the path")
     if path.stat().st_size == 0:

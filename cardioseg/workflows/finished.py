@@ -165,8 +165,9 @@ def _beside(folder: Path, name: str) -> Path:
 def _opened_image(path: Path, facts: dict[str, Any]) -> ImageFile:
     from cardioseg.data.manifest import sha256
 
-    image = open_image(path, trust=facts["recipe"]["trust"])
-    found, expected = sha256(*image.files), facts["recipe"]["input_sha256"]
+    recipe = facts["recipe"]
+    image = open_image(path, trust=recipe["trust"], series=tuple(recipe.get("series", ())))
+    found, expected = sha256(*image.files), recipe["input_sha256"]
     if found != expected:
         cure = "pass the image that was segmented with --image, or segment this one"
         raise InputError(path, found=f"SHA-256 {found[:12]}…", expected=f"{expected[:12]}…, as on record", cure=cure)

@@ -24,6 +24,7 @@ class SegmentRequest:
         device: "auto", "cpu" or "cuda".
         save: float maps to write as well, of "probs" and "routing".
         trust: which of two spacings in a header to believe.
+        series: numbers of the DICOM series to use; () lets the geometry decide.
         beat: ED and ES as frame numbers, height, weight and heart rate, where the person said them.
         overwrite: redo what is there.
     """
@@ -39,6 +40,7 @@ class SegmentRequest:
     device: str = "auto"
     save: tuple[str, ...] = ()
     trust: Trust = "pixdim"
+    series: tuple[int, ...] = ()
     beat: Beat = NOTHING_KNOWN
     overwrite: bool = False
 

@@ -123,11 +123,12 @@ def _windows(request: SegmentRequest, model: "Model") -> WindowConfig:
 def _one(
     name: str, path: Path, request: SegmentRequest, model: "Model", windows: WindowConfig, tell: Callable[[float], None]
 ) -> CaseResult:
-    image = open_image(path, trust=request.trust)
-    check_whole(path)
+    image = open_image(path, trust=request.trust, series=request.series)
+    for file in image.files:
+        check_whole(file)
     if image.frames > 1:
         check_frames(image.frames, request.beat)
-    recipe = _recipe(path, request, model, windows)
+    recipe = _recipe(image, request, model, windows)
     earlier = None if request.overwrite else finished(request.output, name)
     if earlier is not None:
         if earlier.get("recipe") == recipe:
@@ -158,19 +159,20 @@ def exit_facts(request: SegmentRequest, model: "Model") -> dict[str, Any]:
     return {"rule": rule.name or model.exits[0], "threshold": rule.threshold, "compute": rule.compute}
 
 
-def _recipe(path: Path, request: SegmentRequest, model: "Model", windows: WindowConfig) -> dict[str, Any]:
+def _recipe(image: ImageFile, request: SegmentRequest, model: "Model", windows: WindowConfig) -> dict[str, Any]:
     """Everything the result depends on."""
     from cardioseg.data.manifest import sha256
 
     return {
         "cardioseg": __version__,
-        "input_sha256": sha256(path),
+        "input_sha256": sha256(*image.files),
         "model_sha256": model.sha256,
         "config_sha256": model.config_sha256,
         "loops": budget(request, model),
         "exit": exit_facts(request, model),
         "windows": windows.model_dump(mode="json"),
         "trust": request.trust,
+        "series": list(request.series),
         "save": sorted(request.save),
         "beat": asdict(request.beat),
     }
