@@ -104,11 +104,11 @@ def chosen(option: str, number: int, count: int) -> int:
 def _moments(steps: np.ndarray, heart: np.ndarray, loops: int) -> list[Moment]:
     """The image with its mask, then what is still active after each loop, until nothing is; shares are of the heart."""
     colours = loop_colours(loops + 1)[1:]
-    where = heart if heart.any() else np.ones_like(heart)
+    where, of = (heart, "heart") if heart.any() else (np.ones_like(heart), "slice")
     moments = [Moment("mask")]
     for loop in range(1, int(steps.max()) + 1):
         active = steps > loop
-        moments.append(Moment(f"after loop {loop}: {100 * active[where].mean():.0f} % active", active, colours[loop - 1]))
+        moments.append(Moment(f"after loop {loop}: {100 * active[where].mean():.0f} % of {of} active", active, colours[loop - 1]))
     return moments
 
 
@@ -123,7 +123,5 @@ def _slice(stack: Stack, index: int, case: Finished) -> Slice:
 def _words(case: Finished, stack: Stack, index: int, frame: int, mean: float) -> Words:
     where = f"slice {index + 1} of {len(stack.image)}" + (f", frame {frame + 1}" if case.image.frames > 1 else "")
     of = "heart" if stack.mask[index].any() else "slice"
-    facts = (
-        f"{where} · {case.facts['model']} · loops used in the {of}: mean {mean:.1f} of {case.loops} · active: share of the {of}"
-    )
+    facts = f"{where} · {case.facts['model']} · loops used in the {of}: mean {mean:.1f} of {case.loops}"
     return Words(case.name, facts, NOTICE)

@@ -161,7 +161,7 @@ def turns(first: np.ndarray, second: np.ndarray) -> tuple[bool, bool, bool]:
 
 def cropped(stack: Stack) -> Stack:
     """The same box of all slices, the heart and a margin; everything when the mask is empty."""
-    return boxed(stack, heart_box(stack.mask.any(axis=0), stack.pixel_mm))
+    return boxed(stack, heart_box(np.asarray(stack.mask.any(axis=0)), stack.pixel_mm))
 
 
 def heart_box(inside: np.ndarray, pixel_mm: tuple[float, float], *, margin_mm: float = MARGIN_MM) -> tuple[slice, slice]:

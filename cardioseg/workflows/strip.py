@@ -16,12 +16,14 @@ from cardioseg.workflows.page import DPI, FAINT, INK, PAPER, shortened
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from PIL.Image import Image as ImageType
 
 PANEL, GAP, SIDE, TOP, HEADING, BOTTOM = 260, 12, 20, 50, 22, 34
 MOST_COLUMNS = 6
 DIMMED = 0.62  # opacity of the black over what has stopped
 TINT = 0.42  # of the loop's colour over what goes on
 STEP_MS, LAST_MS = 800, 2500
+GREYS, LEAST_CHROMA = 96, 10  # of 256 colours; difference of red, green and blue from which a pixel is no grey
 LETTER = 6.6  # pixels of a letter in 9 points
 
 
@@ -90,12 +92,27 @@ def draw_animation(path: Path, shown: Slice, moments: list[Moment], words: Words
         canvas: Any = figure.canvas
         canvas.draw()
         frames.append(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy()))
-    # One palette for all frames: of its own, each would flicker.
-    palette = Image.fromarray(np.vstack([np.asarray(frame) for frame in frames])).quantize(255, method=Image.Quantize.MAXCOVERAGE)
+    palette = _palette(np.concatenate([np.asarray(frame).reshape(-1, 3) for frame in frames]))
     pictures = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     durations = [STEP_MS] * (len(pictures) - 1) + [LAST_MS]
     with replacing(path, suffix=".gif") as temporary:
         pictures[0].save(temporary, save_all=True, append_images=pictures[1:], duration=durations, loop=0, optimize=False)
+
+
+def _palette(pixels: np.ndarray) -> "ImageType":
+    """One palette for all frames (of its own, each would flicker): even greys, so that tissue has no hue, and the colours.
+
+    Args:
+        pixels: (N, 3) uint8 of all frames.
+    """
+    from PIL import Image
+
+    greys = np.rint(np.linspace(0, 255, GREYS)).astype(np.uint8)
+    coloured = pixels[np.ptp(pixels, axis=1) > LEAST_CHROMA]
+    chosen = Image.fromarray(coloured[None] if len(coloured) else pixels[None, :1]).quantize(256 - GREYS).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*np.repeat(greys, 3).tolist(), *chosen][: 3 * 256])
+    return palette
 
 
 def _sheet(shown: Slice, moments: list[Moment], words: Words) -> "Figure":
@@ -151,4 +168,5 @@ def _draw(axes: "Axes", shown: Slice, moment: Moment) -> None:
 def _write(figure: "Figure", x: float, y: float, text: str, **style: Any) -> None:
     """Text as it is: a dollar sign starts no formula, and what is no valid Unicode becomes a question mark."""
     shown = text.encode("utf-8", "replace").decode("utf-8")
-    figure.text(x, y, shown, **({"color": INK, "va": "center", "parse_math": False} | style))
+    look: dict[str, Any] = {"color": INK, "va": "center", "parse_math": False}
+    figure.text(x, y, shown, **(look | style))
