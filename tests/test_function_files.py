@@ -196,7 +196,7 @@ def test_one_volume_has_volumes_and_no_function(segment, out, tmp_path):
     assert names_in(out) == results("lone") | TABLES
     record = run_record(out, "lone")
     assert record["clinical"] is None
-    assert record["reasons"] == {"clinical": "one volume: EDV and ESV take ED and ES"}
+    assert record["clinical_reason"] == "one volume: EDV and ESV take ED and ES"
     assert record["volumes_ml"]["LV"] == [pytest.approx(75.4, rel=0.01)]
     assert data["hearts"] == []
 

@@ -49,6 +49,14 @@ def test_the_first_frame_is_ed_where_it_is_nearly_the_largest():
     assert find_phases(curve).ed >= 28
 
 
+def test_a_trigger_long_before_the_beat_is_not_taken_for_ed():
+    """As in ACDC's patient090: the ventricle still is full when it should have begun to empty."""
+    curve = [90.1, 89.3, 90.5, 82.7, 81.1, 75.2, 81.1, 68.1, 60.1, 54.2, 53.3, 64.8]
+    found = find_phases(curve)
+    assert (found.ed, found.es) == (2, 10)
+    assert found.reasons == ("ED is frame 3, not the first",)
+
+
 def doubt(curve):
     found = find_phases(curve)
     assert found.confidence == "low"

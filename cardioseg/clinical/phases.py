@@ -1,9 +1,10 @@
 """End-diastole and end-systole from the LV volume of every frame of a cine, with the reasons to believe the choice or not.
 
 ED is the largest and ES the smallest volume of the curve, smoothed over the beat, whose last frame is followed by its first.
-The trigger is the R wave, so frame 1 is ED wherever its volume is nearly the largest (149 of 150 patients of ACDC). The
-numbers themselves are those of the frames, unsmoothed. Frames are counted from 0 here and from 1 in whatever a person
-reads. Knows volumes only: not masks, electrocardiograms, or valves, which define both phases (aortic valve closure is ES).
+The trigger is the R wave, so frame 1 is ED wherever its volume is nearly the largest (149 of 150 patients of ACDC), unless
+the largest comes more than a tenth of the beat later: then the trigger was early (ACDC's patient090). The numbers themselves
+are those of the frames, unsmoothed. Frames are counted from 0 here and from 1 in whatever a person reads. Knows volumes
+only: not masks, electrocardiograms, or valves, which define both phases (aortic valve closure is ES).
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import numpy as np
 
 SMOOTHING = 1 / 30  # standard deviation, as a share of the beat: one frame of thirty
 NEARLY_LARGEST = 0.05  # of the stroke, below the largest volume
+LATE = 0.1  # of the beat: a largest volume so long after frame 1 shows that the trigger came early
 FLAT = 0.05  # of the largest volume; the weakest of ACDC's 150 ejects 7.6 %
 ES_BETWEEN = (0.2, 0.7)  # of the beat after ED; 0.25 to 0.69 in ACDC's 100 training patients
 AS_DEEP, APART = 0.1, 1 / 6  # a second minimum: within this share of the stroke, this share of the beat away
@@ -80,8 +82,10 @@ def _end_diastole(raw: np.ndarray, smooth: np.ndarray, es: int | None) -> int:
     curve = smooth.copy()
     if es is not None:
         curve[es] = -np.inf
-    nearly = curve.max() - NEARLY_LARGEST * (smooth.max() - smooth.min())
-    return 0 if es != 0 and max(raw[0], smooth[0]) >= nearly else int(curve.argmax())
+    largest = int(curve.argmax())
+    nearly = curve[largest] - NEARLY_LARGEST * (smooth.max() - smooth.min())
+    early = LATE < largest / len(raw) < 0.5
+    return 0 if es != 0 and not early and max(raw[0], smooth[0]) >= nearly else largest
 
 
 def _end_systole(smooth: np.ndarray, ed: int) -> int:

@@ -64,7 +64,7 @@ def segmented_function(segmented: "Segmented") -> dict[str, Any]:
     image, labels, mask = segmented.image, segmented.labels, segmented.mask
     if image.frames == 1:
         volumes = frame_volumes_ml(mask[..., None], labels, image.spacing)
-        return {"volumes_ml": volumes, "clinical": None, "reasons": {"clinical": "one volume: EDV and ESV take ED and ES"}}
+        return {"volumes_ml": volumes, "clinical": None, "clinical_reason": "one volume: EDV and ESV take ED and ES"}
     beat = segmented.request.beat
     body = body_of(segmented.facts["patient"], beat.body, heart_rate_bpm=image.heart_rate_bpm)
     frame_ms = None if image.frame_seconds is None else 1000 * image.frame_seconds
