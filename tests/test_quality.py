@@ -1,0 +1,329 @@
+"""Each rule fires on a mask made to break it, and none on a heart that is right."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from cardioseg.clinical.quality import CINE_RULES, MASK_RULES, PAIR_RULES, check_cine, check_pair, check_volume
+from cardioseg.clinical.shape import Measures, shape_measures
+from cardioseg.core.labels import ACDC_LABELS, LabelTable
+from cardioseg.core.volume import Volume
+from cardioseg.data.phantom import PhantomConfig, draw
+from cardioseg.imaging.components import remove_specks
+
+RV, MYO, LV = (ACDC_LABELS.value(name) for name in ("RV", "MYO", "LV"))
+SPACING = (2.0, 2.0, 10.0)
+SURE = {"entropy": 0.1, "halting_spread": 5.0}
+
+
+def volume(array, spacing=SPACING):
+    """A mask on a plain grid."""
+    return Volume(array.astype(np.uint8), np.diag([*spacing, 1.0]), spacing)
+
+
+@pytest.fixture(scope="module")
+def truth() -> np.ndarray:
+    """(X, Y, Z, T) labels of a phantom; ED is frame 0, ES frame 3."""
+    return draw(PhantomConfig(shape=(110, 120, 10), spacing_mm=SPACING, frames=8)).label
+
+
+@pytest.fixture
+def mask(truth) -> np.ndarray:
+    """The phantom at ED, to be broken."""
+    return truth[..., 0].copy()
+
+
+def fired(quality, severity=None):
+    """Names of the rules that were broken."""
+    return {found.rule for found in quality.findings if severity in (None, found.severity)}
+
+
+def test_a_right_heart_passes(truth):
+    for frame in range(truth.shape[3]):
+        quality = check_volume(volume(truth[..., frame]), ACDC_LABELS, certainty=SURE)
+        assert (quality.verdict, quality.findings, quality.warnings) == ("pass", (), ())
+    pair = check_pair(volume(truth[..., 0]), volume(truth[..., 3]), ACDC_LABELS)
+    assert (pair.verdict, fired(pair)) == ("pass", set())
+    cine = check_cine([volume(truth[..., t]) for t in range(8)], ACDC_LABELS, ed=0, es=3)
+    assert (cine.verdict, fired(cine)) == ("pass", set())
+
+
+def middle(mask):
+    """Index of a slice through the middle of the LV, and the LV's columns in it."""
+    span = np.flatnonzero((mask == LV).any((0, 1)))
+    index = int(span[len(span) // 2])
+    return index, mask[:, :, index] == LV
+
+
+def no_rv(mask):
+    mask[mask == RV] = 0
+
+
+def at_the_border(mask):
+    mask[0, 50:53, 4] = RV
+
+
+def a_gap(mask):
+    mask[:, :, middle(mask)[0]] = 0
+
+
+def few_slices(mask):
+    keep = middle(mask)[0]
+    mask[:, :, [k for k in range(mask.shape[2]) if not keep - 2 <= k <= keep + 1]] = 0
+
+
+def two_bare_slices(mask):
+    span = np.flatnonzero((mask == LV).any((0, 1)))
+    for index in span[:2]:
+        mask[:, :, index][mask[:, :, index] == MYO] = 0
+
+
+def bare_rv(mask):
+    for index in np.flatnonzero((mask == RV).any((0, 1)))[:2]:
+        plane = mask[:, :, index]
+        plane[(plane == MYO) | (plane == LV)] = 0
+
+
+def an_open_ring(mask):
+    for index in range(mask.shape[2]):
+        lv = np.argwhere(mask[:, :, index] == LV)
+        if len(lv):
+            plane = mask[: int(lv[:, 0].mean()), :, index]
+            plane[plane == MYO] = 0
+
+
+def no_septum(mask):
+    for index in range(mask.shape[2]):
+        plane = mask[:, :, index]
+        lv = np.argwhere(plane == LV)
+        if len(lv):
+            plane[lv[:, 0].min() - 12 : lv[:, 0].min(), lv[:, 1].min() : lv[:, 1].max() + 1] = RV
+
+
+def ragged(mask):
+    lines = mask[::2]
+    lines[lines == MYO] = 0
+
+
+def torn_by_a_breath(mask):
+    half = middle(mask)[0]
+    mask[:, :, half:] = np.roll(mask[:, :, half:], 18, axis=1)
+
+
+def an_inflated_slice(mask):
+    index, _ = middle(mask)
+    x, y = np.argwhere(mask[:, :, index] == LV).mean(0)
+    away = np.hypot(*np.meshgrid(np.arange(mask.shape[0]) - x, np.arange(mask.shape[1]) - y, indexing="ij"))
+    mask[:, :, index][away < 32] = MYO
+
+
+def a_second_heart(mask):
+    mask[mask.shape[0] - 20 : mask.shape[0] - 5, 5:25, 3:6] = RV
+
+
+def a_tiny_lv(mask):
+    lv = mask == LV
+    mask[lv] = MYO
+    for index in np.flatnonzero(lv.any((0, 1))):
+        x, y = np.argwhere(lv[:, :, index]).mean(0).astype(int)
+        mask[x : x + 2, y : y + 2, index] = LV
+
+
+BREAKERS = {
+    "missing_structures": (no_rv, "fail"),
+    "border_voxels": (at_the_border, "fail"),
+    "gap_slices": (a_gap, "fail"),
+    "lv_slices": (few_slices, "fail"),
+    "lv_length_mm": (few_slices, "fail"),
+    "lv_slices_without_myo": (two_bare_slices, "fail"),
+    "rv_slices_without_myo": (bare_rv, "warn"),
+    "open_ring": (an_open_ring, "fail"),
+    "open_ring_anywhere": (an_open_ring, "warn"),
+    "rv_against_lv": (no_septum, "fail"),
+    "roughness": (ragged, "fail"),
+    "slice_shift_mm": (torn_by_a_breath, "warn"),
+    "area_jump": (an_inflated_slice, "warn"),
+    "loose_share": (a_second_heart, "warn"),
+    "torn_in_plane": (a_second_heart, "warn"),
+    "rv_torn_in_plane": (a_second_heart, "warn"),
+    "lv_small": (a_tiny_lv, "warn"),
+}
+
+
+@pytest.mark.parametrize("rule", BREAKERS)
+def test_a_broken_mask_breaks_its_rule(mask, rule):
+    breaker, severity = BREAKERS[rule]
+    breaker(mask)
+    quality = check_volume(volume(mask), ACDC_LABELS)
+    found = next((found for found in quality.findings if found.rule == rule), None)
+    assert found is not None, f"only {fired(quality)}"
+    assert found.severity == severity
+    assert (found.value > found.limit) != (rule in {"lv_slices", "lv_length_mm", "lv_small"})
+    assert quality.verdict in (severity, "fail")
+
+
+def test_an_lv_of_litres_and_an_unsure_network_break_theirs(mask):
+    large = check_volume(volume(mask, (6.0, 6.0, 20.0)), ACDC_LABELS)
+    assert "lv_large" in fired(large, "warn")
+    unsure = check_volume(volume(mask), ACDC_LABELS, certainty={"entropy": 0.9, "halting_spread": 0.0})
+    assert fired(unsure) == {"entropy", "halting_spread"}
+    assert (unsure.verdict, fired(unsure, "fail")) == ("fail", {"entropy"})
+
+
+def test_every_rule_has_a_mask_that_breaks_it():
+    assert {rule.name for rule in MASK_RULES} == {*BREAKERS, "lv_large", "entropy", "halting_spread"}
+    assert {rule.name for rule in PAIR_RULES} == {name for name, _ in PAIRS}
+    assert {rule.name for rule in CINE_RULES} == {"failing_frames"}
+
+
+def shrunk(mask, value, share):
+    """The mask with the last part of a structure's voxels turned into background."""
+    smaller = mask.copy()
+    voxels = np.flatnonzero(mask == value)
+    smaller.ravel()[voxels[round(share * len(voxels)) :]] = 0
+    return smaller
+
+
+# Rule → what of each structure is left at ES.
+PAIRS = [
+    ("lv_ef_percent", {}),
+    ("rv_ef_percent", {LV: 0.5}),
+    ("mass_falls", {MYO: 0.6}),
+    ("rv_ejects_less", {LV: 0.2, RV: 0.95}),
+    ("rv_ejects_more", {LV: 0.95, RV: 0.3}),
+    ("mass_grows", {}),
+]
+
+
+@pytest.mark.parametrize(("rule", "left"), PAIRS)
+def test_two_phases_that_do_not_fit_break_their_rule(mask, rule, left):
+    es = mask.copy()
+    for value, share in left.items():
+        es = shrunk(es, value, share)
+    ed = shrunk(mask, MYO, 0.5) if rule == "mass_grows" else mask
+    assert rule in fired(check_pair(volume(ed), volume(es), ACDC_LABELS))
+
+
+def test_swapped_phases_fail(truth):
+    quality = check_pair(volume(truth[..., 3]), volume(truth[..., 0]), ACDC_LABELS)
+    assert {"lv_ef_percent", "rv_ef_percent"} <= fired(quality, "fail")
+
+
+def test_a_cine_counts_its_other_frames_that_fail(truth):
+    frames = [volume(truth[..., t]) for t in range(8)]
+    frames[5] = volume(np.zeros_like(truth[..., 5]))
+    quality = check_cine(frames, ACDC_LABELS, ed=0, es=3, certainty=[SURE] * 8)
+    assert (quality.verdict, fired(quality)) == ("warn", {"failing_frames"})
+    assert quality.measures["cine"].values == {"frames": 8, "failing_frames": 1}
+    assert quality.measures["ES"].values["entropy"] == 0.1
+
+
+def test_an_empty_mask_fails_once_and_computes_nothing_else(mask):
+    quality = check_volume(volume(np.zeros_like(mask)), ACDC_LABELS)
+    assert fired(quality) == {"missing_structures"}
+    measures = quality.measures["mask"]
+    assert measures.values["open_ring"] is None
+    assert measures.reasons["open_ring"] == "the mask has no LV"
+    assert all((value is None) == (name in measures.reasons) for name, value in measures.values.items())
+
+
+def test_a_few_slices_are_no_reason_to_fail(mask):
+    index, _ = middle(mask)
+    quality = check_volume(volume(mask[:, :, index - 1 : index + 2]), ACDC_LABELS)
+    assert quality.verdict == "pass"
+    assert quality.measures["mask"].reasons["lv_slices"] == "the image has 3 slices, fewer than 6"
+
+
+def test_other_structures_are_checked_for_what_holds_of_all(mask):
+    quality = check_volume(volume(mask), LabelTable(("background", "aorta", "spleen", "liver")))
+    assert quality.verdict == "pass"
+    assert quality.measures["mask"].reasons["lv_slices"] == "the labels name no LV"
+    mask[0, 0, 0] = 1
+    assert fired(check_volume(volume(mask), LabelTable(("background", "aorta", "spleen", "liver")))) == {"border_voxels"}
+
+
+def test_another_order_of_labels_and_another_spelling_change_nothing(mask):
+    other = np.array([0, 3, 2, 1], np.uint8)[mask]
+    mine, theirs = (
+        shape_measures(volume(array), labels)
+        for array, labels in ((mask, ACDC_LABELS), (other, LabelTable(("background", "LVC", "MLV", "RVC"))))
+    )
+    assert mine == theirs
+
+
+def same(a: Measures, b: Measures):
+    return (
+        a.reasons == b.reasons
+        and a.values.keys() == b.values.keys()
+        and list(a.values.values()) == pytest.approx(list(b.values.values()), abs=1e-5)
+    )
+
+
+@pytest.mark.parametrize("breaker", [None, torn_by_a_breath, a_second_heart, ragged])
+def test_how_the_slices_are_stored_changes_nothing(mask, breaker):
+    if breaker:
+        breaker(mask)
+    expected = shape_measures(volume(mask), ACDC_LABELS)
+    for stored in (mask[::-1], mask[:, ::-1], mask[:, :, ::-1], np.rot90(mask)):
+        assert same(shape_measures(volume(stored), ACDC_LABELS), expected)
+    slices_first = volume(np.moveaxis(mask, 2, 0), (10.0, 2.0, 2.0))
+    assert same(shape_measures(slices_first, ACDC_LABELS), expected)
+
+
+def test_a_torn_ventricle_is_flagged_and_kept(mask):
+    torn_by_a_breath(mask)
+    cleaned, removed = remove_specks(mask)
+    assert np.array_equal(cleaned, mask)
+    assert removed == {}
+    quality = check_volume(volume(cleaned), ACDC_LABELS)
+    assert quality.verdict == "warn", "a real heart can look so; only a person can tell"
+    assert "slice_shift_mm" in fired(quality)
+
+
+@settings(max_examples=60)
+@given(arrays.arrays(np.uint8, st.tuples(*[st.integers(1, 8)] * 3), elements=st.integers(0, 3)))
+def test_any_mask_gets_a_verdict_that_json_can_hold(array):
+    quality = check_pair(volume(array), volume(array[::-1]), ACDC_LABELS)
+    facts = json.loads(json.dumps(quality.facts(), allow_nan=False))
+    assert facts["verdict"] == quality.verdict
+    severities = [reason["severity"] for reason in facts["reasons"]]
+    assert severities == sorted(severities, key=["fail", "warn"].index)
+    assert quality.verdict == (severities[0] if severities else "pass")
+    assert len(quality.warnings) == len(severities)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=10)
+def test_noise_never_passes(seed):
+    noise = np.random.default_rng(seed).integers(0, 4, (24, 24, 8))
+    assert check_volume(volume(noise), ACDC_LABELS).verdict == "fail"
+
+
+def test_a_rule_says_its_value_and_its_limit(mask):
+    few_slices(mask)
+    reason = check_volume(volume(mask), ACDC_LABELS).facts()["reasons"][0]
+    assert reason == {
+        "rule": "lv_slices",
+        "where": "mask",
+        "severity": "fail",
+        "value": 4,
+        "limit": 6,
+        "text": "the LV spans 4 slices; at least 6 expected",
+    }
+
+
+@pytest.mark.acdc
+def test_expert_masks_pass(acdc):
+    from cardioseg.data.acdc import acdc_cases
+    from cardioseg.imaging.nifti import read
+
+    cases = [case for case in acdc_cases(acdc) if "training" in case.label.parts][::10][:20]
+    assert len(cases) == 20
+    for case in cases:
+        quality = check_volume(replace(read(case.label), notes=()), ACDC_LABELS)
+        assert quality.verdict == "pass", (case.name, quality.warnings)
