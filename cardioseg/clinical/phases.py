@@ -62,10 +62,9 @@ def find_phases(volumes_ml: Sequence[float], *, ed: int | None = None, es: int |
     source = "volume curve" if ed is None and es is None else "given" if None not in (ed, es) else "given and volume curve"
     first = ed if ed is not None else _end_diastole(raw, smooth, es)
     last = es if es is not None else _end_systole(smooth, first)
-    if source == "given":
-        doubts, remarks = _reversed(raw, first, last), ()
-    else:
-        doubts, remarks = _doubts(raw, smooth, first, last), _remarks(len(raw), first, ed)
+    given = source == "given"
+    doubts = _reversed(raw, first, last) if given else _doubts(raw, smooth, first, last)
+    remarks = () if given else _remarks(len(raw), first, ed)
     confidence = "low" if doubts else "medium" if remarks else "high"
     return Phases(first, last, source, confidence, (*doubts, *remarks), curve)
 

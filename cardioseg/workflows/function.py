@@ -23,11 +23,12 @@ from cardioseg.core.report import Table
 from cardioseg.core.volume import Volume
 from cardioseg.workflows.curve import Curve, draw_curve, write_curve
 from cardioseg.workflows.patients import body_of
-from cardioseg.workflows.scores import QUANTITIES, title
+from cardioseg.workflows.scores import title
 
 if TYPE_CHECKING:
     from cardioseg.workflows.products import Segmented
 
+SHOWN = ("lv_edv_ml", "lv_esv_ml", "lv_ef_percent", "lv_mass_g", "rv_edv_ml", "rv_ef_percent")
 CLINICAL, CURVE_TABLE, CURVE_PICTURE = "_clinical.json", "_curve.csv", "_curve.png"
 
 
@@ -196,10 +197,10 @@ def headline(clinical: dict[str, Any]) -> str:
 
 def function_table(hearts: Sequence[dict[str, Any]]) -> Table:
     """A row a heart: what a person looks at first."""
-    columns = ("heart", "ED", "ES", *(title(quantity) for quantity in QUANTITIES))
+    columns = ("heart", "ED", "ES", *(title(quantity) for quantity in SHOWN))
     rows = []
     for heart in hearts:
-        numbers = (heart[quantity[:2]][quantity[3:]] for quantity in QUANTITIES)
+        numbers = (heart[quantity[:2]][quantity[3:]] for quantity in SHOWN)
         frames = (str(heart[name] or "–") for name in ("ed_frame", "es_frame"))
         rows.append((heart["case"], *frames, *("–" if value is None else f"{value:.1f}" for value in numbers)))
     return Table("Function; research use only, not a medical device", columns, tuple(rows))
