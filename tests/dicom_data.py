@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation
 
 PATIENT = "Ärger^Anneliese"
 PATIENT_ID = "MRN-4711-0815"
-BIRTH = "19620229"
+BIRTH = "19640229"
 STUDY = generate_uid(entropy_srcs=["study"])
 SHORT_AXIS = Rotation.from_euler("xyz", (-65, -9, 39), degrees=True).as_matrix()  # columns: row, column, normal (LPS)
 FOUR_CHAMBER = SHORT_AXIS[:, [2, 1, 0]] * (1, 1, -1)
@@ -79,7 +79,7 @@ def file_of(sop_class: str, series: Cine, *, uid: str | None = None) -> FileData
     data.SeriesInstanceUID = generate_uid(entropy_srcs=[series.study, str(series.number)])
     data.FrameOfReferenceUID = generate_uid(entropy_srcs=[series.study, "frame"])
     data.SeriesNumber, data.SeriesDescription, data.Modality = series.number, series.description, "MR"
-    data.StudyDate, data.StudyTime, data.StudyID, data.AccessionNumber = "20240102", "101112", "1", "A99"
+    data.StudyDate, data.StudyTime, data.StudyID, data.AccessionNumber = "20240102", "101112", "1", "ACC-Q7X"
     data.Manufacturer, data.ReferringPhysicianName, data.PositionReferenceIndicator = "nobody", "Who^Doctor", ""
     return data
 

@@ -12,7 +12,7 @@ from tiny import MAPS, cardioseg, names_in, run_record, save_image, save_tiny_mo
 from cardioseg.core.errors import EXIT_INPUT, EXIT_OK, EXIT_SOME_FAILED, EXIT_USAGE
 
 SERIES = made.cine((40, 36, 3, 4), spacing=(1.5, 1.5, 8.0))
-WHO = (*made.PATIENT.split("^"), made.PATIENT_ID, made.BIRTH, "Doctor", "A99", "20240102")
+WHO = (*made.PATIENT.split("^"), made.PATIENT_ID, made.BIRTH, "Doctor", "ACC-Q7X", "20240102")
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,13 @@ def segment_command(
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
     save: Annotated[
-        str, typer.Option("--save", show_default=False, help="Float maps to write too: probs, routing, or both with a comma.")
+        str,
+        typer.Option(
+            "--save",
+            show_default=False,
+            help="More to write, with commas: probs, routing (float NIfTI); of DICOM input dicom-seg (ED and ES) or "
+            "dicom-seg-all (every phase), which carry the patient's identity on, as DICOM demands.",
+        ),
     ] = "",
     trust: Annotated[
         Literal["pixdim", "affine"], typer.Option("--trust", help="Which spacing to believe where a header states two.")

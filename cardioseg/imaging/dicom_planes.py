@@ -5,6 +5,7 @@ Source: DICOM PS3.3, the modules Image Plane (C.7.6.2), MR Image (C.8.3) and Enh
 file for DICOM that lacks the "DICM" mark behind its preamble.
 """
 
+import logging
 import math
 import warnings
 from collections.abc import Iterator
@@ -54,6 +55,9 @@ WANTED = (
 )
 GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 LONGEST_DESCRIPTION = 40
+
+# pydicom also logs what it warns of, and quotes the value that broke a rule: it may be the patient's name.
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)

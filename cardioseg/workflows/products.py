@@ -16,6 +16,7 @@ import numpy as np
 
 from cardioseg.core.labels import LabelTable
 from cardioseg.imaging.image import ImageFile
+from cardioseg.workflows.dicom_out import SEG_ENDING, segmented_seg
 from cardioseg.workflows.function import segmented_function
 from cardioseg.workflows.request import SegmentRequest
 from cardioseg.workflows.study import make_hearts
@@ -79,7 +80,10 @@ class Study:
     records: Mapping[str, Mapping[str, Any]]
 
 
-PRODUCTS: tuple[Product, ...] = (Product((r"_clinical\.json", r"_curve\.(csv|png)"), segmented_function),)
+PRODUCTS: tuple[Product, ...] = (
+    Product((r"_clinical\.json", r"_curve\.(csv|png)"), segmented_function),
+    Product((SEG_ENDING,), segmented_seg),
+)
 
 # Files of the folder by name, each with what writes it and returns facts for the report.
 STUDY_PRODUCTS: dict[str, Callable[[Study], dict[str, Any]]] = {"study.csv": make_hearts}

@@ -22,7 +22,7 @@ class SegmentRequest:
         overlap: share of a window covered twice; None takes the model's own.
         views: "none", "flips" or "all"; None takes the model's own.
         device: "auto", "cpu" or "cuda".
-        save: float maps to write as well, of "probs" and "routing".
+        save: what to write as well, of "probs", "routing", "dicom-seg" (ED and ES) and "dicom-seg-all".
         trust: which of two spacings in a header to believe.
         series: numbers of the DICOM series to use; () lets the geometry decide.
         beat: ED and ES as frame numbers, height, weight and heart rate, where the person said them.

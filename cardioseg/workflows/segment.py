@@ -15,6 +15,7 @@ from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report, Table
 from cardioseg.imaging.nifti import ImageFile, check_whole, open_image
 from cardioseg.workflows.claim import case_files, claimed, finished, finished_cases, refuse_foreign, refuse_foreign_study
+from cardioseg.workflows.dicom_out import SEGMENTATIONS, check_seg_input, check_seg_library
 from cardioseg.workflows.function import check_frames, function_table
 from cardioseg.workflows.inputs import find_images
 from cardioseg.workflows.patients import check_one_patient, patient_of
@@ -25,7 +26,7 @@ from cardioseg.workflows.results import Cine, run_facts, write_float_maps, write
 if TYPE_CHECKING:
     from cardioseg.bundle import Model
 
-FLOAT_MAPS = ("probs", "routing")
+SAVES = ("probs", "routing", *SEGMENTATIONS)
 
 
 @dataclass
@@ -90,9 +91,10 @@ def _each(
 
 
 def _check(request: SegmentRequest, images: dict[str, Path]) -> None:
-    unknown = set(request.save) - set(FLOAT_MAPS)
+    unknown = set(request.save) - set(SAVES)
     if unknown:
-        raise UsageError("--save", found=min(unknown), expected=f"one of {', '.join(FLOAT_MAPS)}", cure="correct the name")
+        raise UsageError("--save", found=min(unknown), expected=f"one of {', '.join(SAVES)}", cure="correct the name")
+    check_seg_library(request.save)
     check_one_patient(request.beat, images)
     _check_output(request.output)
     if not request.overwrite:
@@ -124,6 +126,7 @@ def _one(
     name: str, path: Path, request: SegmentRequest, model: "Model", windows: WindowConfig, tell: Callable[[float], None]
 ) -> CaseResult:
     image = open_image(path, trust=request.trust, series=request.series)
+    check_seg_input(request.save, image)
     for file in image.files:
         check_whole(file)
     if image.frames > 1:
