@@ -25,7 +25,11 @@ HEAD_BYTES = 4096
 
 def render(template: str, **facts: Any) -> str:
     """A page from the template of this name."""
-    return _environment().get_template(template).render(notice=NOTICE, policy=POLICY, generator=GENERATOR, **facts)
+    return (
+        _environment()
+        .get_template(template)
+        .render(notice=NOTICE, policy=POLICY, generator=GENERATOR, maker=f"cardioseg {__version__}", **facts)
+    )
 
 
 def write_page(path: Path, page: str, *, overwrite: bool = False) -> None:
@@ -48,6 +52,13 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
+def brief(value: Any) -> str:
+    """A number in four digits; "–" for none; anything else as it is."""
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 @cache
 def _environment() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -65,5 +76,5 @@ def _environment() -> "Environment":
     # Everything is escaped, whatever a template's name ends in.
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.globals.update(asset=asset)
-    environment.filters.update(data=data)
+    environment.filters.update(data=data, brief=brief)
     return environment

@@ -1,0 +1,175 @@
+"""``X_report.html``: what one case's files say, on one page to read, print and hand on; nothing is computed here.
+
+Knows the run record and the files beside it; ``html/report.html.j2`` knows how they look.
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cardioseg.core.labels import LabelTable
+from cardioseg.workflows.curve_svg import drawing, read_rows
+from cardioseg.workflows.function import CLINICAL, CURVE_TABLE, read_clinical
+from cardioseg.workflows.html import render, write_page
+
+REPORT = "_report.html"
+VENTRICLES = (
+    ("edv_ml", "EDV", "ml"),
+    ("esv_ml", "ESV", "ml"),
+    ("sv_ml", "SV", "ml"),
+    ("ef_percent", "EF", "%"),
+    ("mass_g", "Mass", "g"),
+)
+VERDICTS = {
+    "pass": ("✓", "Quality checks passed"),
+    "warn": ("!", "Look at this one: quality checks warn"),
+    "fail": ("✕", "Do not use as it is: quality checks failed"),
+}
+UNCHECKED = ("–", "Quality was not checked")
+HASH_LETTERS = 16
+UNSAID = ("segments", "mm", "ml", "g", "percent", "per", "m2")  # parts of a number's dotted name that its words do without
+
+
+def write_report(folder: Path, name: str, record: Mapping[str, Any]) -> Path:
+    """Write the report of a case from its run record and the files beside it.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    path = folder / f"{name}{REPORT}"
+    write_page(path, render("report.html.j2", **report_facts(folder, name, record)), overwrite=True)
+    return path
+
+
+def report_facts(folder: Path, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template asks for."""
+    labels = LabelTable.from_mapping(record["labels"])
+    clinical = read_clinical(folder / f"{name}{CLINICAL}") if record["frames"] > 1 else None
+    rows = read_rows(folder / f"{name}{CURVE_TABLE}") if record["frames"] > 1 else None
+    return {
+        "title": name,
+        "facts": _headline(record),
+        "quality": quality_facts(record.get("quality")),
+        "numbers": None if clinical is None else numbers(clinical),
+        "volumes": [] if clinical else _volumes(record),
+        "why_none": record.get("reasons", {}).get("clinical", "the function of this case was not computed"),
+        "curve": None if rows is None else drawing(rows, labels.colours),
+        "picture": _embedded(folder / f"{name}_preview.png"),
+        "picture_of": "the frame with most blood in the left ventricle" if record["frames"] > 1 else "the volume",
+        "warnings": list(record.get("warnings", [])),
+        "provenance": provenance(record),
+    }
+
+
+def _headline(record: Mapping[str, Any]) -> str:
+    frames = f"{record['frames']} frames" if record["frames"] > 1 else "one volume"
+    return f"{frames} · {' × '.join(f'{size:.3g}' for size in record['spacing_mm'])} mm · segmented by {record['model']}"
+
+
+def quality_facts(quality: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Verdict in a sign and in words, and its reasons; ``unchecked`` where there is none."""
+    verdict = (quality or {}).get("verdict")
+    sign, words = VERDICTS.get(str(verdict), UNCHECKED)
+    reasons = list((quality or {}).get("reasons", []))
+    return {"verdict": verdict if verdict in VERDICTS else "unchecked", "sign": sign, "words": words, "reasons": reasons}
+
+
+# ----------------------------------------------------------------------------------------------------------------- numbers
+
+
+def numbers(clinical: Mapping[str, Any]) -> dict[str, Any]:
+    """Rows of both ventricles, further facts, and what was not computed and why."""
+    indexed = clinical.get("indexed", {})
+    per_area = any(value is not None for value in indexed.values())
+    rows = []
+    for key, name, unit in VENTRICLES:
+        cells = []
+        for side in ("lv", "rv"):
+            cells.append(_shown(clinical[side][key]) if key in clinical[side] else "")
+            if per_area:
+                cells.append(_shown(indexed[f"{side}_{key}_per_m2"]) if f"{side}_{key}_per_m2" in indexed else "")
+        rows.append({"name": name, "unit": unit, "cells": cells})
+    columns = [name for side in ("LV", "RV") for name in ((side, f"{side} per m²") if per_area else (side,))]
+    return {"columns": columns, "rows": rows, "more": _more(clinical), "missing": missing(clinical.get("reasons", {}))}
+
+
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def _more(clinical: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Terms and values beside the table; only what there is."""
+    found = [("Phases", _phases(clinical))]
+    output, body, wall = (clinical.get(key) or {} for key in ("cardiac_output", "body", "wall_thickness"))
+    if output.get("l_per_min") is not None:
+        found.append(("Cardiac output", f"{output['l_per_min']:.2f} l/min at {body['heart_rate_bpm']:g} beats per minute"))
+    if body.get("surface_m2") is not None:
+        found.append(
+            ("Body surface", f"{body['surface_m2']:.2f} m² ({body['height_cm']:g} cm, {body['weight_kg']:g} kg; Mosteller)")
+        )
+    if wall.get("mean_mm") is not None:
+        found.append(("Wall thickness at ED", f"mean {wall['mean_mm']:.1f} mm, thickest segment {wall['max_mm']:.1f} mm"))
+    return found
+
+
+def _phases(clinical: Mapping[str, Any]) -> str:
+    ed, es, phases = clinical["ed_frame"], clinical["es_frame"], clinical.get("phases", {})
+    told = f"ED frame {ed}, ES frame {es}" if ed and es else "not found"
+    known = [f"from the {phases['source']}"] if phases.get("source") else []
+    known += [f"confidence {phases['confidence']}"] if phases.get("confidence") else []
+    return "; ".join([told, *known, *phases.get("reasons", [])])
+
+
+def missing(reasons: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Reason → the numbers that it left out, each reason once."""
+    names: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        names.setdefault(reason, []).append(" ".join(part for part in re.split(r"[._]", name) if part not in UNSAID))
+    return [(reason, ", ".join(found)) for reason, found in names.items()]
+
+
+def _volumes(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Structure and volume of a single volume."""
+    found = record.get("volumes_ml") or {}
+    return [(name, f"{volumes[0]:.1f} ml") for name, volumes in found.items()] if record["frames"] == 1 else []
+
+
+# -------------------------------------------------------------------------------------------------------------- provenance
+
+
+def provenance(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How the case was made, as terms and values."""
+    recipe, windows = record["recipe"], record["recipe"].get("windows", {})
+    loops = f"at most {record['loops']}, {record['mean_steps']:.2f} used on average"
+    found = [
+        ("Model", f"{record['model']}, SHA-256 {_short(recipe['model_sha256'])}, settings {_short(recipe['config_sha256'])}"),
+        ("Image", f"SHA-256 {_short(recipe['input_sha256'])}"),
+        ("Software", ", ".join(f"{name} {version}" for name, version in record["versions"].items())),
+        ("Loops", loops + (" (more than in training)" if record["extrapolated"] else "")),
+    ]
+    if recipe.get("exit"):
+        found.append(("Exits", ", ".join(f"{key} {value}" for key, value in recipe["exit"].items() if value is not None)))
+    if windows:
+        size = " × ".join(map(str, windows["size"]))
+        found.append(("Windows", f"{size}, {100 * windows['overlap']:.0f} % overlap, {windows['views']} views"))
+    removed = ", ".join(f"{name} {count}" for name, count in record["removed_voxels"].items() if count)
+    spacing = " × ".join(f"{size:.4g}" for size in record["spacing_mm"])
+    found += [
+        ("Spacing", f"{spacing} mm, from the {record['spacing_rule']}"),
+        ("Voxels removed", removed or "none"),
+        ("Time", f"{record['seconds']:.1f} s on {record['device']}"),
+    ]
+    return found
+
+
+def _short(digest: str) -> str:
+    return f"{digest[:HASH_LETTERS]}…"
+
+
+def _embedded(path: Path) -> str | None:
+    """A picture as a data: address; None when it is not there."""
+    if not path.is_file():
+        return None
+    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"

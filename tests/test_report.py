@@ -1,0 +1,355 @@
+"""``X_report.html`` and ``index.html``: that they say what the files say, escape it, ask nobody, and read well in a browser."""
+
+import base64
+import io
+import itertools
+import json
+
+import numpy as np
+import pytest
+from browser import Browser, Page, needs_chromium
+from PIL import Image
+from small_case import LOOPS, SPACING, write_case
+
+from cardioseg.core.errors import OutputError
+from cardioseg.core.labels import ACDC_LABELS, PALETTE
+from cardioseg.core.volume import Volume
+from cardioseg.workflows.curve_svg import HEIGHT, WIDTH, Rows, darker, drawing, read_rows
+from cardioseg.workflows.finished import read_record
+from cardioseg.workflows.function import Beat, Body, cine_function, write_function
+from cardioseg.workflows.html import NOTICE, POLICY
+from cardioseg.workflows.index_page import index_facts, write_index
+from cardioseg.workflows.report_page import missing, numbers, provenance, quality_facts, report_facts, write_report
+
+QUALITY = {
+    "verdict": "warn",
+    "reasons": [
+        {"rule": "wall_mass_ratio", "value": 1.61234, "limit": 1.5, "text": "the wall's mass at ES is 1.61 times that at ED"}
+    ],
+}
+
+
+BODY = Body(175, 70, 60)
+
+
+def case(folder, name="heart", *, frames=8, body=BODY, **facts):
+    """A finished cine with its function, its curve and a picture; returns its run record."""
+    truth = write_case(folder, name, frames=frames, **facts)
+    if frames > 1:
+        grid = Volume(truth[..., 0], np.diag([*SPACING, 1.0]), SPACING)
+        write_function(folder, name, cine_function(name, truth, grid, ACDC_LABELS, Beat(frame_ms=50, body=body)))
+    Image.new("RGB", (80, 40), "#804020").save(folder / f"{name}_preview.png")
+    return read_record(folder / f"{name}_run.json")
+
+
+def read(folder, name="heart"):
+    return json.loads((folder / f"{name}_clinical.json").read_text(encoding="utf-8"))
+
+
+# ------------------------------------------------------------------------------------------------------------- one case
+
+
+def test_the_report_says_what_the_files_say(tmp_path):
+    record = case(tmp_path, quality=QUALITY, warnings=["3 slices are missing"])
+    path = write_report(tmp_path, "heart", record)
+    page = Page(path)
+    text = " ".join(" ".join(page.text).split())
+    clinical = read(tmp_path)
+    expected = [f"{clinical['lv'][key]:.1f}" for key in ("edv_ml", "esv_ml", "sv_ml", "ef_percent", "mass_g")]
+    expected += [f"{clinical['rv'][key]:.1f}" for key in ("edv_ml", "esv_ml", "sv_ml", "ef_percent")]
+    expected += [f"{clinical['indexed']['lv_edv_ml_per_m2']:.1f}", f"{clinical['cardiac_output']['l_per_min']:.2f} l/min"]
+    expected += [f"ED frame {clinical['ed_frame']}, ES frame {clinical['es_frame']}", "quality checks warn", "1.612", "1.5"]
+    expected += ["wall_mass_ratio", "the wall's mass at ES is 1.61 times", "3 slices are missing", NOTICE, "rdvit-2d"]
+    expected += [f"at most {LOOPS}, 2.40 used", "from the pixdim", "RV 12", "SHA-256 0000", "1.5 s on cpu", "torch 2.13.0"]
+    assert [words for words in expected if words not in text] == []
+    assert path.name == "heart_report.html"
+
+
+def test_it_holds_its_picture_and_mentions_no_address(tmp_path):
+    path = write_report(tmp_path, "heart", case(tmp_path))
+    page = Page(path)
+    icon, picture = sorted(page.addresses, key=len)
+    assert icon == "data:,"
+    with Image.open(io.BytesIO(base64.b64decode(picture.removeprefix("data:image/png;base64,")))) as image:
+        assert image.size == (80, 40)
+    content = path.read_text(encoding="utf-8")
+    assert POLICY in content.replace("&#39;", "'")
+    assert "<script" not in content
+    assert str(tmp_path) not in content
+
+
+def test_what_was_not_computed_is_a_dash_with_its_reason(tmp_path):
+    record = case(tmp_path, body=Body())
+    clinical = read(tmp_path)
+    clinical["rv"] = dict.fromkeys(clinical["rv"])
+    clinical["reasons"] |= {f"rv.{key}": "the mask shows no RV" for key in clinical["rv"]}
+    (tmp_path / "heart_clinical.json").write_text(json.dumps(clinical), encoding="utf-8")
+    facts = report_facts(tmp_path, "heart", record)
+    assert [row["cells"][1] for row in facts["numbers"]["rows"]] == ["–"] * 4 + [""], "the RV has no mass"
+    assert ("the mask shows no RV", "rv edv, rv esv, rv sv, rv ef") in facts["numbers"]["missing"]
+    text = " ".join(Page(write_report(tmp_path, "heart", record)).text)
+    assert "the mask shows no RV" in text
+    assert "0.0" not in text
+
+
+def test_without_a_body_there_are_no_columns_per_area(tmp_path):
+    case(tmp_path, body=Body())
+    assert numbers(read(tmp_path))["columns"] == ["LV", "RV"]
+    case(tmp_path)
+    assert numbers(read(tmp_path))["columns"] == ["LV", "LV per m²", "RV", "RV per m²"]
+
+
+def test_one_volume_has_its_volumes_and_no_function(tmp_path):
+    why = {"reasons": {"clinical": "one volume: EDV and ESV take ED and ES"}}
+    record = case(tmp_path, frames=1, volumes_ml={"RV": [80.04], "MYO": [90.0], "LV": [100.0]}, **why)
+    text = " ".join(Page(write_report(tmp_path, "heart", record)).text)
+    assert [words for words in ("80.0 ml", "one volume: EDV and ESV take ED and ES", "the volume") if words not in text] == []
+    assert "<svg" not in (tmp_path / "heart_report.html").read_text(encoding="utf-8")
+
+
+def test_a_record_with_little_in_it_and_no_files_beside_it_still_has_a_report(tmp_path):
+    write_case(tmp_path, frames=3)
+    record = read_record(tmp_path / "heart_run.json")
+    text = " ".join(Page(write_report(tmp_path, "heart", record)).text)
+    assert "Quality was not checked" in text
+    assert "not computed" in text
+
+
+@pytest.mark.parametrize("verdict", ["pass", "warn", "fail"])
+def test_a_verdict_is_a_sign_and_words_and_not_a_colour_alone(verdict):
+    facts = quality_facts({"verdict": verdict, "reasons": []})
+    assert facts["verdict"] == verdict
+    assert facts["sign"]
+    assert {"pass": "passed", "warn": "warn", "fail": "failed"}[verdict] in facts["words"]
+    assert quality_facts(None)["verdict"] == quality_facts({"verdict": "fine"})["verdict"] == "unchecked"
+
+
+def test_everything_is_escaped(tmp_path):
+    name, bad = 'a<b>&"x', "</li><script>alert(2)</script><img src=http://x.org/y>"
+    reason = {"rule": bad, "value": bad, "limit": None, "text": bad}
+    record = case(tmp_path, name, warnings=[bad], model=bad, quality={"verdict": "fail", "reasons": [reason]})
+    path = write_report(tmp_path, name, record)
+    write_index(tmp_path, {name: record})
+    for page in (path, tmp_path / "index.html"):
+        assert "<img src=http" not in page.read_text(encoding="utf-8")
+        assert "alert(2)" not in "".join(Page(page).scripts.values())
+    assert " ".join(Page(path).text).count(bad) == 6
+
+
+def test_reasons_are_told_once():
+    found = missing({"lv.edv_ml": "no LV", "lv.ef_percent": "no LV", "wall_thickness.segments_mm.apex": "no apical slice"})
+    assert found == [("no LV", "lv edv, lv ef"), ("no apical slice", "wall thickness apex")]
+
+
+def test_extrapolation_and_exits_are_told(tmp_path):
+    record = case(tmp_path, extrapolated=True)
+    record["recipe"]["exit"] = {"rule": "halting", "threshold": 0.9, "compute": None}
+    record["recipe"]["windows"] = {"size": [128, 128], "overlap": 0.25, "views": "all"}
+    told = dict(provenance(record))
+    assert told["Loops"].endswith("(more than in training)")
+    assert told["Exits"] == "rule halting, threshold 0.9"
+    assert told["Windows"] == "128 × 128, 25 % overlap, all views"
+
+
+def test_the_same_case_gives_the_same_page(tmp_path):
+    record = case(tmp_path)
+    first = write_report(tmp_path, "heart", record).read_bytes()
+    assert write_report(tmp_path, "heart", record).read_bytes() == first
+
+
+def test_a_closed_folder_is_an_output_error(tmp_path):
+    record = case(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        write_report(tmp_path / "file", "heart", record)
+
+
+# ---------------------------------------------------------------------------------------------------------------- curve
+
+
+def test_the_curve_is_the_table(tmp_path):
+    case(tmp_path)
+    rows, clinical = read_rows(tmp_path / "heart_curve.csv"), read(tmp_path)
+    assert rows.phases == {"ED": clinical["ed_frame"], "ES": clinical["es_frame"]}
+    assert rows.frame_ms == 50
+    assert max(rows.structures["lv"]) == pytest.approx(clinical["lv"]["edv_ml"], abs=0.01)
+    drawn = drawing(rows, PALETTE)
+    assert [line["name"] for line in drawn["lines"]] == ["RV", "MYO", "LV"]
+    (lv,) = (line for line in drawn["lines"] if line["name"] == "LV")
+    heights = [float(point.split(",")[1]) for point in lv["points"].split()]
+    assert np.argsort(heights).tolist() == np.argsort(-np.array(rows.structures["lv"])).tolist(), "more is higher"
+    assert (lv["dark"], lv["light"], lv["dash"]) == (PALETTE["LV"], darker(PALETTE["LV"]), "")
+    zero, top = drawn["levels"][0]["y"], drawn["levels"][-1]
+    ml = [(zero - y) / (zero - top["y"]) * float(top["text"]) for y in heights]
+    np.testing.assert_allclose(ml, rows.structures["lv"], atol=0.5)
+
+
+@pytest.mark.parametrize("volumes", [[0.0], [0.0, 0.0], [5000.0, 1.0], [0.4] * 40], ids=["one", "empty", "huge", "flat"])
+def test_odd_curves_are_drawn_inside(volumes):
+    drawn = drawing(Rows({"lv": volumes, "x": volumes}, {}, None), PALETTE)
+    points = [float(part) for line in drawn["lines"] for point in line["points"].split() for part in point.split(",")]
+    assert all(0 <= part <= max(WIDTH, HEIGHT) for part in points)
+    assert len(drawn["ticks"]) <= 17
+    labels = [line["label"] for line in drawn["lines"]]
+    assert abs(labels[0] - labels[1]) >= 15, "names apart"
+
+
+@pytest.mark.parametrize("content", ["", "frame\n1\n", "frame,lv_ml,phase,time_ms\n1,x,,\n", "\x00"])
+def test_a_table_that_is_none_gives_no_curve(tmp_path, content):
+    (tmp_path / "a.csv").write_text(content)
+    assert read_rows(tmp_path / "a.csv") is None
+    assert read_rows(tmp_path / "b.csv") is None
+
+
+# ---------------------------------------------------------------------------------------------------------------- index
+
+
+def study(folder):
+    """A cine with a report, a pair of volumes of one patient, and a lone volume."""
+    records = {"cine": case(folder, "cine", quality={"verdict": "pass", "reasons": []})}
+    write_report(folder, "cine", records["cine"])
+    for name, verdict in (("p_ed", "warn"), ("p_es", "fail")):
+        records[name] = case(folder, name, frames=1, quality={"verdict": verdict, "reasons": []})
+        write_report(folder, name, records[name])
+    pair = read(folder, "cine") | {"case": "p", "cases": {"ed": "p_ed", "es": "p_es"}, "ed_frame": None}
+    (folder / "p_clinical.json").write_text(json.dumps(pair), encoding="utf-8")
+    records["zone"] = case(folder, "zone", frames=1)
+    return records
+
+
+def test_the_index_has_a_row_a_heart(tmp_path):
+    facts = index_facts(tmp_path, study(tmp_path))
+    cine, pair, lone = facts["rows"]
+    assert [row["name"] for row in facts["rows"]] == ["cine", "p", "zone"]
+    assert cine["links"] == [("cine", "cine_report.html")]
+    assert pair["links"] == [("p_ed", "p_ed_report.html"), ("p_es", "p_es_report.html")]
+    assert lone["links"] == [], "it has no report"
+    assert [row["verdict"] for row in facts["rows"]] == ["pass", "fail", "unchecked"], "the graver of two"
+    assert facts["facts"] == "3 hearts, 4 images · quality: 1 pass, 1 fail, 1 unchecked"
+    clinical = read(tmp_path, "cine")
+    assert [cell["value"] for cell in cine["cells"]][:4] == [
+        clinical["ed_frame"],
+        clinical["es_frame"],
+        clinical["lv"]["edv_ml"],
+        clinical["lv"]["esv_ml"],
+    ]
+    assert [cell["text"] for cell in lone["cells"]][:3] == ["–"] * 3
+
+
+def test_numbers_of_cases_that_are_gone_are_left_out(tmp_path):
+    records = study(tmp_path)
+    del records["p_es"]
+    (tmp_path / "other_clinical.json").write_text("{}")
+    assert [row["name"] for row in index_facts(tmp_path, records)["rows"]] == ["cine", "p_ed", "zone"]
+
+
+# ------------------------------------------------------------------------------------------------------------ in a browser
+
+# Text, and how far its colour stands out from the ground it is on (WCAG 2).
+CONTRASTS = """
+const linear = (v) => (v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+const parse = (text) => text.match(/[\\d.]+/g).map(Number);
+const ground = (e) => {
+  for (; e; e = e.parentElement) {
+    const c = parse(getComputedStyle(e).backgroundColor);
+    if (c.length < 4 || c[3] > 0) return c;
+  }
+  return [255, 255, 255];
+};
+const contrast = (e) => {
+  const style = getComputedStyle(e);
+  const [a, b] = [light(parse(e instanceof SVGElement ? style.fill : style.color)), light(ground(e))].sort((x, y) => y - x);
+  return [e.textContent.trim().slice(0, 40), (a + 0.05) / (b + 0.05)];
+};
+const says = (e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+return [...document.querySelectorAll('body *')].filter((e) => !['SCRIPT', 'STYLE'].includes(e.tagName) && says(e)).map(contrast);
+"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    opened = Browser()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("study")
+    record = case(folder, quality=QUALITY, warnings=["a warning"])
+    report = write_report(folder, "heart", record)
+    for number, verdict in ((2, "pass"), (10, "fail")):
+        name = f"heart{number}"
+        write_report(folder, name, case(folder, name, frames=number, quality={"verdict": verdict, "reasons": []}))
+    records = {name: read_record(folder / f"{name}_run.json") for name in ("heart", "heart2", "heart10")}
+    records["volume"] = case(folder, "volume", frames=1)
+    return report, write_index(folder, records)
+
+
+@needs_chromium
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+class TestInABrowser:
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_pages_ask_nobody_and_every_word_stands_out(self, browser, pages, scheme):
+        for page in pages:
+            browser.console(), browser.requests()
+            browser.open(page, scheme=scheme)
+            assert browser.requests() == [page.resolve().as_uri()]
+            found = browser.run(CONTRASTS)
+            assert len(found) > 20
+            assert [(text, ratio) for text, ratio in found if ratio < 4.5] == []
+            assert browser.console() == []
+
+    def test_light_is_light_and_dark_is_dark(self, browser, pages):
+        for scheme, dark in (("light", False), ("dark", True)):
+            browser.open(pages[0], scheme=scheme)
+            assert (np.median(browser.picture()) < 60) == dark
+
+    def test_print_is_light_whatever_the_screen(self, browser, pages):
+        browser.open(pages[0], scheme="dark")
+        browser.command("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        assert np.median(browser.picture()) > 240
+        assert [text for text, ratio in browser.run(CONTRASTS) if ratio < 4.5] == []
+        browser.command("Emulation.setEmulatedMedia", media="", features=[])
+
+    def test_the_picture_and_the_curve_are_drawn(self, browser, pages):
+        browser.open(pages[0])
+        assert browser.run("return document.querySelector('figure img').naturalWidth") == 80
+        box = browser.run("const b = document.querySelector('polyline').getBBox(); return [b.width, b.height]")
+        assert box[0] > 400
+        assert box[1] > 5
+
+    def test_headings_and_tables_are_in_order(self, browser, pages):
+        for page in pages:
+            browser.open(page)
+            levels = browser.run("return [...document.querySelectorAll('h1, h2, h3')].map(h => Number(h.tagName[1]))")
+            assert levels[0] == 1
+            assert levels.count(1) == 1
+            assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+            assert browser.run("return [...document.querySelectorAll('th')].every(th => th.scope)")
+            assert browser.run(
+                "return [...document.querySelectorAll('img, svg')].every(e => e.alt || e.getAttribute('aria-label'))"
+            )
+
+    def test_the_table_sorts_both_ways_and_keeps_the_uncomputed_last(self, browser, pages):
+        browser.open(pages[1])
+        click = "document.querySelectorAll('#hearts thead button')[arguments[0]].click()"
+        names = "return [...document.querySelectorAll('#hearts tbody th')].map(th => th.dataset.value)"
+        browser.run(click, 0)
+        assert browser.run(names) == ["heart", "heart2", "heart10", "volume"], "numbers in names count"
+        browser.run(click, 1)
+        assert browser.run(names)[:2] == ["heart10", "heart"], "fail, then warn"
+        columns = browser.run("return [...document.querySelectorAll('#hearts thead th')].map(th => th.textContent)")
+        values = "return [...document.querySelectorAll('#hearts tbody tr')].map(tr => tr.children[arguments[0]].dataset.value)"
+        for direction in (1, -1):
+            browser.run(click, columns.index("LV EF (%)"))
+            *computed, last = browser.run(values, columns.index("LV EF (%)"))
+            assert last == ""
+            assert [float(value) for value in computed] == sorted(map(float, computed), reverse=direction < 0)
+        assert browser.run("return document.querySelectorAll('[aria-sort]').length") == 1
+
+    def test_the_links_lead_to_the_reports(self, browser, pages):
+        browser.open(pages[1])
+        browser.run("document.querySelector('#hearts tbody a').click()")
+        assert browser.run("return document.querySelector('h1').textContent") == "heart"
