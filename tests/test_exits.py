@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from cardioseg.core.errors import UsageError
 from cardioseg.core.exits import EXITS, Depth, ExitRule, check_depth, parse_exit
 from cardioseg.inference.flops import MISSING
+from cardioseg.layers import looping
 from cardioseg.layers.exits import least_settled, quota
 from cardioseg.networks import ARCHITECTURES
 
@@ -200,3 +201,29 @@ def test_exits_that_make_no_sense_are_refused(text, compute):
 def test_what_a_model_cannot_do_is_refused(depth, loops, known):
     with pytest.raises(UsageError):
         check_depth(depth, loops=loops, known=known, model="m")
+
+
+@pytest.mark.parametrize("name", ["rdvit", "edge-recvit", "bvit"])
+@torch.no_grad()
+def test_running_whole_blocks_of_tokens_changes_nothing(name, monkeypatch):
+    """As where products run in bf16, here in fp32 so that the comparison is exact."""
+    net, image = build(name)
+    choice = ExitRule(None if name != "bvit" else "accel", compute=0.5)
+    plain = net(image, loops=6, exits=choice)
+    pad = torch.autocast("cpu", torch.bfloat16)(looping.whole_blocks)
+    monkeypatch.setattr(looping, "whole_blocks", pad)
+    padded = net(image, loops=6, exits=choice)
+    assert torch.equal(plain.steps, padded.steps)
+    assert (plain.logits - padded.logits).abs().max() <= TOLERANCE
+    assert plain.core_flops == padded.core_flops, "what is computed twice is no work asked for"
+
+
+def test_blocks_are_for_bf16_on_a_cpu_alone():
+    index = torch.arange(70)
+    assert torch.equal(looping.whole_blocks(index, 100), index)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(looping.whole_blocks(index, 70), index), "nothing to pad where every token runs"
+        padded = looping.whole_blocks(index, 100)
+    assert len(padded) == 128
+    assert torch.equal(padded[:70], index)
+    assert (padded[70:] == 69).all()

@@ -74,9 +74,11 @@ class Experts(nn.Module):
 
 
 def _in_blocks(expert: nn.Module, tokens: Tensor) -> Tensor:
-    """Run an expert on its tokens (M, D), padded to whole blocks of 128.
+    """Run an expert on its tokens (M, D), padded to whole blocks of 128; of 32 where few tokens are still looping.
 
     Group sizes change with every batch, and a CPU matrix library compiles a kernel for every size it has not seen.
     """
     rows = len(tokens)
-    return expert(F.pad(tokens, (0, 0, 0, -rows % 128)))[:rows]
+    if rows == 0:
+        return tokens
+    return expert(F.pad(tokens, (0, 0, 0, -rows % (128 if rows > 96 else 32))))[:rows]

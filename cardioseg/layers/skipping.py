@@ -9,6 +9,7 @@ flat index b N + n in ascending order.
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from cardioseg.layers.attention import Attention, Rotary, attend, rotate
 
@@ -31,7 +32,7 @@ class KeyValueStore:
         """Recompute the keys and values of the tokens x (M, D) at ``index``; all of them on the first call."""
         key, value = self.attention.keys_values(x[None], self._positions(index))
         rows_key, rows_value = key[0].transpose(0, 1), value[0].transpose(0, 1)
-        if len(index) == self.images * self.tokens:
+        if not self.keys.numel():
             self.keys, self.values = rows_key.contiguous(), rows_value.contiguous()
         else:
             self.keys[index], self.values[index] = rows_key, rows_value
@@ -43,7 +44,7 @@ class KeyValueStore:
         query = rotate(query, self._positions(index))
         counts = torch.bincount(index // self.tokens, minlength=self.images).tolist()
         pieces = zip(query.split(counts, dim=2), self._per_image(self.keys), self._per_image(self.values), strict=True)
-        mixed = [attend(q, k, v) for q, k, v in pieces if q.shape[2]]
+        mixed = [_attend_in_blocks(q, k, v) for q, k, v in pieces if q.shape[2]]
         return self.attention.out(torch.cat(mixed, dim=2).transpose(1, 2).reshape(len(x), width))
 
     def _positions(self, index: Tensor) -> Rotary:
@@ -53,3 +54,11 @@ class KeyValueStore:
     def _per_image(self, rows: Tensor) -> list[Tensor]:
         """(B N, H, C) as B times (1, H, N, C)."""
         return [image.transpose(0, 1)[None] for image in rows.split(self.tokens)]
+
+
+def _attend_in_blocks(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """``attend``, in bf16 with the queries padded to whole blocks, for the reason of the experts' groups (``layers.experts``)."""
+    rows = query.shape[2]
+    if query.dtype is not torch.bfloat16:
+        return attend(query, key, value)
+    return attend(F.pad(query, (0, 0, 0, -rows % 32)), key, value)[:, :, :rows]

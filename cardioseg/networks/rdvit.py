@@ -151,7 +151,7 @@ class RDViT(nn.Module):
         image, undo = pad_to_multiple(image, self.config.patch_size)
         tokens, e, rotary = self._prelude(image)
         if not self.training:
-            looped = self._loop_until_settled(tokens, e, rotary, loops, exits)
+            looped = self.loop_tokens(tokens, e, rotary, loops, exits)
             return self._shown(looped, tokens, rotary, undo, self._dense_flops(len(image), e.shape[1], loops))
         trace = self._loop(e, rotary, loops, early_loop(loops))
         logits = self._decode(trace.state, tokens, rotary)
@@ -230,7 +230,7 @@ class RDViT(nn.Module):
         """Halted tokens are skipped wherever that is exact; ``skips = False`` computes and masks them."""
         return self.skips and self.config.injection == "parcae" and not self.config.loop_index
 
-    def _loop_until_settled(self, tokens: Tokens, e: Tensor, rotary: Rotary, loops: int, exits: ExitRule) -> Looped:
+    def loop_tokens(self, tokens: Tokens, e: Tensor, rotary: Rotary, loops: int, exits: ExitRule) -> Looped:
         """The core at inference."""
         images, count, _ = e.shape
         h, drive = self._start(e)

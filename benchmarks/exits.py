@@ -1,0 +1,105 @@
+"""Table: what each exit rule costs in Dice and saves in work, and whether the work saved is time saved.
+
+Dice, mean loops and FLOPs of whole volumes; then CPU time of the core alone, over whole slices as one window each, against the
+core with every token running every loop: process time, smallest of interleaved rounds.
+
+    python benchmarks/exits.py PREPARED --split split.json --every 4
+"""
+
+import argparse
+import time
+from typing import Any
+
+import torch
+from held_out import arguments, keep, model_of, score, volumes
+
+from cardioseg.bundle import Model
+from cardioseg.core.exits import ExitRule, parse_exit
+from cardioseg.imaging.preprocess import neighbouring_slices
+from cardioseg.inference.predictor import fast_bf16
+
+CPU = torch.device("cpu")
+RULES = (
+    "fixed", "learned", "learned:0.9", "learned:0.99", "accel:0.2", "accel:0.1", "accel:0.05", "entropy:0.2", "entropy:0.05",
+    "argmax",
+)  # fmt: skip
+SHARES = (0.15, 0.2, 0.4)
+
+
+def rules(model: Model) -> dict[str, ExitRule]:
+    """Every rule that the model can follow, and its own under a few budgets."""
+    known = {text: parse_exit(text) for text in RULES if text.partition(":")[0] in model.exits}
+    return known | {f"{model.exits[0]}, compute {share}": ExitRule(compute=share) for share in SHARES}
+
+
+def dice_table(model: Model, options: argparse.Namespace) -> dict[str, Any]:
+    """Dice, loops and GFLOP by rule."""
+    table = {}
+    for name, rule in rules(model).items():
+        found = score(model, volumes(options), views=options.views, exits=rule)
+        table[name] = found.summary() | {"gflop": round(found.gflop, 1)}
+        print(name, table[name], flush=True)
+    return table
+
+
+def slices(model: Model, options: argparse.Namespace, count: int) -> list[torch.Tensor]:
+    """The middle slice of the first volumes with its neighbours, whole, one batch of one each."""
+    chosen = []
+    for volume in volumes(options):
+        middle = neighbouring_slices(volume.image, volume.image.shape[2] // 2, model.preparation.neighbours)
+        chosen.append(torch.from_numpy(middle.copy()).float()[None])
+        if len(chosen) == count:
+            break
+    return chosen
+
+
+def core_times(model: Model, images: list[torch.Tensor], rounds: int) -> dict[str, Any]:
+    """CPU seconds and FLOPs of the core by rule, as shares of the dense core's."""
+    chosen = {name: rule for name, rule in rules(model).items() if not name.startswith(("argmax", "entropy"))}
+    seconds = {name: float("inf") for name in chosen}
+    flops = dict.fromkeys(chosen, 0)
+    network: Any = model.network
+    real = network.loop_tokens
+    spent = 0.0
+
+    def timed(*arguments: Any) -> Any:
+        nonlocal spent
+        started = time.process_time()
+        looped = real(*arguments)
+        spent += time.process_time() - started
+        return looped
+
+    network.loop_tokens = timed
+    for _ in range(rounds):
+        for name, rule in chosen.items():
+            spent = 0.0
+            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=fast_bf16(CPU)):
+                flops[name] = sum(network(image, exits=rule).core_flops for image in images)
+            seconds[name] = min(seconds[name], spent)
+    network.loop_tokens = real
+    return {
+        name: {
+            "flops_share": round(flops[name] / flops["fixed"], 3),
+            "cpu_share": round(seconds[name] / seconds["fixed"], 3),
+            "cpu_ms_per_slice": round(1000 * seconds[name] / len(images), 1),
+        }
+        for name in chosen
+    }
+
+
+def main() -> None:
+    """Run both tables."""
+    parser = arguments(__doc__)
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--slices", type=int, default=8)
+    options = parser.parse_args()
+    model = model_of(options)
+    images = slices(model, options, options.slices)
+    times = core_times(model, images, options.rounds)
+    print(times, flush=True)
+    tokens = [image.shape[2] // 8 * (image.shape[3] // 8) for image in images]
+    keep("exits", options, model, {"rules": dice_table(model, options), "core": times, "tokens": tokens})
+
+
+if __name__ == "__main__":
+    main()
