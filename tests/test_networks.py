@@ -390,3 +390,23 @@ def test_unknown_settings_are_named(name):
         validate(ARCHITECTURES[name][1], {"widht": 32}, source="test.toml")
     with pytest.raises(ConfigError, match="loops = 0"):
         validate(ARCHITECTURES[name][1], {"loops": 0}, source="test.toml")
+
+
+def test_a_gradient_through_the_last_loops_still_reaches_what_every_loop_uses():
+    """Under autocast, whose cache would otherwise hand the last loops weights that were cast without a gradient."""
+    network = rdvit(gradient_loops=2, experts=0).train()
+    with torch.autocast("cpu", torch.bfloat16):
+        output = network(image_for(network), loops=5)
+    output.logits.float().square().mean().backward()
+    without = {name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()}
+    assert without == {name for name, _ in network.named_parameters() if name.startswith("halting.")}
+
+
+def test_a_truncated_gradient_changes_nothing_forward():
+    whole, truncated = (rdvit(gradient_loops=count).train() for count in (None, 1))
+    truncated.load_state_dict(whole.state_dict())
+    image = image_for(whole)
+    torch.manual_seed(4)
+    expected = whole(image, loops=5).logits
+    torch.manual_seed(4)
+    assert_close(truncated(image, loops=5).logits, expected)

@@ -1,8 +1,11 @@
-"""How many loops a training step runs, and after which earlier loop it is also supervised.
+"""How many loops a training step runs, how many of them carry a gradient, and after which one it is also supervised.
 
 Random loop counts are what keeps a recurrent network sound at counts it never saw (Geiping et al. 2025, arXiv 2502.05171;
 Kuo et al. 2026, arXiv 2606.29983): 1 + Poisson, cut at a maximum.
 """
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -15,3 +18,22 @@ def random_loops(mean: float, maximum: int) -> int:
 def early_loop(loops: int) -> int | None:
     """A loop before the last, uniformly; None when there is none."""
     return int(torch.randint(1, loops, ()).item()) if loops > 1 else None
+
+
+@contextmanager
+def gradient_of_last(count: int | None, loop: int, loops: int) -> Iterator[None]:
+    """Truncated backpropagation (Geiping et al. 2025, section 3.3): all but the last loops of a step run without a gradient.
+
+    They take a third of the time then, so that long counts, whose end is the state's fixed point, can be drawn often.
+
+    Args:
+        count: loops that carry a gradient; None for all.
+        loop: this one, from 0.
+        loops: of the step.
+    """
+    if not torch.is_grad_enabled() or count is None or loop >= loops - count:
+        yield
+        return
+    with torch.no_grad():
+        yield
+    torch.clear_autocast_cache()  # holds weights cast without a gradient, which the next loop would take for its own

@@ -10,8 +10,6 @@ Shape legend: B batch, S* spatial axes, G* token grid, N tokens, D width, K clas
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,7 +20,7 @@ from torch import Tensor, nn
 from cardioseg.core.exits import OWN, ExitRule
 from cardioseg.layers.attention import Rotary, axial_rotary
 from cardioseg.layers.block import Block
-from cardioseg.layers.depth import early_loop, random_loops
+from cardioseg.layers.depth import early_loop, gradient_of_last, random_loops
 from cardioseg.layers.embed import Tokens, pad_to_multiple, token_map
 from cardioseg.layers.exits import Adaptive, Learned, Rule, quota, readout_rule
 from cardioseg.layers.experts import Experts
@@ -181,7 +179,7 @@ class RDViT(nn.Module):
         trace = Trace(h, account.steps)
         for loop in range(loops):
             before, active = h, account.active[..., None]
-            with self._gradient(loop, loops):
+            with gradient_of_last(config.gradient_loops, loop, loops):
                 h, routed = self._one_loop(before, drive, rotary, loop)
             weight, account = account.step(self._act_probability(h, before, account), last=loop == loops - 1)
             if mixture is not None:
@@ -210,20 +208,6 @@ class RDViT(nn.Module):
         if self.halting is None or self.config.halting != "act":
             return torch.zeros_like(account.steps)
         return self.halting(h, before).float().sigmoid()
-
-    @contextmanager
-    def _gradient(self, loop: int, loops: int) -> Iterator[None]:
-        """Truncated backpropagation (Geiping et al. 2025, section 3.3): the first loops of a long count run without it.
-
-        A third of the time of those loops is left, so that long counts, whose end is the state's fixed point, can be drawn often.
-        """
-        last = self.config.gradient_loops
-        if not torch.is_grad_enabled() or last is None or loop >= loops - last:
-            yield
-            return
-        with torch.no_grad():
-            yield
-        torch.clear_autocast_cache()  # holds weights cast without a gradient, which the next loop would take for its own
 
     @property
     def _can_skip(self) -> bool:
