@@ -103,6 +103,11 @@ def run_record(output: Path, name: str) -> dict:
     return json.loads((output / f"{name}_run.json").read_text(encoding="utf-8"))
 
 
+def besides_quality(lines: list[str]) -> list[str]:
+    """Warnings without the verdicts: what random weights draw is no heart, and every line of output but theirs is a test's."""
+    return [line for line in lines if ": quality " not in line]
+
+
 def names_in(folder: Path) -> set[str]:
     """Every file below a folder, hidden ones too."""
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} if folder.exists() else set()

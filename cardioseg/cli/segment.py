@@ -86,6 +86,9 @@ def segment_command(
         float | None, typer.Option("--heart-rate", show_default="the image's", help="Beats per minute, for the cardiac output.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Redo cases that are there already.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 7 when a quality check fails; results are written all the same.")
+    ] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -114,6 +117,7 @@ def segment_command(
         series=_series(series),
         beat=Beat(ed, es, Body(height_cm, weight_kg, heart_rate)),
         overwrite=overwrite,
+        strict=strict,
     )
     with progress_bar("segment", quiet=quiet) as on_progress:
         report = segment(request, on_progress=on_progress)

@@ -16,6 +16,7 @@ from cardioseg.core.labels import LabelTable
 from cardioseg.core.volume import Volume
 
 SEVERITIES = ("note", "warn", "fail")
+BOTH = "ED and ES"  # where a finding lies that concerns neither alone
 VERDICTS = {"note": "pass", "warn": "warn", "fail": "fail"}
 Certainty = Mapping[str, Value]  # what inference says of a frame beside its mask: entropy, steps
 Checked = Mapping[str, tuple[Measures, Sequence["Rule"]]]  # where → numbers, and the rules for them
@@ -60,7 +61,7 @@ class Finding:
 
     Attributes:
         rule: its name.
-        where: "mask" of a single volume, "ED", "ES", "ED and ES", or "cine".
+        where: "mask" of a single volume, "ED", "ES", ``BOTH``, or "cine".
         severity: of ``SEVERITIES``.
         value: that was measured.
         limit: that it broke.
@@ -153,8 +154,12 @@ def check_volume(mask: Volume, labels: LabelTable, *, certainty: Certainty | Non
 
 def check_pair(ed: Volume, es: Volume, labels: LabelTable, *, certainty: Sequence[Certainty | None] = (None, None)) -> Quality:
     """The rules for both masks of a patient, and for what changes between them."""
-    at_ed, at_es = _measured(ed, labels, certainty[0]), _measured(es, labels, certainty[1])
-    return _quality(_pair(at_ed, at_es))
+    return check_measured_pair(_measured(ed, labels, certainty[0]), _measured(es, labels, certainty[1]))
+
+
+def check_measured_pair(ed: Measures, es: Measures) -> Quality:
+    """The same from the measures of two masks that were checked one by one."""
+    return _quality(_pair(ed, es))
 
 
 def check_cine(
@@ -193,7 +198,7 @@ def _measured(mask: Volume, labels: LabelTable, certainty: Certainty | None) -> 
 
 def _pair(ed: Measures, es: Measures) -> dict[str, tuple[Measures, Sequence["Rule"]]]:
     both = Measures.of(_between(ed, es))
-    return {"ED": (ed, MASK_RULES), "ES": (es, MASK_RULES), "ED and ES": (both, PAIR_RULES)}
+    return {"ED": (ed, MASK_RULES), "ES": (es, MASK_RULES), BOTH: (both, PAIR_RULES)}
 
 
 def _between(ed: Measures, es: Measures) -> dict[str, Value]:

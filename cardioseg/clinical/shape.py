@@ -8,6 +8,7 @@ not know: intensities, files, and which values are too small or too large.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import generate_binary_structure, label
@@ -35,7 +36,12 @@ class Measures:
         values = {name: None if isinstance(value, str) else round(float(value), 6) for name, value in found.items()}
         return cls(values, {name: value for name, value in found.items() if isinstance(value, str)})
 
-    def facts(self) -> dict[str, object]:
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> "Measures":
+        """What ``facts`` gave, back from a run record."""
+        return cls({name: value for name, value in facts.items() if name != "reasons"}, facts.get("reasons", {}))
+
+    def facts(self) -> dict[str, Any]:
         """JSON-ready; "reasons" only where there are some."""
         return dict(self.values) | ({"reasons": dict(self.reasons)} if self.reasons else {})
 

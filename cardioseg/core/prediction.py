@@ -22,6 +22,7 @@ class Prediction:
         mean_steps: mean loops used over all tokens.
         expert_shares: share of voxels by strongest expert; empty when the network routes nothing.
         flops: multiplications and additions it took, by "total", "core" and "core_dense" (every token running every loop).
+        certainty: predictive entropy and loops used, in and around the heart, by name; a reason where there is no number.
     """
 
     mask: Volume
@@ -33,3 +34,4 @@ class Prediction:
     probabilities: np.ndarray | None = None
     routing: np.ndarray | None = None
     flops: Mapping[str, int] = field(default_factory=dict)
+    certainty: Mapping[str, float | str] = field(default_factory=dict)

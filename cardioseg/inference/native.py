@@ -1,7 +1,7 @@
 """A model's prediction for one volume, brought back to the volume's own grid."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
 from cardioseg.imaging.components import remove_specks
 from cardioseg.imaging.preprocess import preprocess, resize, slice_axis, slices_back, slices_last
+from cardioseg.inference.certainty import entropy_measures, halting_measures
 from cardioseg.inference.predictor import Maps, predict_maps
 
 
@@ -66,7 +67,20 @@ def predict_volume(
     if not np.isfinite(maps.probabilities).all():
         cure = "use fewer --loops, or another model"
         raise ModelError(model.name, found="probabilities that are no numbers", expected="numbers", cure=cure)
-    return _native(maps, volume, model, depth.loops or model.loops, keep)
+    found = _native(maps, volume, model, depth.loops or model.loops, keep)
+    return replace(found, prediction=replace(found.prediction, certainty=_certainty(maps, model, depth)))
+
+
+def _certainty(maps: Maps, model: Model, depth: Depth) -> dict[str, float | str]:
+    """From the working grid, where the probabilities are whole and few."""
+    rule, loops = depth.rule, depth.loops or model.loops
+    fixed = (rule.name or model.exits[0]) == "fixed" and rule.compute is None
+    why_constant = "the budget is one loop" if loops == 1 else "every token runs every loop" if fixed else ""
+    heart = maps.probabilities.argmax(0) > 0
+    return {
+        **entropy_measures(maps.probabilities, model.labels.names),
+        **halting_measures(maps.steps, heart, why_constant=why_constant),
+    }
 
 
 def _native(maps: Maps, volume: Volume, model: Model, loops: int, keep: Collection[str]) -> Predicted:

@@ -18,6 +18,7 @@ from cardioseg.core.labels import LabelTable
 from cardioseg.imaging.image import ImageFile
 from cardioseg.workflows.dicom_out import SEG_ENDING, segmented_seg
 from cardioseg.workflows.function import segmented_function
+from cardioseg.workflows.quality import segmented_quality
 from cardioseg.workflows.request import SegmentRequest
 from cardioseg.workflows.study import make_hearts
 
@@ -82,6 +83,7 @@ class Study:
 
 PRODUCTS: tuple[Product, ...] = (
     Product((r"_clinical\.json", r"_curve\.(csv|png)"), segmented_function),
+    Product((), segmented_quality),
     Product((SEG_ENDING,), segmented_seg),
 )
 

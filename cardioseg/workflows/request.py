@@ -27,6 +27,7 @@ class SegmentRequest:
         series: numbers of the DICOM series to use; () lets the geometry decide.
         beat: ED and ES as frame numbers, height, weight and heart rate, where the person said them.
         overwrite: redo what is there.
+        strict: a failed quality check fails the call.
     """
 
     inputs: tuple[Path, ...]
@@ -43,6 +44,7 @@ class SegmentRequest:
     series: tuple[int, ...] = ()
     beat: Beat = NOTHING_KNOWN
     overwrite: bool = False
+    strict: bool = False
 
     @property
     def depth(self) -> Depth:

@@ -32,8 +32,9 @@ class Cine:
             if found is not None:
                 self.maps[name].append(found.array)
         steps, shares = prediction.mean_steps, prediction.expert_shares
+        cost, certainty = dict(prediction.flops), dict(prediction.certainty)
         self.facts.append(
-            {"mean_steps": steps, "expert_shares": shares, "removed_voxels": removed, "flops": dict(prediction.flops)}
+            {"mean_steps": steps, "expert_shares": shares, "removed_voxels": removed, "flops": cost, "certainty": certainty}
         )
         names = model.labels.names
         cavity = names.index("LV") if "LV" in names else 1

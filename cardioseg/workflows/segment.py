@@ -20,6 +20,7 @@ from cardioseg.workflows.function import check_frames, function_table
 from cardioseg.workflows.inputs import find_images
 from cardioseg.workflows.patients import check_one_patient, patient_of
 from cardioseg.workflows.products import STUDY_PRODUCTS, Segmented, Study, make_products, make_study
+from cardioseg.workflows.quality import case_warnings, heart_warnings, quality_exit, verdict_of
 from cardioseg.workflows.request import SegmentRequest
 from cardioseg.workflows.results import Cine, run_facts, write_float_maps, write_maps
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from cardioseg.bundle import Model
 
 SAVES = ("probs", "routing", *SEGMENTATIONS)
+SHOWN = ("frames", "mean loops used", "seconds", "quality")
 
 
 @dataclass
@@ -209,19 +211,20 @@ def _segment_case(
     return facts
 
 
+def _shown(facts: dict[str, Any]) -> tuple[str, ...]:
+    return f"{facts['frames']}", f"{facts['mean_steps']:.2f}", f"{facts['seconds']:.1f}", verdict_of(facts) or "–"
+
+
 def _report(results: list[CaseResult], folder: dict[str, Any], request: SegmentRequest, model: "Model") -> Report:
     failed = [result for result in results if result.state == "failed"]
     names = [result.name for result in results]
-    rows = tuple(
-        (r.name, r.state, f"{r.facts['frames']}", f"{r.facts['mean_steps']:.2f}", f"{r.facts['seconds']:.1f}")
-        if r.facts
-        else (r.name, r.state, "", "", "")
-        for r in results
-    )
-    table = Table(f"{model.name}, {budget(request, model)} loops", ("case", "", "frames", "mean loops used", "seconds"), rows)
+    rows = tuple((r.name, r.state, *(_shown(r.facts) if r.facts else ("",) * 4)) for r in results)
+    table = Table(f"{model.name}, {budget(request, model)} loops", ("case", "", *SHOWN), rows)
     warnings = [r.error for r in failed] + [f"{r.name}: {text}" for r in results for text in r.facts.get("warnings", [])]
+    warnings += [line for r in results for line in case_warnings(r.name, r.facts)]
     warnings += folder.get("warnings", [])
     hearts = [heart for heart in folder.get("hearts", []) if {heart["case"], *heart.get("cases", {}).values()} & {*names}]
+    warnings += [line for heart in hearts for line in heart_warnings(heart)]
     data = {
         "output": str(request.output),
         "model": model.name,
@@ -230,7 +233,8 @@ def _report(results: list[CaseResult], folder: dict[str, Any], request: SegmentR
     }
     codes = {result.exit_code for result in failed}
     alike = len(failed) == len(results) and len(codes) == 1
-    code = EXIT_OK if not failed else codes.pop() if alike else EXIT_SOME_FAILED
+    checked = quality_exit((*(result.facts for result in results), *hearts), strict=request.strict)
+    code = checked if not failed else codes.pop() if alike else EXIT_SOME_FAILED
     files = tuple(request.output / f"{r.name}_preview.png" for r in results if r.state != "failed")
     tables = (table, *(function_table(hearts),) * bool(hearts))
     return Report("segment", data, tables, tuple(warnings), files[:3], code)

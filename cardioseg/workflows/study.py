@@ -18,6 +18,7 @@ from cardioseg.core.atomic import remove, write_json, write_text
 from cardioseg.core.labels import LabelTable
 from cardioseg.workflows.function import CLINICAL, clinical_facts, pair_phases, read_clinical
 from cardioseg.workflows.patients import body_of
+from cardioseg.workflows.quality import pair_quality, verdict_of
 
 if TYPE_CHECKING:
     from cardioseg.clinical.phases import Phases
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 TABLE = "study.csv"
 VENTRICLES = {"lv": LV_QUANTITIES, "rv": RV_QUANTITIES}
-VERDICTS = ("pass", "warn", "fail")
 Record = Mapping[str, Any]
 
 
@@ -84,7 +84,7 @@ def _pair_function(study: "Study", patient: str, ed: str, es: str) -> dict[str, 
     function = heart_function(mask_ed, mask_es, labels, body)
     phases = _phases(at_ed, at_es, function)
     facts = clinical_facts(patient, function, phases=phases, why_none="the files' names state no frame")
-    return facts | {"cases": {"ed": ed, "es": es}}
+    return facts | {"cases": {"ed": ed, "es": es}} | pair_quality(at_ed, at_es)
 
 
 def _phases(ed: Record, es: Record, function: dict[str, Any]) -> "Phases":
@@ -139,15 +139,9 @@ def _row(heart: Mapping[str, Any], records: Mapping[str, Record]) -> dict[str, A
         "wall_mean_mm": wall["mean_mm"],
         "wall_max_mm": wall["max_mm"],
         **{f"wall_{name.replace(' ', '_')}_mm": wall["segments_mm"][name] for name in SEGMENTS},
-        "quality": _worst(used),
+        "quality": verdict_of(heart) or verdict_of(used[0]),
         "model": used[0]["model"],
         "loops": used[0]["loops"],
         "cardioseg": heart["cardioseg"],
         "reasons": "; ".join(f"{name}: {reason}" for name, reason in heart["reasons"].items()),
     }
-
-
-def _worst(records: list[Record]) -> str | None:
-    """The worse verdict of the quality checks on a heart's cases."""
-    found = [record["quality"]["verdict"] for record in records if record.get("quality")]
-    return max(found, key=VERDICTS.index, default=None)
