@@ -36,4 +36,4 @@ def gradient_of_last(count: int | None, loop: int, loops: int) -> Iterator[None]
         return
     with torch.no_grad():
         yield
-    torch.clear_autocast_cache()  # holds weights cast without a gradient, which the next loop would take for its own
+    torch.clear_autocast_cache()  # releases of torch hand on weights cast without a gradient (pytorch#48049)
