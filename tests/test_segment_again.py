@@ -184,3 +184,17 @@ def test_after_a_kill_there_is_no_record_and_the_next_run_finishes(started, segm
     segment(tmp_path / "heart.nii.gz", output=folder)
     assert names_in(folder) == cine_results("heart") | TABLES
     assert stored(folder / "heart_mask.nii.gz").shape == CINE.shape
+
+
+@pytest.mark.parametrize("table", sorted(TABLES))
+def test_somebody_elses_table_of_colours_stays_unless_told_otherwise(segment, out, tmp_path, table):
+    path = save_image(tmp_path / "heart.nii.gz")
+    out.mkdir()
+    (out / table).write_text("mine")
+    done = segment(path, code=EXIT_RESOURCES)
+    assert f"{out / table}: found a file that no finished run made" in done.err
+    assert names_in(out) == {table}
+    assert (out / table).read_text() == "mine"
+    segment(path, "--overwrite")
+    assert "RV" in (out / table).read_text()
+    segment(save_image(tmp_path / "other.nii.gz"))

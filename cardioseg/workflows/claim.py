@@ -13,6 +13,7 @@ from typing import Any
 
 from cardioseg.core.atomic import PART, remove, write_bytes
 from cardioseg.core.errors import OutputError
+from cardioseg.workflows.preview import VIEWER_TABLES
 from cardioseg.workflows.products import endings
 
 RECORD, UNFINISHED = "_run.json", "_unfinished"
@@ -33,14 +34,14 @@ def refuse_foreign(output: Path, name: str) -> None:
 
 
 def refuse_foreign_study(output: Path, names: Iterable[str]) -> None:
-    """Leave alone the files of the folder as a whole where no case of ours was ever begun.
+    """Leave alone the files of the folder as a whole, the viewers' tables too, where no case of ours was ever begun.
 
     Raises:
         OutputError: there is such a file.
     """
     if any(path.name.endswith((RECORD, UNFINISHED)) for path in _files(output)):
         return
-    for path in (output / name for name in names):
+    for path in (output / name for name in (*names, *VIEWER_TABLES)):
         if path.exists():
             cure = "choose another --output, or pass --overwrite to lose it"
             raise OutputError(path, found="a file that no finished run made", expected="none of this name", cure=cure)

@@ -1,8 +1,9 @@
 """What a person looks at beside the numbers: a contact sheet of one prediction, and names and colours for viewers.
 
-Says what the sheet shows and in which colours; ``sheet`` knows where, ``page`` how. Formats for viewers: ITK-SNAP's label
-description (Segmentation → Import Label Descriptions), and 3-D Slicer's colour table (slicer.readthedocs.io, developer
-guide, "Color table file format"); neither program reads the other's.
+Says what the sheet shows and in which colours; ``sheet`` knows where, ``page`` how. Formats for viewers, of which neither reads
+the other's: ITK-SNAP's label description (Segmentation → Import Label Descriptions, or
+``itksnap -g IMAGE -s MASK -l labels.txt``), and 3-D Slicer's colour table (slicer.readthedocs.io, developer guide, "Color table
+file format": load it first, then choose it under "Show options" while the mask is added as a label map).
 """
 
 from pathlib import Path
@@ -19,6 +20,7 @@ NOTICE = "Research use only; not a medical device."
 LOOP_COLOURS, LOOP_OPACITY = "inferno", (0.35, 0.75)
 # Okabe and Ito's palette, those of the structures last.
 EXPERT_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#56b4e9", "#d55e00", "#999999")
+VIEWER_TABLES = ("labels.txt", "labels.ctbl")
 SNAP_HEADER = (
     "################################################",
     "# ITK-SnAP Label Description File",
