@@ -102,6 +102,7 @@ def image(series: Cine, z: int, t: int) -> FileDataset:
     data.PixelSpacing = [series.spacing[1], series.spacing[0]]
     data.SliceThickness = 6  # not the distance between slices
     data.TriggerTime = f"{series.trigger_ms(z, t):.4f}"
+    data.PatientSize, data.PatientWeight = "1.75", "70"
     data.HeartRate = round(60_000 / series.rr_ms)
     data.InstanceNumber = 1 + t * series.array.shape[2] + (series.array.shape[2] - z)
     if series.slope is not None:

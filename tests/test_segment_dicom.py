@@ -55,7 +55,9 @@ def test_a_study_becomes_a_case_on_its_own_oblique_grid(segment, study, tmp_path
         assert result.header.get_xyzt_units() == ("mm", "sec")
     facts = run_record(out, "case7")
     assert (facts["frames"], facts["spacing_mm"]) == (4, pytest.approx([1.5, 1.5, 8.0], abs=1e-4))
-    assert (out / "case7_clinical.json").is_file()
+    clinical = json.loads((out / "case7_clinical.json").read_text(encoding="utf-8"))
+    assert clinical["body"]["height_cm"] == 175
+    assert (clinical["body"]["weight_kg"], clinical["body"]["heart_rate_bpm"]) == (70, 75)
     save_image(tmp_path / "same.nii.gz", SERIES.array)
     segment(tmp_path / "same.nii.gz", output=tmp_path / "nifti")
     assert np.array_equal(stored(out / "case7_mask.nii.gz"), stored(tmp_path / "nifti" / "same_mask.nii.gz"))

@@ -66,6 +66,8 @@ def _image_file(path: Path, grid: Grid, notes: tuple[str, ...]) -> ImageFile:
         load=load,
         files=tuple(dict.fromkeys(plane.path for plane in ordered)),
         heart_rate_bpm=float(np.median(rates)) if rates else None,
+        height_cm=ordered[0].height_cm,
+        weight_kg=ordered[0].weight_kg,
         planes=grid.planes,
     )
 

@@ -50,6 +50,8 @@ WANTED = (
     "HeartRate",
     "NominalInterval",
     "RRIntervalTimeNominal",
+    "PatientSize",
+    "PatientWeight",
     "RescaleSlope",
     "RescaleIntercept",
 )
@@ -81,6 +83,8 @@ class Plane:
         trigger_ms: time since the R wave.
         temporal: temporal position, counted from 1.
         heart_rate_bpm: as stated, or from the nominal RR interval.
+        height_cm: of the patient.
+        weight_kg: of the patient.
         slope: of stored to real values.
         intercept: of stored to real values.
         syntax: transfer syntax UID.
@@ -102,6 +106,8 @@ class Plane:
     trigger_ms: float | None
     temporal: float | None
     heart_rate_bpm: float | None
+    height_cm: float | None
+    weight_kg: float | None
     slope: float
     intercept: float
     syntax: str = field(default=ImplicitVRLittleEndian)
@@ -233,6 +239,8 @@ def _plane(path: Path, header: FileDataset, index: int | None, facts: dict[str, 
         trigger_ms=delay if trigger is None else trigger,
         temporal=ordinal if temporal is None else temporal,
         heart_rate_bpm=_heart_rate(facts),
+        height_cm=_within(100 * (_number(facts, "PatientSize") or 0), 40, 250),
+        weight_kg=_within(_number(facts, "PatientWeight"), 2, 400),
         slope=1.0 if slope is None else slope,
         intercept=intercept or 0.0,
         syntax=str(header.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian)),
@@ -260,11 +268,15 @@ def _spacing(path: Path, facts: dict[str, Any]) -> tuple[float, float]:
 
 
 def _heart_rate(facts: dict[str, Any]) -> float | None:
-    """Beats per minute, where a living person's are stated."""
+    """Beats per minute, as stated or from the RR interval."""
     stated = _number(facts, "HeartRate")
     interval_ms = _number(facts, "NominalInterval") or _number(facts, "RRIntervalTimeNominal")
-    rate = stated or (60_000 / interval_ms if interval_ms else None)
-    return rate if rate is not None and 20 <= rate <= 250 else None
+    return _within(stated or (60_000 / interval_ms if interval_ms else None), 20, 250)
+
+
+def _within(value: float | None, low: float, high: float) -> float | None:
+    """A number that a living person can have; scanners write 0 for what nobody entered, and heights in cm for m."""
+    return value if value is not None and low <= value <= high else None
 
 
 def _number(facts: dict[str, Any], keyword: str) -> float | None:

@@ -48,6 +48,8 @@ class ImageFile:
         load: frame index → (X, Y, Z) array.
         files: all the files it is made of, in the order of its voxels.
         heart_rate_bpm: as the file states it, None when it does not.
+        height_cm: of the patient, where the file states it.
+        weight_kg: likewise.
         planes: what DICOM says of every slice, by frame and slice; empty for other formats.
     """
 
@@ -62,6 +64,8 @@ class ImageFile:
     load: Callable[[int], np.ndarray] = field(repr=False)
     files: tuple[Path, ...] = field(repr=False)
     heart_rate_bpm: float | None = None
+    height_cm: float | None = None
+    weight_kg: float | None = None
     planes: tuple[tuple["Plane", ...], ...] = field(default=(), repr=False)
 
     def frame(self, index: int) -> Volume:

@@ -203,7 +203,8 @@ def _segment_case(
     seconds = time.perf_counter() - started
     write_maps(request.output, name, cine, model)
     facts = run_facts(name, image, model, recipe=recipe, cine=cine, seconds=seconds)
-    facts["patient"] = patient_of(name, image.path, ed=request.beat.ed, es=request.beat.es).facts()
+    patient = patient_of(name, image.path, ed=request.beat.ed, es=request.beat.es).facts()
+    facts["patient"] = patient | {key: patient[key] or getattr(image, key) for key in ("height_cm", "weight_kg")}
     maps = {kind: found for kind in cine.maps if (found := cine.stacked(kind)) is not None}
     facts = make_products(Segmented(name, request, image, model.labels, maps, tuple(cine.facts), facts))
     facts["files"] = [path.name for path in case_files(request.output, name)]
