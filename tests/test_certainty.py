@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import NETWORK, cardioseg, names_in, run_record, save_image, save_tiny_model, voxels
+from tiny import NETWORK, cardioseg, names_in, run_record, save_image, save_tiny_model, stored, voxels
 
+from cardioseg.data.phantom import PhantomConfig, draw, write_truth
 from cardioseg.inference.certainty import RIM, entropy_measures, halting_measures
 
 NAMES = ("background", "RV", "MYO", "LV")
@@ -149,3 +150,40 @@ def test_two_phases_of_a_patient_are_judged_together(tmp_path, model):
         assert next(csv.DictReader(table))["quality"] == "fail"
     if clinical["lv"]["ef_percent"] == 0:
         assert "anna: quality fail: the LV ejects 0.0 %" in done.err
+
+
+# -------------------------------------------------------------------------------------------------------------------- measure
+
+
+@pytest.fixture(scope="module")
+def beat(tmp_path_factory):
+    """The masks of a phantom's beat: the cine, and both phases."""
+    config = PhantomConfig(shape=(110, 120, 10), spacing_mm=(2.0, 2.0, 10.0), frames=10)
+    phantom, folder = draw(config), tmp_path_factory.mktemp("beat")
+    paths = [folder / "heart.nii.gz", folder / "heart_ED.nii.gz", folder / "heart_ES.nii.gz"]
+    write_truth(paths[0], phantom)
+    for path, frame in zip(paths[1:], (phantom.ed, phantom.es), strict=True):
+        save_image(path, phantom.label[..., frame], spacing=config.spacing_mm)
+    return paths
+
+
+def test_a_measured_heart_carries_the_verdict_on_its_masks(beat, tmp_path):
+    cine, ed, es = beat
+    for arguments in ([cine], ["--ed", ed, "--es", es]):
+        done = cardioseg("measure", *arguments, "--strict", "--json", "-o", tmp_path, "--overwrite")
+        found = json.loads(done.out)
+        assert (done.code, found["data"]["quality"]["verdict"]) == (0, "pass")
+        assert not [line for line in found["warnings"] if "quality" in line]
+        assert json.loads((tmp_path / "heart_clinical.json").read_text(encoding="utf-8"))["quality"] == found["data"]["quality"]
+
+
+def test_a_mask_corrected_for_the_worse_is_measured_and_fails(beat, tmp_path):
+    _, ed, es = beat
+    torn = stored(ed).copy()
+    torn[:, :, 4] = 0
+    bad = save_image(tmp_path / "heart_ED.nii.gz", torn, spacing=(2.0, 2.0, 10.0))
+    codes = [cardioseg("measure", "--ed", bad, "--es", es, *strict).code for strict in ([], ["--strict"])]
+    assert codes == [0, 7]
+    shown = cardioseg("measure", "--ed", bad, "--es", es)
+    assert "heart: quality fail: 3 slices are empty between two of the same structure; at most 0 expected (ED)" in shown.err
+    assert "quality fail" in shown.out

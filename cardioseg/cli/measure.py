@@ -39,6 +39,9 @@ def measure_command(
         Literal["pixdim", "affine"], typer.Option("--trust", help="Which spacing to believe where a header states two.")
     ] = "pixdim",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there already.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 7 when a quality check fails; the numbers are told all the same.")
+    ] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Measure a heart from any masks, also corrected by hand: volumes, EF, mass, cardiac output, wall thickness.
@@ -59,5 +62,6 @@ def measure_command(
         body=Body(height_cm, weight_kg, heart_rate),
         trust=trust,
         overwrite=overwrite,
+        strict=strict,
     )
     finish(measure(request), json_output=json_output)

@@ -1,12 +1,13 @@
 """``cardioseg measure``: the function of a heart from masks, whoever made or corrected them, with the numbers of ``segment``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cardioseg.clinical.function import UNKNOWN, Body, heart_function
+from cardioseg.clinical.quality import check_pair
 from cardioseg.core.atomic import write_json
 from cardioseg.core.errors import OutputError, UsageError
 from cardioseg.core.report import Report, Table
@@ -25,6 +26,7 @@ from cardioseg.workflows.function import (
 )
 from cardioseg.workflows.masks import label_values, labels_of
 from cardioseg.workflows.patients import Patient, body_of, check_body, patient_of
+from cardioseg.workflows.quality import case_warnings, cine_quality, quality_exit, verdict_of
 
 if TYPE_CHECKING:
     from cardioseg.core.labels import LabelTable
@@ -50,6 +52,7 @@ class MeasureRequest:
         body: height, weight and heart rate.
         trust: which of two spacings in a header to believe.
         overwrite: replace files of the same name.
+        strict: a failed quality check fails the call.
     """
 
     cine: Path | None = None
@@ -60,6 +63,7 @@ class MeasureRequest:
     body: Body = UNKNOWN
     trust: "Trust" = "pixdim"
     overwrite: bool = False
+    strict: bool = False
 
 
 def measure(request: MeasureRequest) -> Report:
@@ -90,9 +94,13 @@ def _cine(request: MeasureRequest, path: Path) -> Report:
     _refuse_existing(request, case, (CLINICAL, CURVE_TABLE, CURVE_PICTURE))
     labels = labels_of(path, request.labels)
     mask = _cine_mask(image, labels)
-    found = cine_function(case, mask, image.frame(0).with_array(mask[..., 0]), labels, beat)
+    grid = image.frame(0).with_array(mask[..., 0])
+    found = cine_function(case, mask, grid, labels, beat)
+    phases = (found.clinical["ed_frame"], found.clinical["es_frame"])
+    checked = {"quality": cine_quality(mask, grid, labels, phases=phases).facts()}
+    found = replace(found, clinical=found.clinical | checked)
     files = () if request.output is None else write_function(request.output, case, found)
-    return _report(found.clinical | {"volumes_ml": found.curve.volumes_ml}, labels, files)
+    return _report(request, found.clinical | {"volumes_ml": found.curve.volumes_ml}, labels, files)
 
 
 def _cine_mask(image: "ImageFile", labels: "LabelTable") -> np.ndarray:
@@ -120,11 +128,12 @@ def _pair(request: MeasureRequest) -> Report:
     phases = pair_phases(_frame_of(who[0]), _frame_of(who[1]), function, source="given")
     clinical = clinical_facts(case, function, phases=phases, why_none="the file's name states no frame")
     clinical["cases"] = {"ed": case_name(paths[0]), "es": case_name(paths[1])}
+    clinical["quality"] = check_pair(masks[0], masks[1], labels).facts()
     files: tuple[Path, ...] = ()
     if request.output is not None:
         files = (request.output / f"{case}{CLINICAL}",)
         write_json(files[0], clinical)
-    return _report(clinical, labels, files, _grids(*masks))
+    return _report(request, clinical, labels, files, _grids(*masks))
 
 
 def _mask(path: Path, labels: "LabelTable", trust: "Trust") -> "Volume":
@@ -162,11 +171,19 @@ def _refuse_existing(request: MeasureRequest, case: str, endings: tuple[str, ...
 # ------------------------------------------------------------------------------------------------------------------- report
 
 
-def _report(clinical: dict[str, Any], labels: "LabelTable", files: tuple[Path, ...], notes: tuple[str, ...] = ()) -> Report:
+def _report(
+    request: MeasureRequest,
+    clinical: dict[str, Any],
+    labels: "LabelTable",
+    files: tuple[Path, ...],
+    notes: tuple[str, ...] = (),
+) -> Report:
     data = clinical | {"labels": {name: value for value, name in enumerate(labels.names)}}
     doubts = tuple(f"phases: {reason}" for reason in clinical["phases"]["reasons"])
     missing = tuple(f"{name}: {why}" for name, why in clinical["reasons"].items() if name.startswith(("lv.", "rv.")))
-    return Report("measure", data, (_numbers(clinical), _wall(clinical)), notes + doubts + missing, files)
+    warnings = (*notes, *doubts, *missing, *case_warnings(clinical["case"], clinical))
+    code = quality_exit([clinical], strict=request.strict)
+    return Report("measure", data, (_numbers(clinical), _wall(clinical)), warnings, files, code)
 
 
 def _numbers(clinical: dict[str, Any]) -> Table:
@@ -178,7 +195,7 @@ def _numbers(clinical: dict[str, Any]) -> Table:
     output = clinical["cardiac_output"]
     rows.append(("output (l/min)", _shown(output["l_per_min"]), "–", _shown(output["l_per_min_per_m2"]), "–"))
     frames = " and ".join(f"{phase.upper()} frame {clinical[f'{phase}_frame'] or '–'}" for phase in ("ed", "es"))
-    title = f"{clinical['case']}, {frames}; research use only, not a medical device"
+    title = f"{clinical['case']}, {frames}, quality {verdict_of(clinical)}; research use only, not a medical device"
     return Table(title, ("quantity", "LV", "RV", "LV per m²", "RV per m²"), tuple(rows))
 
 
