@@ -133,7 +133,10 @@ MASK_RULES = (
     Rule("rv_torn_in_plane", "{value:.3f} of the RV lie apart in their slice", warn=0.1),
     Rule("lv_small", "the LV holds {value:.1f} ml", warn=10, least=True, measure="lv_ml"),
     Rule("lv_large", "the LV holds {value:.1f} ml", warn=500, measure="lv_ml"),
-    Rule("entropy", "predictive entropy on and around the heart is {value:.3f}", warn=0.19, fail=0.22),
+    Rule("entropy", "predictive entropy on and around the heart is {value:.3f}", warn=0.18, fail=0.22),
+    Rule("entropy_rv", "predictive entropy on and around the RV is {value:.3f}", warn=0.265),
+    Rule("entropy_myo", "predictive entropy on and around the myocardium is {value:.3f}", warn=0.22),
+    Rule("entropy_lv", "predictive entropy on and around the LV is {value:.3f}", warn=0.215),
     Rule("halting_spread", "every place used the same number of loops", warn=0.5, least=True),
 )
 PAIR_RULES = (
