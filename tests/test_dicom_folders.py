@@ -1,5 +1,6 @@
 """Which cases a folder with DICOM in it holds, and what they are called: never after the patient."""
 
+import unicodedata
 from dataclasses import replace
 
 import dicom_data as made
@@ -62,6 +63,28 @@ def test_a_folder_called_after_the_patient_lends_no_name(tmp_path, name):
     assert case.startswith("dicom_")
     assert len(case) == len("dicom_") + 8
     assert (case,) == tuple(found(save(tmp_path / "again" / name))), "the same study, the same name"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        (unicodedata.normalize("NFD", "Ärger 2024"), {}),
+        ("Arger_2024", {}),
+        ("STRASSE 1", {"PatientName": "Straße^Max"}),
+        ("LiMin", {"PatientName": "Li^Min"}),
+        ("王小明", {"PatientName": "Wang^XiaoMing=王^小明"}),
+        ("MRN_4711_0815", {}),
+        ("scan MRN47110815", {}),
+        ("4711", {"PatientID": "004711"}),
+    ],
+)
+def test_a_name_is_known_however_it_is_written(tmp_path, name, changes):
+    assert next(iter(found(save(tmp_path / name, **changes)))).startswith("dicom_")
+
+
+@pytest.mark.parametrize("name", ["limes", "case_12", "p1"])
+def test_a_folder_that_only_resembles_a_short_name_keeps_its_own(tmp_path, name):
+    assert found(save(tmp_path / name, PatientName="Li^Mo", PatientID="12345")) == {name: name}
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ number made from the study's identifier stands in for it. Names and numbers of p
 """
 
 import hashlib
+import itertools
 import os
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +27,7 @@ class Study:
 
     Attributes:
         uid: study instance UID.
-        names: words by which files name the patient, in small letters.
+        names: words by which files name the patient, in small letters without accents.
         paths: its files.
     """
 
@@ -54,10 +56,21 @@ def file_case_name(path: Path) -> str:
 def case_name(home: Path, study: Study) -> str:
     """The name of folder or file, unless it says who the patient is."""
     name = home.name if home.name not in ("", "..") else home.resolve().name
-    words = set(re.findall(r"[^\W_]+", name.casefold()))
-    if name and not any(part in words or (len(part) > 3 and part in name.casefold()) for part in study.names):
+    if name and not any(_names(name, part) for part in study.names):
         return name
     return f"dicom_{hashlib.sha256(study.uid.encode()).hexdigest()[:8]}"
+
+
+def _names(name: str, part: str) -> bool:
+    """Whether a folder's name holds a word: as one of its own or, where the word is long or not of Latin letters, within."""
+    within = len(part) > 3 or not part.isascii()
+    return part in _words(name) or (within and part in "".join(_words(name)))
+
+
+def _words(text: str) -> list[str]:
+    """Runs of letters and digits, in small letters without accents: file systems and scanners write "Ä" in different ways."""
+    bare = (letter for letter in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(letter))
+    return re.findall(r"[^\W_]+", "".join(bare))
 
 
 def _studies(files: Iterable[Path]) -> list[Study]:
@@ -75,12 +88,13 @@ def _studies(files: Iterable[Path]) -> list[Study]:
 def _identity(header: FileDataset) -> set[str]:
     """Words that tell who the patient is. What carries digits is no name; a number that is also the name is a pseudonym."""
     with unwarned():
-        name, number = (str(header.get(key) or "").casefold() for key in ("PatientName", "PatientID"))
+        name, number = (_words(str(header.get(key) or "")) for key in ("PatientName", "PatientID"))
         removed = str(header.get("PatientIdentityRemoved") or "").upper() == "YES"
-    if removed or (name == number and any(character.isdigit() for character in name)):
+    if removed or (name == number and any(character.isdigit() for character in "".join(name))):
         return set()
-    words = {word for word in re.findall(r"[^\W_]+", name) if word.isalpha() and len(word) > 1}
-    return words | ({number} if number else set())
+    words = {word for word in name if word.isalpha() and len(word) > 1}
+    whole = {"".join(two) for two in itertools.permutations([word for word in name if word.isalpha()], 2)}
+    return words | whole | {"".join(number), "".join(number).lstrip("0")} - {""}
 
 
 def _home(study: Study, others: list[Study], top: Path) -> Path:
