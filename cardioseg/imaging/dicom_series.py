@@ -64,14 +64,21 @@ class Stack:
         return self.slices >= FEWEST_SLICES and self.phases >= FEWEST_PHASES and self.length_mm >= SHORTEST_STACK_MM
 
     @property
-    def described(self) -> str:
-        """Numbers and description: "12 'cine sax' (10 slices × 25 phases)"."""
-        numbers = sorted({plane.number for plane in self.planes if plane.number is not None})
-        named = ranges(numbers) or "without a number"
-        text = f" '{self.planes[0].description}'" if self.planes[0].description else ""
+    def numbers(self) -> str:
+        """Of its series, as ``--series`` takes them."""
+        return ranges(sorted({plane.number for plane in self.planes if plane.number is not None})) or "without a number"
+
+    @property
+    def content(self) -> str:
+        """What it holds, such as "10 slices × 25 phases"."""
         grid = f"{_count(self.slices, 'slice')} × {_count(self.phases, 'phase')}"
-        content = grid if self.slices else f"{_count(len(self.planes), 'image')}, not parallel"
-        return f"{named}{text} ({content})"
+        return grid if self.slices else f"{_count(len(self.planes), 'image')}, not parallel"
+
+    @property
+    def described(self) -> str:
+        """Numbers and description, to choose from on the screen: "12 'cine sax' (10 slices × 25 phases)"."""
+        text = f" '{self.planes[0].description}'" if self.planes[0].description else ""
+        return f"{self.numbers}{text} ({self.content})"
 
 
 def _count(number: int, what: str) -> str:
@@ -109,7 +116,9 @@ def choose_stack(planes: Sequence[Plane], wanted: tuple[int, ...], *, source: Pa
     chosen = fitting if len(fitting) == 1 else across
     if len(chosen) != 1:
         raise _undecided(fitting or series, bool(fitting), source)
-    return Stack(chosen[0].planes, f"of {len(series)} series, {chosen[0].described} was taken for the short-axis cine")
+    taken = chosen[0]  # without its description, which somebody wrote by hand: the note stays in the records
+    note = f"of {len(series)} series, {taken.numbers} ({taken.content}) was taken for the short-axis cine"
+    return Stack(taken.planes, note)
 
 
 def _series(planes: Sequence[Plane]) -> list[Stack]:
