@@ -52,11 +52,23 @@ def anonymised(series):
     return files
 
 
+def stripped(series):
+    """What need not be known is not there, and what is there breaks the rules."""
+    files = made.images(series)
+    for data in files:
+        for keyword in ("PatientName", "PatientID", "PatientBirthDate", "StudyID", "AccessionNumber", "SliceThickness"):
+            delattr(data, keyword)
+        with unwarned():
+            data.StudyTime, data.PatientSex = "10:11:12", "W"
+    return files
+
+
 SOURCES = {
     "a file an image": made.images,
     "a file a cine": lambda series: [made.enhanced(series)],
     "a series a slice": separate,
     "anonymised": anonymised,
+    "stripped": stripped,
 }
 
 
@@ -94,6 +106,19 @@ def test_a_segmentation_names_structures_maker_study_and_patient(tmp_path):
     assert len({tuple(one.RecommendedDisplayCIELabValue) for one in described}) == 3
     assert (read.PatientID, read.StudyInstanceUID) == (made.PATIENT_ID, made.STUDY), "DICOM keeps who it is"
     assert (read.SeriesNumber, read.ContentDescription) == (9012, "ED, frame 1 of 4")
+
+
+def test_what_a_study_does_not_state_is_empty_and_the_slice_distance_stands_for_a_thickness(tmp_path):
+    made.save(tmp_path / "study", stripped(SERIES))
+    image = open_image(tmp_path / "study")
+    maker = new_series("tiny", "ab" * 32, ACDC_LABELS)
+    write_seg(tmp_path / "seg.dcm", image.planes[0], random_mask((40, 36, 3)), maker, number=1, about="ED, frame 1 of 4")
+    read = pydicom.dcmread(tmp_path / "seg.dcm")
+    keywords = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyTime", "StudyID", "AccessionNumber")
+    assert [str(read[keyword].value or "") for keyword in keywords] == [""] * len(keywords)
+    assert read.StudyDate == "20240102", "what makes sense is carried on"
+    measures = read.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    assert measures.SliceThickness == pytest.approx(8.0)
 
 
 def test_a_structure_of_another_model_gets_a_private_code():

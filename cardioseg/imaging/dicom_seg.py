@@ -4,20 +4,22 @@ Source: DICOM PS3.3 A.51 (Segmentation), written by highdicom. A SEG object has 
 per phase. It carries the patient's and study's identity on, as every object of a study must: the one output that does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import highdicom as hd
 import numpy as np
 import pydicom
 from highdicom.color import CIELabColor
+from highdicom.enum import PatientSexValues
 from highdicom.seg import SegmentAlgorithmTypeValues, SegmentationTypeValues, SegmentDescription
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
-from pydicom.valuerep import DA
+from pydicom.valuerep import DA, TM
 
 from cardioseg import __version__
 from cardioseg.core.atomic import replacing
@@ -31,6 +33,17 @@ STRUCTURES = {
     "LV": codes.SCT.LeftVentricle,
 }
 SERIES_OFFSET = 9000  # the segmentation of series 12 is series 9012
+# What every object of a study states, if only as empty, and what must make sense of it where it is not.
+STATED: dict[str, Callable[[str], Any]] = {
+    "PatientName": str,
+    "PatientID": str,
+    "PatientBirthDate": DA,
+    "PatientSex": PatientSexValues,
+    "StudyDate": DA,
+    "StudyTime": TM,
+    "StudyID": str,
+    "AccessionNumber": str,
+}
 
 
 @dataclass(frozen=True)
@@ -116,7 +129,8 @@ def _sources(planes: Sequence[Plane]) -> list[Dataset]:
     paths = list(dict.fromkeys(plane.path for plane in planes))
     headers: list[Dataset] = [pydicom.dcmread(path, stop_before_pixels=True) for path in paths]
     for header in headers:
-        _drop_broken_dates(header)
+        _state(header)
+        _set_thickness(header, planes)
         # highdicom takes images of one series in one frame of reference; the reader has put them into one stack by position,
         # and anonymisers have been seen to give every image a frame of reference of its own.
         for keyword in ("SeriesInstanceUID", "FrameOfReferenceUID"):
@@ -129,13 +143,22 @@ def _sources(planes: Sequence[Plane]) -> list[Dataset]:
     return headers
 
 
-def _drop_broken_dates(header: Dataset) -> None:
-    """Anonymisers write dates such as 20120000, which no valid object can carry on; both may be empty by the standard."""
-    for keyword in ("PatientBirthDate", "StudyDate"):
+def _state(header: Dataset) -> None:
+    """Anonymisers leave attributes out, or write dates such as 20120000, which no valid object can carry on: empty, then."""
+    for keyword, meaning in STATED.items():
+        value = header.get(keyword) or ""
         try:
-            DA(str(header.get(keyword) or ""))
+            meaning(str(value))
         except ValueError:
-            setattr(header, keyword, "")
+            value = ""
+        setattr(header, keyword, value)
+
+
+def _set_thickness(header: Dataset, planes: Sequence[Plane]) -> None:
+    """Where an image does not state its thickness, the distance between slices, or 1 mm of one, as the reader took it."""
+    if header.get("SliceThickness") is None:
+        apart = np.subtract(planes[-1].position, planes[0].position) / max(1, len(planes) - 1)
+        header.SliceThickness = round(float(np.linalg.norm(apart)), 4) or 1.0
 
 
 def _refer_to_frames(segmentation: Dataset, planes: Sequence[Plane]) -> None:
