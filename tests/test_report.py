@@ -4,6 +4,8 @@ import base64
 import io
 import itertools
 import json
+import os
+from urllib.parse import unquote_to_bytes
 
 import numpy as np
 import pytest
@@ -90,6 +92,19 @@ def test_what_was_not_computed_is_a_dash_with_its_reason(tmp_path):
     text = " ".join(Page(write_report(tmp_path, "heart", record)).text)
     assert "the mask shows no RV" in text
     assert "0.0" not in text
+
+
+def test_every_number_may_be_missing(tmp_path):
+    """What has no value is a dash or is left out, whichever it is."""
+    record = case(tmp_path)
+    clinical = read(tmp_path)
+    for part in ("lv", "rv", "indexed", "cardiac_output", "body", "wall_thickness"):
+        emptied = clinical | {part: {key: {} if isinstance(value, dict) else None for key, value in clinical[part].items()}}
+        if part == "body":
+            emptied["cardiac_output"] = dict.fromkeys(clinical["cardiac_output"])
+        (tmp_path / "heart_clinical.json").write_text(json.dumps(emptied), encoding="utf-8")
+        write_report(tmp_path, "heart", record)
+        assert "None" not in " ".join(Page(tmp_path / "heart_report.html").text), part
 
 
 def test_without_a_body_there_are_no_columns_per_area(tmp_path):
@@ -234,6 +249,15 @@ def test_the_index_has_a_row_a_heart(tmp_path):
         clinical["lv"]["esv_ml"],
     ]
     assert [cell["text"] for cell in lone["cells"]][:3] == ["–"] * 3
+
+
+def test_links_hold_any_name(tmp_path):
+    for name in ("a b#c%&?", "Müller – 心臓", "b\udcff"):
+        record = case(tmp_path, name, frames=1)
+        write_report(tmp_path, name, record)
+        ((_, address),) = index_facts(tmp_path, {name: record})["rows"][0]["links"]
+        assert os.fsdecode(unquote_to_bytes(address)) == f"{name}_report.html"
+        write_index(tmp_path, {name: record})
 
 
 def test_numbers_of_cases_that_are_gone_are_left_out(tmp_path):

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def test_the_record_is_the_last_file_and_written_once(segment, out, tmp_path):
     path = save_image(tmp_path / "heart.nii.gz")
     RENAMED.clear()
     segment(path, "--save", "probs,routing")
-    written = [renamed.name for renamed in RENAMED if renamed.parent == out]
+    written = [renamed.name for renamed in RENAMED if renamed.parent == out and "heart" in renamed.name]
     assert {"heart_mask.nii.gz", "heart_routing.nii.gz", "heart_preview.png"} < set(written)
     assert written.index("heart_run.json") == len(written) - 1
 
@@ -357,14 +358,14 @@ def test_without_quiet_progress_goes_to_stderr(model, tmp_path):
 
 
 def contents(path):
-    """Everything a file says: unpacked voxels, and a picture's texts, which are deflated."""
+    """Everything a file says: unpacked voxels, a picture's texts, which are deflated, a page without its picture's letters."""
     raw = path.read_bytes()
     if path.suffix == ".gz":
         return gzip.decompress(raw)
     if path.suffix == ".png":
         with Image.open(path) as picture:
             return raw + json.dumps({key: str(value) for key, value in picture.info.items()}).encode()
-    return raw
+    return re.sub(rb"base64,[\w+/=]+", b"", raw) if path.suffix == ".html" else raw
 
 
 def test_no_path_and_no_identity_reaches_a_result(segment, out, tmp_path):

@@ -136,7 +136,7 @@ MAPS = ("mask", "halting", "experts")
 def results(name, *kinds):
     """The files of a finished volume, beside the viewers' tables."""
     maps = (f"{name}_{kind}.nii.gz" for kind in (*MAPS, *kinds))
-    return {*maps, f"{name}_preview.png", f"{name}_run.json"}
+    return {*maps, f"{name}_preview.png", f"{name}_report.html", f"{name}_run.json"}
 
 
 def cine_results(name, *kinds):
@@ -144,4 +144,4 @@ def cine_results(name, *kinds):
     return results(name, *kinds) | {f"{name}_clinical.json", f"{name}_curve.csv", f"{name}_curve.png", "study.csv"}
 
 
-TABLES = {"labels.txt", "labels.ctbl"}
+TABLES = {"labels.txt", "labels.ctbl", "index.html"}

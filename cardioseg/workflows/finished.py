@@ -158,8 +158,8 @@ def _beside(folder: Path, name: str) -> Path:
     for ending in ENDINGS:
         if (folder / f"{name}{ending}").is_file():
             return folder / f"{name}{ending}"
-    found = f"no image {name} beside the results"
-    raise InputError(folder, found=found, expected=f"{name}{ENDINGS[0]} or another format", cure="pass it with --image")
+    found, cure = f"no image {name} beside the results", "pass the image or the DICOM folder with --image"
+    raise InputError(folder, found=found, expected=f"{name}{ENDINGS[0]} or another format", cure=cure)
 
 
 def _opened_image(path: Path, facts: dict[str, Any]) -> ImageFile:

@@ -1,8 +1,10 @@
 """``index.html``: every heart of a folder in one table that sorts, with the way to each report; nothing is computed here."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from cardioseg.workflows.function import CLINICAL, read_clinical
 from cardioseg.workflows.html import render, write_page
@@ -84,11 +86,14 @@ def _row(folder: Path, name: str, cases: list[str], clinical: dict[str, Any] | N
     ]
     return {
         "name": name,
-        "links": [
-            (case if len(cases) > 1 else name, f"{case}{REPORT}") for case in cases if (folder / f"{case}{REPORT}").is_file()
-        ],
+        "links": [(case, _address(f"{case}{REPORT}")) for case in cases if (folder / f"{case}{REPORT}").is_file()],
         "verdict": verdict,
         "quality": SHORT[verdict],
         "rank": ORDER.index(verdict),
         "cells": [{"text": "–" if value is None else f"{value:.{digits}f}", "value": value} for value, digits in numbers],
     }
+
+
+def _address(name: str) -> str:
+    """A file beside the page, also where its name is no valid text."""
+    return quote(os.fsencode(name))

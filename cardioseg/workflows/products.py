@@ -18,7 +18,9 @@ from cardioseg.core.labels import LabelTable
 from cardioseg.imaging.image import ImageFile
 from cardioseg.workflows.dicom_out import SEG_ENDING, segmented_seg
 from cardioseg.workflows.function import segmented_function
+from cardioseg.workflows.index_page import INDEX, make_index
 from cardioseg.workflows.quality import segmented_quality
+from cardioseg.workflows.report_page import segmented_report
 from cardioseg.workflows.request import SegmentRequest
 from cardioseg.workflows.study import make_hearts
 
@@ -85,10 +87,12 @@ PRODUCTS: tuple[Product, ...] = (
     Product((r"_clinical\.json", r"_curve\.(csv|png)"), segmented_function),
     Product((), segmented_quality),
     Product((SEG_ENDING,), segmented_seg),
+    # Last, as it tells what the others found. The page of `cardioseg view` goes with the case that it shows.
+    Product((r"_report\.html", r"_view\.html"), segmented_report),
 )
 
 # Files of the folder by name, each with what writes it and returns facts for the report.
-STUDY_PRODUCTS: dict[str, Callable[[Study], dict[str, Any]]] = {"study.csv": make_hearts}
+STUDY_PRODUCTS: dict[str, Callable[[Study], dict[str, Any]]] = {"study.csv": make_hearts, INDEX: make_index}
 
 
 def make_products(segmented: Segmented) -> dict[str, Any]:

@@ -7,12 +7,15 @@ import base64
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cardioseg.core.labels import LabelTable
 from cardioseg.workflows.curve_svg import drawing, read_rows
 from cardioseg.workflows.function import CLINICAL, CURVE_TABLE, read_clinical
 from cardioseg.workflows.html import render, write_page
+
+if TYPE_CHECKING:
+    from cardioseg.workflows.products import Segmented
 
 REPORT = "_report.html"
 VENTRICLES = (
@@ -28,8 +31,15 @@ VERDICTS = {
     "fail": ("✕", "Do not use as it is: quality checks failed"),
 }
 UNCHECKED = ("–", "Quality was not checked")
+THICKNESS = (("mean_mm", "mean"), ("max_mm", "thickest segment"))
 HASH_LETTERS = 16
 UNSAID = ("segments", "mm", "ml", "g", "percent", "per", "m2")  # parts of a number's dotted name that its words do without
+
+
+def segmented_report(segmented: "Segmented") -> dict[str, Any]:
+    """The product: the report of a case; no facts."""
+    write_report(segmented.request.output, segmented.name, segmented.facts)
+    return {}
 
 
 def write_report(folder: Path, name: str, record: Mapping[str, Any]) -> Path:
@@ -109,8 +119,9 @@ def _more(clinical: Mapping[str, Any]) -> list[tuple[str, str]]:
         found.append(
             ("Body surface", f"{body['surface_m2']:.2f} m² ({body['height_cm']:g} cm, {body['weight_kg']:g} kg; Mosteller)")
         )
-    if wall.get("mean_mm") is not None:
-        found.append(("Wall thickness at ED", f"mean {wall['mean_mm']:.1f} mm, thickest segment {wall['max_mm']:.1f} mm"))
+    thickness = [f"{name} {wall[key]:.1f} mm" for key, name in THICKNESS if wall.get(key) is not None]
+    if thickness:
+        found.append(("Wall thickness at ED", ", ".join(thickness)))
     return found
 
 
