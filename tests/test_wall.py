@@ -32,9 +32,9 @@ def heart(wall_mm=lambda degrees: 10.0 + 0 * degrees, *, rv=True, shrink=0.05, t
     return mask
 
 
-def volume(array, affine=None):
-    spacing = (PIXEL, PIXEL, SLICE)
-    return Volume(array, np.diag([-PIXEL, -PIXEL, SLICE, 1.0]) if affine is None else affine, spacing)
+def volume(array, affine=None, *, scale=1):
+    spacing = (scale * PIXEL, scale * PIXEL, scale * SLICE)
+    return Volume(array, np.diag([-spacing[0], -spacing[1], spacing[2], 1.0]) if affine is None else affine, spacing)
 
 
 def by_name(wall):
@@ -63,6 +63,12 @@ def test_a_thick_place_is_found_in_its_segment(name):
         assert list(around.values()) == pytest.approx([8.0] * 5, abs=0.7)
     apical = {wall: found[f"apical {wall}"] for wall in ("anterior", "septal", "inferior", "lateral")}
     assert max(apical, key=apical.get) in name + " septal"[: 7 * ("septal" in name)] + " lateral"[: 8 * ("lateral" in name)]
+
+
+def test_pixels_larger_than_the_gap_that_still_is_an_insertion():
+    """A heart of three times the size: pixels of 3.6 mm."""
+    small, large = (wall_thickness(volume(heart(), scale=scale), ACDC_LABELS) for scale in (1, 3))
+    assert large.segments_mm[:16] == pytest.approx([3 * thickness for thickness in small.segments_mm[:16]], rel=0.05)
 
 
 def inferior_is_thick(degrees):

@@ -32,7 +32,7 @@ SEGMENTS = (
 )
 SECTORS = 24
 FINER = 3  # each pixel as 3 × 3, so that few lie across the border of two sectors
-NEAR_MM = 3.0  # from RV to wall: a gap of a voxel still is an insertion
+NEAR_MM = 3.0  # from RV to wall: a gap of a voxel still is an insertion; of larger pixels the neighbours are near
 COVERED = 0.5  # of a segment's sectors
 ALONG_AN_AXIS = 0.999  # cosine of 2.6°
 
@@ -130,7 +130,7 @@ def _insertions_middle(wall: np.ndarray, rv: np.ndarray, centre: np.ndarray, spa
 
     if not rv.any():
         return None
-    touching = wall & (distance_transform_edt(~rv, sampling=spacing) <= NEAR_MM)
+    touching = wall & (distance_transform_edt(~rv, sampling=spacing) <= max(NEAR_MM, *spacing))
     if not touching.any():
         return None
     u, v = (np.argwhere(touching) * spacing - centre).T
