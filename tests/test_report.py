@@ -115,7 +115,7 @@ def test_without_a_body_there_are_no_columns_per_area(tmp_path):
 
 
 def test_one_volume_has_its_volumes_and_no_function(tmp_path):
-    why = {"reasons": {"clinical": "one volume: EDV and ESV take ED and ES"}}
+    why = {"clinical_reason": "one volume: EDV and ESV take ED and ES"}
     record = case(tmp_path, frames=1, volumes_ml={"RV": [80.04], "MYO": [90.0], "LV": [100.0]}, **why)
     text = " ".join(Page(write_report(tmp_path, "heart", record)).text)
     assert [words for words in ("80.0 ml", "one volume: EDV and ESV take ED and ES", "the volume") if words not in text] == []

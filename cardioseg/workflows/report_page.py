@@ -64,7 +64,7 @@ def report_facts(folder: Path, name: str, record: Mapping[str, Any]) -> dict[str
         "quality": quality_facts(record.get("quality")),
         "numbers": None if clinical is None else numbers(clinical),
         "volumes": [] if clinical else _volumes(record),
-        "why_none": record.get("reasons", {}).get("clinical", "the function of this case was not computed"),
+        "why_none": record.get("clinical_reason", "the function of this case was not computed"),
         "curve": None if rows is None else drawing(rows, labels.colours),
         "picture": _embedded(folder / f"{name}_preview.png"),
         "picture_of": "the frame with most blood in the left ventricle" if record["frames"] > 1 else "the volume",
