@@ -191,12 +191,32 @@ def test_a_pair_is_made_when_its_second_half_comes_and_goes_with_it(segment, out
     assert names_in(out) == results("patient007_frame01") | TABLES
 
 
+def test_what_is_of_the_folder_goes_with_its_last_case(segment, out, tmp_path):
+    folder = acdc_patient(tmp_path / "in", 7)
+    segment(folder)
+    for frame in (1, 9):
+        save_image(folder / f"patient007_frame{frame:02d}.nii.gz", np.full(SHAPE, np.nan, np.float32))
+    segment(folder, "--overwrite", code=EXIT_INPUT)
+    assert names_in(out) == TABLES - {"index.html"}
+
+
+def test_a_call_that_makes_nothing_takes_nothing_away(segment, out, tmp_path):
+    out.mkdir()
+    mine = {"study.csv": "mine\n", "index.html": "<html>mine</html>", "anna_clinical.json": '{"cases": {}}'}
+    for name, text in mine.items():
+        (out / name).write_text(text)
+    (tmp_path / "broken.nii.gz").write_bytes(b"no image")
+    segment(tmp_path / "broken.nii.gz", "--overwrite", code=EXIT_INPUT)
+    assert {name: (out / name).read_text() for name in names_in(out)} == mine
+
+
 def test_one_volume_has_volumes_and_no_function(segment, out, tmp_path):
     data = segment(heart(tmp_path / "lone.nii.gz", 20))
     assert names_in(out) == results("lone") | TABLES
     record = run_record(out, "lone")
     assert record["clinical"] is None
     assert record["clinical_reason"] == "one volume: EDV and ESV take ED and ES"
+    assert f"No ejection fraction: {record['clinical_reason']}." in (out / "lone_report.html").read_text()
     assert record["volumes_ml"]["LV"] == [pytest.approx(75.4, rel=0.01)]
     assert data["hearts"] == []
 
@@ -236,6 +256,34 @@ def test_somebody_elses_files_are_left_alone(segment, out, tmp_path):
     assert (out / "patient007_clinical.json").read_text() == '{"mine": true}'
     segment(folder, "--overwrite")
     assert clinical(out, "patient007")["ed_frame"] == 1
+
+
+def test_a_mask_that_was_damaged_since_costs_its_own_heart_only(segment, model, out, tmp_path):
+    segment(acdc_patient(tmp_path / "in", 7))
+    mask = out / "patient007_frame09_mask.nii.gz"
+    mask.write_bytes(mask.read_bytes()[:200])
+    data = segment(heart(tmp_path / "anna.nii.gz", *CYCLE))
+    assert [found["case"] for found in data["hearts"]] == ["anna"]
+    assert [row["case"] for row in study(out)] == ["anna"]
+    assert not (out / "patient007_clinical.json").exists()
+    again = cardioseg("segment", tmp_path / "anna.nii.gz", "--output", out, "--model", model, "--quiet")
+    assert "function of patient007_frame01 and patient007_frame09 was not written" in again.err
+
+
+def test_a_pair_that_was_measured_into_the_folder_stays(segment, out, tmp_path):
+    folder = acdc_patient(tmp_path / "in", 7)
+    segment(folder)
+    masks = [out / f"patient007_frame{frame:02d}_mask.nii.gz" for frame in (1, 9)]
+    corrected = tmp_path / "corrected"
+    corrected.mkdir()
+    for mask, name in zip(masks, ("ed", "es"), strict=True):
+        (corrected / f"{name}_by_hand.nii.gz").write_bytes(mask.read_bytes())
+    done = cardioseg("measure", "--ed", corrected / "ed_by_hand.nii.gz", "--es", corrected / "es_by_hand.nii.gz", "--output", out)
+    assert done.code == EXIT_OK, done.err
+    measured = (out / "ed_by_hand_clinical.json").read_bytes()
+    segment(folder)
+    assert (out / "ed_by_hand_clinical.json").read_bytes() == measured
+    assert [row["case"] for row in study(out)] == ["patient007"]
 
 
 def test_one_patients_facts_are_not_given_to_several(segment, tmp_path):

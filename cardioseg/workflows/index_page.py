@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from cardioseg.workflows.function import CLINICAL, read_clinical
-from cardioseg.workflows.html import render, write_page
+from cardioseg.workflows.html import remove_page, render, write_page
 from cardioseg.workflows.report_page import REPORT, VERDICTS, quality_facts
 
 if TYPE_CHECKING:
@@ -29,8 +29,11 @@ Records = Mapping[str, Mapping[str, Any]]
 
 
 def make_index(study: "Study") -> dict[str, Any]:
-    """The product of a folder: its index; no facts."""
-    write_index(study.request.output, study.records)
+    """The product of a folder: its index, none where no case is finished; no facts."""
+    if study.records:
+        write_index(study.request.output, study.records)
+    else:
+        remove_page(study.request.output / INDEX)
     return {}
 
 
@@ -77,7 +80,8 @@ def _hearts(folder: Path, records: Records) -> Iterator[tuple[str, list[str], di
 
 def _row(folder: Path, name: str, cases: list[str], clinical: dict[str, Any] | None, records: Records) -> dict[str, Any]:
     used = [records[case] for case in cases]
-    verdict = min((quality_facts(record.get("quality"))["verdict"] for record in used), key=ORDER.index)
+    judged = [*used, *([clinical] if clinical and clinical.get("quality") else [])]  # a pair is judged as such, too
+    verdict = min((quality_facts(facts.get("quality"))["verdict"] for facts in judged), key=ORDER.index)
     numbers: list[tuple[float | None, int]] = [
         *((None if clinical is None else clinical[frame], 0) for frame in ("ed_frame", "es_frame")),
         *((None if clinical is None else clinical[side].get(key), 1) for side, key, _ in NUMBERS),

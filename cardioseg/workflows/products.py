@@ -104,9 +104,9 @@ def make_products(segmented: Segmented) -> dict[str, Any]:
 
 
 def make_study(study: Study) -> dict[str, Any]:
-    """All products of the folder, none where no case is finished; what they found."""
+    """All products of the folder; what they found. Where no case is finished they take away what is left of theirs."""
     facts: dict[str, Any] = {}
-    for make in STUDY_PRODUCTS.values() if study.records else ():
+    for make in STUDY_PRODUCTS.values():
         found = make(study)
         facts |= found | {"warnings": facts.get("warnings", []) + found.get("warnings", [])}
     return facts

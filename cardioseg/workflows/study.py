@@ -15,6 +15,7 @@ from cardioseg.clinical.function import INDEXED, Body, heart_function
 from cardioseg.clinical.volumes import LV_QUANTITIES, RV_QUANTITIES, structure_value
 from cardioseg.clinical.wall import SEGMENTS
 from cardioseg.core.atomic import remove, write_json, write_text
+from cardioseg.core.errors import InputError
 from cardioseg.core.labels import LabelTable
 from cardioseg.workflows.function import CLINICAL, clinical_facts, pair_phases, read_clinical
 from cardioseg.workflows.patients import body_of
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from cardioseg.workflows.products import Study
 
 TABLE = "study.csv"
+MADE_HERE = "cardioseg segment"  # a pair that somebody measured into the folder is not made again, and does not go
 VENTRICLES = {"lv": LV_QUANTITIES, "rv": RV_QUANTITIES}
 Record = Mapping[str, Any]
 
@@ -32,24 +34,35 @@ Record = Mapping[str, Any]
 def make_hearts(study: "Study") -> dict[str, Any]:
     """Write the pairs' files and ``study.csv``; "hearts": what ``X_clinical.json`` holds, of every heart in the folder."""
     output = study.request.output
-    pairs = dict(_pairs(study.records))
     cines = {
         name: found for name in study.records if (found := read_clinical(output / f"{name}{CLINICAL}")) and "cases" not in found
     }
-    hearts, warnings = dict(cines), []
-    for patient, (ed, es) in pairs.items():
-        path = output / f"{patient}{CLINICAL}"
+    pairs, warnings = _write_pairs(study)
+    for path in output.glob(f"*{CLINICAL}"):
+        if _ours(path) and path.name.removesuffix(CLINICAL) not in pairs:
+            remove(path)
+    hearts = [heart for _, heart in sorted((cines | pairs).items())]
+    _write_table(output / TABLE, [_row(heart, study.records) for heart in hearts])
+    return {"hearts": hearts, "warnings": warnings}
+
+
+def _write_pairs(study: "Study") -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """The function of every pair, by patient, written; and what was not written, in sentences."""
+    hearts: dict[str, dict[str, Any]] = {}
+    warnings = []
+    for patient, (ed, es) in _pairs(study.records):
+        path = study.request.output / f"{patient}{CLINICAL}"
         if patient in study.records or (path.exists() and not _ours(path) and not study.request.overwrite):
-            whose = "another case's" if patient in study.records else "not cardioseg's; --overwrite replaces it"
+            whose = "another case's" if patient in study.records else "not of these masks; --overwrite replaces it"
             warnings.append(f"{path.name} is {whose}: the function of {ed} and {es} was not written")
             continue
-        hearts[patient] = _pair_function(study, patient, ed, es)
+        try:
+            hearts[patient] = _pair_function(study, patient, ed, es)
+        except InputError as error:  # a mask of an earlier call is no reason for this one to fail
+            warnings.append(f"the function of {ed} and {es} was not written: {error}")
+            continue
         write_json(path, hearts[patient])
-    for path in output.glob(f"*{CLINICAL}"):
-        if _ours(path) and path.name.removesuffix(CLINICAL) not in hearts:
-            remove(path)
-    _write_table(output / TABLE, [_row(heart, study.records) for _, heart in sorted(hearts.items())])
-    return {"hearts": [heart for _, heart in sorted(hearts.items())], "warnings": warnings}
+    return hearts, warnings
 
 
 def _pairs(records: Mapping[str, Record]) -> Iterator[tuple[str, tuple[str, str]]]:
@@ -84,7 +97,7 @@ def _pair_function(study: "Study", patient: str, ed: str, es: str) -> dict[str, 
     function = heart_function(mask_ed, mask_es, labels, body)
     phases = _phases(at_ed, at_es, function)
     facts = clinical_facts(patient, function, phases=phases, why_none="the files' names state no frame")
-    return facts | {"cases": {"ed": ed, "es": es}} | pair_quality(at_ed, at_es)
+    return facts | {"cases": {"ed": ed, "es": es}, "made_by": MADE_HERE} | pair_quality(at_ed, at_es)
 
 
 def _phases(ed: Record, es: Record, function: dict[str, Any]) -> "Phases":
@@ -96,9 +109,9 @@ def _phases(ed: Record, es: Record, function: dict[str, Any]) -> "Phases":
 
 
 def _ours(path: Path) -> bool:
-    """Whether a pair's function stands there."""
+    """Whether a pair's function stands there that ``make_hearts`` wrote."""
     found = read_clinical(path)
-    return found is not None and "cases" in found
+    return found is not None and found.get("made_by") == MADE_HERE
 
 
 # ---------------------------------------------------------------------------------------------------------------- study.csv
@@ -106,13 +119,21 @@ def _ours(path: Path) -> bool:
 
 def _write_table(path: Path, rows: list[dict[str, Any]]) -> None:
     if not rows:
-        remove(path)
+        if _our_table(path):
+            remove(path)
         return
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, text.getvalue().encode("utf-8", "replace").decode("utf-8"))
+
+
+def _our_table(path: Path) -> bool:
+    try:
+        return path.read_text(encoding="utf-8").startswith("case,ed_case,es_case,")
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _row(heart: Mapping[str, Any], records: Mapping[str, Record]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cardioseg import __version__
-from cardioseg.core.atomic import write_bytes
+from cardioseg.core.atomic import remove, write_bytes
 from cardioseg.core.errors import OutputError
 
 if TYPE_CHECKING:
@@ -42,6 +42,16 @@ def write_page(path: Path, page: str, *, overwrite: bool = False) -> None:
         cure = "choose another --output, or pass --overwrite to lose it"
         raise OutputError(path, found="a file that cardioseg did not make", expected="none of this name", cure=cure)
     write_bytes(path, page.encode("utf-8", "replace"))
+
+
+def remove_page(path: Path) -> None:
+    """Remove a page of ours; another file of its name stays.
+
+    Raises:
+        OutputError: it is there to stay.
+    """
+    if _is_ours(path):
+        remove(path)
 
 
 def _is_ours(path: Path) -> bool:
