@@ -181,7 +181,18 @@ def test_exits_are_read_from_the_command_line(text, expected):
 
 @pytest.mark.parametrize(
     ("text", "compute"),
-    [("no", None), ("accel:fast", None), ("accel:0.1", 0.5), ("fixed:1", None), ("fixed", 0.5), (None, 0.0), (None, 1.5)],
+    [
+        ("no", None),
+        ("accel:fast", None),
+        ("accel:nan", None),
+        ("entropy:inf", None),
+        ("entropy:", None),
+        ("accel:0.1", 0.5),
+        ("fixed:1", None),
+        ("fixed", 0.5),
+        (None, 0.0),
+        (None, 1.5),
+    ],
 )
 def test_exits_that_make_no_sense_are_refused(text, compute):
     with pytest.raises(UsageError):

@@ -3,6 +3,7 @@
 Knows the names and the limits; what a rule looks at is the business of ``layers.exits``.
 """
 
+import math
 from dataclasses import dataclass
 
 from cardioseg.core.errors import UsageError
@@ -59,11 +60,18 @@ def parse_exit(text: str | None, compute: float | None = None) -> ExitRule:
     if name == "fixed" and (colon or compute is not None):
         found = "a threshold or --compute with fixed, which lets no token leave"
         raise UsageError("--exit", found=found, expected="fixed alone", cure="use --loops for fewer loops everywhere")
+    return ExitRule(name, _threshold(text, number) if colon else None, compute)
+
+
+def _threshold(text: str, number: str) -> float:
     try:
-        return ExitRule(name, float(number) if colon else None, compute)
+        threshold = float(number)
     except ValueError:
+        threshold = math.nan
+    if not math.isfinite(threshold):
         expected = "a number after the colon, such as entropy:0.1"
-        raise UsageError("--exit", found=repr(text), expected=expected, cure="correct it") from None
+        raise UsageError("--exit", found=repr(text), expected=expected, cure="correct it")
+    return threshold
 
 
 def check_depth(depth: Depth, *, loops: int, known: tuple[str, ...], model: str) -> None:
