@@ -26,7 +26,14 @@ from cardioseg.workflows.report_page import missing, numbers, provenance, qualit
 QUALITY = {
     "verdict": "warn",
     "reasons": [
-        {"rule": "wall_mass_ratio", "value": 1.61234, "limit": 1.5, "text": "the wall's mass at ES is 1.61 times that at ED"}
+        {
+            "rule": "wall_mass_ratio",
+            "where": "ED and ES",
+            "severity": "warn",
+            "value": 1.61234,
+            "limit": 1.5,
+            "text": "the wall's mass at ES is 1.61 times that at ED",
+        }
     ],
 }
 
@@ -61,7 +68,14 @@ def test_the_report_says_what_the_files_say(tmp_path):
     expected += [f"{clinical['rv'][key]:.1f}" for key in ("edv_ml", "esv_ml", "sv_ml", "ef_percent")]
     expected += [f"{clinical['indexed']['lv_edv_ml_per_m2']:.1f}", f"{clinical['cardiac_output']['l_per_min']:.2f} l/min"]
     expected += [f"ED frame {clinical['ed_frame']}, ES frame {clinical['es_frame']}", "quality checks warn", "1.612", "1.5"]
-    expected += ["wall_mass_ratio", "the wall's mass at ES is 1.61 times", "3 slices are missing", NOTICE, "rdvit-2d"]
+    expected += [
+        "wall mass ratio",
+        "ED and ES",
+        "the wall's mass at ES is 1.61 times",
+        "3 slices are missing",
+        NOTICE,
+        "rdvit-2d",
+    ]
     expected += [f"at most {LOOPS}, 2.40 used", "from the pixdim", "RV 12", "SHA-256 0000", "1.5 s on cpu", "torch 2.13.0"]
     assert [words for words in expected if words not in text] == []
     assert path.name == "heart_report.html"
@@ -154,6 +168,9 @@ def test_everything_is_escaped(tmp_path):
 def test_reasons_are_told_once():
     found = missing({"lv.edv_ml": "no LV", "lv.ef_percent": "no LV", "wall_thickness.segments_mm.apex": "no apical slice"})
     assert found == [("no LV", "lv edv, lv ef"), ("no apical slice", "wall thickness apex")]
+    assert missing({f"cardiac_output.l_per_min{per}": "no heart rate" for per in ("", "_per_m2")}) == [
+        ("no heart rate", "cardiac output")
+    ]
 
 
 def test_extrapolation_and_exits_are_told(tmp_path):
@@ -251,13 +268,16 @@ def test_the_index_has_a_row_a_heart(tmp_path):
     assert [cell["text"] for cell in lone["cells"]][:3] == ["–"] * 3
 
 
-def test_links_hold_any_name(tmp_path):
-    for name in ("a b#c%&?", "Müller – 心臓", "b\udcff"):
-        record = case(tmp_path, name, frames=1)
-        write_report(tmp_path, name, record)
-        ((_, address),) = index_facts(tmp_path, {name: record})["rows"][0]["links"]
-        assert os.fsdecode(unquote_to_bytes(address)) == f"{name}_report.html"
-        write_index(tmp_path, {name: record})
+def test_a_pair_that_fails_as_a_pair_fails(tmp_path):
+    records = study(tmp_path)
+    for name in ("p_ed", "p_es"):
+        records[name]["quality"] = {"verdict": "pass", "reasons": []}
+    pair = read(tmp_path, "p")
+    assert index_facts(tmp_path, records)["rows"][1]["verdict"] == "pass"
+    (tmp_path / "p_clinical.json").write_text(
+        json.dumps(pair | {"quality": {"verdict": "fail", "reasons": []}}), encoding="utf-8"
+    )
+    assert index_facts(tmp_path, records)["rows"][1]["verdict"] == "fail"
 
 
 def test_numbers_of_cases_that_are_gone_are_left_out(tmp_path):

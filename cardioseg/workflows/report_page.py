@@ -33,7 +33,17 @@ VERDICTS = {
 UNCHECKED = ("–", "Quality was not checked")
 THICKNESS = (("mean_mm", "mean"), ("max_mm", "thickest segment"))
 HASH_LETTERS = 16
-UNSAID = ("segments", "mm", "ml", "g", "percent", "per", "m2")  # parts of a number's dotted name that its words do without
+UNSAID = (
+    "segments",
+    "mm",
+    "ml",
+    "g",
+    "percent",
+    "per",
+    "m2",
+    "l",
+    "min",
+)  # parts of a number's dotted name that its words do without
 
 
 def segmented_report(segmented: "Segmented") -> dict[str, Any]:
@@ -82,7 +92,10 @@ def quality_facts(quality: Mapping[str, Any] | None) -> dict[str, Any]:
     """Verdict in a sign and in words, and its reasons; ``unchecked`` where there is none."""
     verdict = (quality or {}).get("verdict")
     sign, words = VERDICTS.get(str(verdict), UNCHECKED)
-    reasons = list((quality or {}).get("reasons", []))
+    reasons = [
+        {key: reason.get(key, "") for key in ("rule", "where", "severity", "value", "limit", "text")}
+        for reason in (quality or {}).get("reasons", [])
+    ]
     return {"verdict": verdict if verdict in VERDICTS else "unchecked", "sign": sign, "words": words, "reasons": reasons}
 
 
@@ -138,7 +151,7 @@ def missing(reasons: Mapping[str, str]) -> list[tuple[str, str]]:
     names: dict[str, list[str]] = {}
     for name, reason in reasons.items():
         names.setdefault(reason, []).append(" ".join(part for part in re.split(r"[._]", name) if part not in UNSAID))
-    return [(reason, ", ".join(found)) for reason, found in names.items()]
+    return [(reason, ", ".join(dict.fromkeys(found))) for reason, found in names.items()]
 
 
 def _volumes(record: Mapping[str, Any]) -> list[tuple[str, str]]:
