@@ -268,6 +268,15 @@ def test_the_index_has_a_row_a_heart(tmp_path):
     assert [cell["text"] for cell in lone["cells"]][:3] == ["–"] * 3
 
 
+def test_links_hold_any_name(tmp_path):
+    for name in ("a b#c%&?", "Müller – 心臓", "b\udcff"):
+        record = case(tmp_path, name, frames=1)
+        write_report(tmp_path, name, record)
+        ((_, address),) = index_facts(tmp_path, {name: record})["rows"][0]["links"]
+        assert os.fsdecode(unquote_to_bytes(address)) == f"{name}_report.html"
+        write_index(tmp_path, {name: record})
+
+
 def test_a_pair_that_fails_as_a_pair_fails(tmp_path):
     records = study(tmp_path)
     for name in ("p_ed", "p_es"):
