@@ -56,7 +56,7 @@ def test_a_folder_without_a_case_says_so(tmp_path):
 def test_the_image_is_looked_for_beside_and_must_be_the_one_on_record(tmp_path):
     (tmp_path / "scans").mkdir()
     write_case(tmp_path, frames=1, image_folder=tmp_path / "scans")
-    with pytest.raises(InputError, match=r"no image heart beside the results; .* pass the image or the DICOM folder with --image"):
+    with pytest.raises(InputError, match=r"no image heart beside the results; .* pass the image or the DICOM folder with"):
         open_finished(tmp_path / "heart")
     assert open_finished(tmp_path / "heart", image=tmp_path / "scans" / "heart.nii.gz").image.frames == 1
     other = save_image(tmp_path / "heart.nii.gz", voxels(SHAPE), spacing=SPACING)
