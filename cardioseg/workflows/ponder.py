@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cardioseg.clinical.volumes import structure_value
 from cardioseg.core.errors import OutputError, UsageError
 from cardioseg.core.report import Report, Table
 from cardioseg.workflows.finished import Finished, open_finished
@@ -79,7 +80,7 @@ def fullest_frame(case: Finished) -> int:
     """The frame with most blood in the left ventricle, or most of all structures; counted from 0."""
     if case.image.frames == 1:
         return 0
-    cavity = case.labels.value("LV") if "LV" in case.labels.structures else None
+    cavity = structure_value("LV", case.labels)
     masks = (case.maps["mask"].frame(index).array for index in range(case.image.frames))
     sizes = [int((mask == cavity).sum() if cavity else (mask > 0).sum()) for mask in masks]
     return int(np.argmax(sizes))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cardioseg import __version__
+from cardioseg.clinical.volumes import structure_value
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
 from cardioseg.imaging.nifti import ImageFile, write
@@ -36,9 +37,8 @@ class Cine:
         self.facts.append(
             {"mean_steps": steps, "expert_shares": shares, "removed_voxels": removed, "flops": cost, "certainty": certainty}
         )
-        names = model.labels.names
-        cavity = names.index("LV") if "LV" in names else 1
-        size = int((prediction.mask.array == cavity).sum())
+        cavity, mask = structure_value("LV", model.labels), prediction.mask.array
+        size = int((mask > 0 if cavity is None else mask == cavity).sum())
         if size > self.largest:
             self.largest, self.shown = size, (volume, prediction)
 

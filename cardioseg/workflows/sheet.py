@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cardioseg.clinical.volumes import structure_value
 from cardioseg.core.labels import LabelTable
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
@@ -186,8 +187,9 @@ def heart_box(inside: np.ndarray, pixel_mm: tuple[float, float], *, margin_mm: f
 
 def heart_slice(mask: np.ndarray, labels: LabelTable) -> int:
     """The slice of (Z, R, C) with most myocardium, or most of all structures where there is none; counted from 0."""
-    wall = mask == (labels.value("MYO") if "MYO" in labels.structures else 0)
-    shown = wall if wall.any() and "MYO" in labels.structures else mask > 0
+    value = structure_value("MYO", labels)
+    wall = mask == value
+    shown = wall if value is not None and wall.any() else mask > 0
     return int(shown.sum(axis=(1, 2)).argmax())
 
 
