@@ -127,6 +127,6 @@ def _number(value: float | None) -> str:
 
 def _files(output: Path) -> tuple[Path, ...]:
     """What there is to see, the picture first."""
-    names = ("_preview.png", "_mask.nii.gz", "_halting.nii.gz", "_experts.nii.gz", ".nii.gz", "_truth.nii.gz")
+    names = ("_preview.png", "_report.html", "_mask.nii.gz", "_halting.nii.gz", "_experts.nii.gz", ".nii.gz", "_truth.nii.gz")
     paths = (output / f"{NAME}{ending}" for ending in names)
     return tuple(path for path in paths if path.is_file())
