@@ -135,6 +135,11 @@ def a_tiny_lv(mask):
         mask[x : x + 2, y : y + 2, index] = LV
 
 
+def a_tiny_rv(mask):
+    rv = np.flatnonzero(mask == RV)
+    mask.ravel()[rv[: len(rv) - 20]] = 0
+
+
 BREAKERS = {
     "missing_structures": (no_rv, "fail"),
     "border_voxels": (at_the_border, "fail"),
@@ -153,6 +158,7 @@ BREAKERS = {
     "torn_in_plane": (a_second_heart, "warn"),
     "rv_torn_in_plane": (a_second_heart, "warn"),
     "lv_small": (a_tiny_lv, "warn"),
+    "rv_small": (a_tiny_rv, "warn"),
 }
 
 
@@ -164,7 +170,7 @@ def test_a_broken_mask_breaks_its_rule(mask, rule):
     found = next((found for found in quality.findings if found.rule == rule), None)
     assert found is not None, f"only {fired(quality)}"
     assert found.severity == severity
-    assert (found.value > found.limit) != (rule in {"lv_slices", "lv_length_mm", "lv_small"})
+    assert (found.value > found.limit) != (rule in {"lv_slices", "lv_length_mm", "lv_small", "rv_small"})
     assert quality.verdict in (severity, "fail")
 
 

@@ -132,6 +132,7 @@ MASK_RULES = (
     Rule("torn_in_plane", "{value:.3f} of the heart lie apart in their slice", warn=0.03),
     Rule("rv_torn_in_plane", "{value:.3f} of the RV lie apart in their slice", warn=0.1),
     Rule("lv_small", "the LV holds {value:.1f} ml", warn=10, least=True, measure="lv_ml"),
+    Rule("rv_small", "the RV holds {value:.1f} ml", warn=5, least=True, measure="rv_ml"),
     Rule("lv_large", "the LV holds {value:.1f} ml", warn=500, measure="lv_ml"),
     Rule("entropy", "predictive entropy on and around the heart is {value:.3f}", warn=0.18, fail=0.22),
     Rule("entropy_rv", "predictive entropy on and around the RV is {value:.3f}", warn=0.265),
