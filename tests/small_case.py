@@ -3,11 +3,15 @@
 import json
 
 import numpy as np
+from PIL import Image
 
 from cardioseg.core.labels import ACDC_LABELS
+from cardioseg.core.volume import Volume
 from cardioseg.data.manifest import sha256
 from cardioseg.data.phantom import PhantomConfig, draw
 from cardioseg.data.phantom_files import acdc_header, oblique_header, save
+from cardioseg.workflows.finished import read_record
+from cardioseg.workflows.function import Beat, Body, cine_function, write_function
 
 SPACING = (3.0, 3.0, 18.0)
 SHAPE = (64, 60, 5)
@@ -61,3 +65,32 @@ def maps_of(label, experts):
     """One loop outside the heart, 2, 4 and 6 in RV, MYO and LV; one expert a structure."""
     made = {"mask": label.astype(np.uint8), "halting": np.array([1, 2, 4, LOOPS], np.uint8)[label]}
     return made | ({"experts": (label + 1).astype(np.uint8)} if experts else {})
+
+
+# A verdict as the quality checks put it into a run record.
+QUALITY = {
+    "verdict": "warn",
+    "reasons": [
+        {
+            "rule": "wall_mass_ratio",
+            "where": "ED and ES",
+            "severity": "warn",
+            "value": 1.61234,
+            "limit": 1.5,
+            "text": "the wall's mass at ES is 1.61 times that at ED",
+        }
+    ],
+}
+
+
+BODY = Body(175, 70, 60)
+
+
+def write_reported_case(folder, name="heart", *, frames=8, body=BODY, **facts):
+    """A finished cine with its function, its curve and a picture; returns its run record."""
+    truth = write_case(folder, name, frames=frames, **facts)
+    if frames > 1:
+        grid = Volume(truth[..., 0], np.diag([*SPACING, 1.0]), SPACING)
+        write_function(folder, name, cine_function(name, truth, grid, ACDC_LABELS, Beat(frame_ms=50, body=body)))
+    Image.new("RGB", (80, 40), "#804020").save(folder / f"{name}_preview.png")
+    return read_record(folder / f"{name}_run.json")

@@ -1,54 +1,26 @@
-"""``X_report.html`` and ``index.html``: that they say what the files say, escape it, ask nobody, and read well in a browser."""
+"""``X_report.html`` and ``index.html`` say what the files say, escape it, ask nobody; ``test_report_browser.py`` opens them."""
 
 import base64
 import io
-import itertools
 import json
 import os
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
 import pytest
-from browser import Browser, Page, needs_chromium
+from browser import Page
 from PIL import Image
-from small_case import LOOPS, SPACING, write_case
+from small_case import LOOPS, QUALITY, write_case
+from small_case import write_reported_case as case
 
 from cardioseg.core.errors import OutputError
-from cardioseg.core.labels import ACDC_LABELS, PALETTE
-from cardioseg.core.volume import Volume
+from cardioseg.core.labels import PALETTE
 from cardioseg.workflows.curve_svg import HEIGHT, WIDTH, Rows, darker, drawing, read_rows
 from cardioseg.workflows.finished import read_record
-from cardioseg.workflows.function import Beat, Body, cine_function, write_function
+from cardioseg.workflows.function import Body
 from cardioseg.workflows.html import NOTICE, POLICY
 from cardioseg.workflows.index_page import index_facts, write_index
 from cardioseg.workflows.report_page import missing, numbers, provenance, quality_facts, report_facts, write_report
-
-QUALITY = {
-    "verdict": "warn",
-    "reasons": [
-        {
-            "rule": "wall_mass_ratio",
-            "where": "ED and ES",
-            "severity": "warn",
-            "value": 1.61234,
-            "limit": 1.5,
-            "text": "the wall's mass at ES is 1.61 times that at ED",
-        }
-    ],
-}
-
-
-BODY = Body(175, 70, 60)
-
-
-def case(folder, name="heart", *, frames=8, body=BODY, **facts):
-    """A finished cine with its function, its curve and a picture; returns its run record."""
-    truth = write_case(folder, name, frames=frames, **facts)
-    if frames > 1:
-        grid = Volume(truth[..., 0], np.diag([*SPACING, 1.0]), SPACING)
-        write_function(folder, name, cine_function(name, truth, grid, ACDC_LABELS, Beat(frame_ms=50, body=body)))
-    Image.new("RGB", (80, 40), "#804020").save(folder / f"{name}_preview.png")
-    return read_record(folder / f"{name}_run.json")
 
 
 def read(folder, name="heart"):
@@ -294,115 +266,3 @@ def test_numbers_of_cases_that_are_gone_are_left_out(tmp_path):
     del records["p_es"]
     (tmp_path / "other_clinical.json").write_text("{}")
     assert [row["name"] for row in index_facts(tmp_path, records)["rows"]] == ["cine", "p_ed", "zone"]
-
-
-# ------------------------------------------------------------------------------------------------------------ in a browser
-
-# Text, and how far its colour stands out from the ground it is on (WCAG 2).
-CONTRASTS = """
-const linear = (v) => (v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
-const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
-const parse = (text) => text.match(/[\\d.]+/g).map(Number);
-const ground = (e) => {
-  for (; e; e = e.parentElement) {
-    const c = parse(getComputedStyle(e).backgroundColor);
-    if (c.length < 4 || c[3] > 0) return c;
-  }
-  return [255, 255, 255];
-};
-const contrast = (e) => {
-  const style = getComputedStyle(e);
-  const [a, b] = [light(parse(e instanceof SVGElement ? style.fill : style.color)), light(ground(e))].sort((x, y) => y - x);
-  return [e.textContent.trim().slice(0, 40), (a + 0.05) / (b + 0.05)];
-};
-const says = (e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
-return [...document.querySelectorAll('body *')].filter((e) => !['SCRIPT', 'STYLE'].includes(e.tagName) && says(e)).map(contrast);
-"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    opened = Browser()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("study")
-    record = case(folder, quality=QUALITY, warnings=["a warning"])
-    report = write_report(folder, "heart", record)
-    for number, verdict in ((2, "pass"), (10, "fail")):
-        name = f"heart{number}"
-        write_report(folder, name, case(folder, name, frames=number, quality={"verdict": verdict, "reasons": []}))
-    records = {name: read_record(folder / f"{name}_run.json") for name in ("heart", "heart2", "heart10")}
-    records["volume"] = case(folder, "volume", frames=1)
-    return report, write_index(folder, records)
-
-
-@needs_chromium
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-class TestInABrowser:
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
-    def test_pages_ask_nobody_and_every_word_stands_out(self, browser, pages, scheme):
-        for page in pages:
-            browser.console(), browser.requests()
-            browser.open(page, scheme=scheme)
-            assert browser.requests() == [page.resolve().as_uri()]
-            found = browser.run(CONTRASTS)
-            assert len(found) > 20
-            assert [(text, ratio) for text, ratio in found if ratio < 4.5] == []
-            assert browser.console() == []
-
-    def test_light_is_light_and_dark_is_dark(self, browser, pages):
-        for scheme, dark in (("light", False), ("dark", True)):
-            browser.open(pages[0], scheme=scheme)
-            assert (np.median(browser.picture()) < 60) == dark
-
-    def test_print_is_light_whatever_the_screen(self, browser, pages):
-        browser.open(pages[0], scheme="dark")
-        browser.command("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
-        assert np.median(browser.picture()) > 240
-        assert [text for text, ratio in browser.run(CONTRASTS) if ratio < 4.5] == []
-        browser.command("Emulation.setEmulatedMedia", media="", features=[])
-
-    def test_the_picture_and_the_curve_are_drawn(self, browser, pages):
-        browser.open(pages[0])
-        assert browser.run("return document.querySelector('figure img').naturalWidth") == 80
-        box = browser.run("const b = document.querySelector('polyline').getBBox(); return [b.width, b.height]")
-        assert box[0] > 400
-        assert box[1] > 5
-
-    def test_headings_and_tables_are_in_order(self, browser, pages):
-        for page in pages:
-            browser.open(page)
-            levels = browser.run("return [...document.querySelectorAll('h1, h2, h3')].map(h => Number(h.tagName[1]))")
-            assert levels[0] == 1
-            assert levels.count(1) == 1
-            assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
-            assert browser.run("return [...document.querySelectorAll('th')].every(th => th.scope)")
-            assert browser.run(
-                "return [...document.querySelectorAll('img, svg')].every(e => e.alt || e.getAttribute('aria-label'))"
-            )
-
-    def test_the_table_sorts_both_ways_and_keeps_the_uncomputed_last(self, browser, pages):
-        browser.open(pages[1])
-        click = "document.querySelectorAll('#hearts thead button')[arguments[0]].click()"
-        names = "return [...document.querySelectorAll('#hearts tbody th')].map(th => th.dataset.value)"
-        browser.run(click, 0)
-        assert browser.run(names) == ["heart", "heart2", "heart10", "volume"], "numbers in names count"
-        browser.run(click, 1)
-        assert browser.run(names)[:2] == ["heart10", "heart"], "fail, then warn"
-        columns = browser.run("return [...document.querySelectorAll('#hearts thead th')].map(th => th.textContent)")
-        values = "return [...document.querySelectorAll('#hearts tbody tr')].map(tr => tr.children[arguments[0]].dataset.value)"
-        for direction in (1, -1):
-            browser.run(click, columns.index("LV EF (%)"))
-            *computed, last = browser.run(values, columns.index("LV EF (%)"))
-            assert last == ""
-            assert [float(value) for value in computed] == sorted(map(float, computed), reverse=direction < 0)
-        assert browser.run("return document.querySelectorAll('[aria-sort]').length") == 1
-
-    def test_the_links_lead_to_the_reports(self, browser, pages):
-        browser.open(pages[1])
-        browser.run("document.querySelector('#hearts tbody a').click()")
-        assert browser.run("return document.querySelector('h1').textContent") == "heart"

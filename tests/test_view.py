@@ -233,6 +233,20 @@ def test_the_command_views_what_segment_wrote(tmp_path):
     assert "Müller – 心臓" in Page(out / "Müller – 心臓_view.html").text
 
 
+def test_a_dicom_study_is_viewed_with_its_folder(tmp_path):
+    pytest.importorskip("pydicom")
+    import dicom_data
+
+    model, study, out = save_tiny_model(tmp_path / "model"), tmp_path / "case7", tmp_path / "out"
+    dicom_data.save(study, dicom_data.images(dicom_data.cine()))
+    assert cardioseg("segment", study, "-o", out, "-m", model, "--quiet").code == EXIT_OK
+    done = cardioseg("view", out, "--image", study, "--quiet", "--json")
+    assert (done.code, json.loads(done.out)["data"]["shape"][2:]) == (EXIT_OK, [5, 9]), done.err
+    missing = cardioseg("view", out, "--quiet")
+    assert missing.code == EXIT_INPUT
+    assert "pass the image or the DICOM folder with --image" in missing.err
+
+
 def test_the_command_says_what_is_missing(tmp_path):
     done = cardioseg("view", tmp_path / "out", "--quiet")
     assert done.code == EXIT_INPUT
