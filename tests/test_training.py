@@ -489,3 +489,29 @@ def test_further_data_sets_are_drawn_at_their_share(prepared):
     extra = {id(case) for case in dataset.cases[1]}
     drawn = [id(dataset._draw_case(np.random.default_rng((0, index)))) in extra for index in range(2000)]
     assert np.mean(drawn) == pytest.approx(0.25, abs=0.04)
+
+
+def tall(case, *, heart=(3, 6), slices=12):
+    """The case with a heart on slices ``heart[0]`` to ``heart[1]`` of a taller stack."""
+    label = np.zeros((*case.label.shape[:2], slices), np.uint8)
+    label[14:20, 10:16, heart[0] : heart[1] + 1] = 2
+    image = np.zeros(label.shape, np.float16)
+    none = np.array([], int)
+    held = np.arange(heart[0], heart[1] + 1)
+    return replace(case, image=image, label=label, slices_of=(np.arange(slices), none, held, none))
+
+
+def test_windows_along_the_heart_show_its_place_on_slices_without_it(prepared):
+    dataset = windows(prepared, foreground=0.0, along=1.0, ends=0.0, jitter=0)
+    case = tall(dataset.cases[0][0])
+    drawn = [dataset._draw_centre(case, np.random.default_rng(index)) for index in range(300)]
+    assert {plane for plane, _ in drawn} == set(range(12))
+    assert all(14 <= u < 20 and 10 <= v < 16 for _, (u, v) in drawn)
+
+
+@pytest.mark.parametrize(("heart", "ends"), [((3, 6), {2, 3, 4, 5, 6, 7}), ((0, 11), {0, 1, 10, 11}), ((5, 5), {4, 5, 6})])
+def test_the_ends_of_the_heart_are_drawn_as_often_as_asked(prepared, heart, ends):
+    dataset = windows(prepared, foreground=0.0, along=1.0, ends=1.0)
+    case = tall(dataset.cases[0][0], heart=heart)
+    assert set(case.ends.tolist()) == ends
+    assert {dataset._draw_centre(case, np.random.default_rng(index))[0] for index in range(200)} == ends

@@ -32,6 +32,7 @@ class SamplingConfig(Settings):
     along: float = Field(
         0.4, ge=0, le=1, description="share of the other windows that lie around the heart too, on any slice, also past its ends"
     )
+    ends: float = Field(0.5, ge=0, le=1, description="share of those that lie within a slice of the heart's first or last one")
     jitter: int = Field(24, ge=0, description="how far the centre may lie from that voxel")
     drop_neighbours: float = Field(
         0.1, ge=0, le=1, description="share of windows whose neighbouring slices are copies of the middle one"
@@ -56,6 +57,13 @@ class CaseVoxels:
     span: float
     label: np.ndarray
     slices_of: tuple[np.ndarray, ...]
+
+    @property
+    def ends(self) -> np.ndarray:
+        """Slices within one of the first or last that holds a structure: where experts stop drawing is learned there."""
+        held = np.concatenate(self.slices_of[1:])
+        near = np.concatenate([np.arange(end - 1, end + 2) for end in (held.min(), held.max())])
+        return np.unique(near.clip(0, self.label.shape[2] - 1))
 
 
 def load_voxels(manifest: Manifest, entries: Sequence[Entry]) -> list[CaseVoxels]:
@@ -139,7 +147,7 @@ class WindowDataset(Dataset[dict[str, Tensor]]):
         jitter = random.integers(-self.sampling.jitter, self.sampling.jitter + 1, 2)
         u, v = voxels[random.integers(len(voxels))] + jitter
         if not structure:
-            plane = int(random.integers(size[2]))
+            plane = int(random.choice(case.ends if random.random() < self.sampling.ends else size[2]))
         return plane, (int(u), int(v))
 
     def _channels(self, case: CaseVoxels, plane: int, random: np.random.Generator) -> np.ndarray:
