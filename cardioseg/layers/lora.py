@@ -64,4 +64,5 @@ def depthwise_lora(kind: str, width: int, rank: int, loops: int) -> LoRA:
     """The adapter of a kind ("scale" or "full"); rank 0 is none."""
     if rank == 0:
         return NoLoRA()
-    return ScaleLoRA(width, rank, loops) if kind == "scale" else FullLoRA(width, rank, loops)
+    kinds: dict[str, type[ScaleLoRA | FullLoRA]] = {"scale": ScaleLoRA, "full": FullLoRA}
+    return kinds[kind](width, rank, loops)
