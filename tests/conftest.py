@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from cardioseg.core.errors import EXIT_OK
+
 os.environ.setdefault("MPLBACKEND", "Agg")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the workers share the cores already
@@ -32,3 +34,23 @@ def acdc() -> Path:
     assert ACDC, "a test that asks for ACDC must be marked acdc"
     assert any(folder.rglob("patient*/Info.cfg")), f"CARDIOSEG_ACDC={folder} holds no patient"
     return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    from tiny import save_tiny_model  # brings torch, which must see the number of threads first
+
+    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def segment(model, tmp_path):
+    """Run the command into ``out``; ends the test where the exit code is another."""
+    from tiny import cardioseg
+
+    def run(*arguments, output=tmp_path / "out", code=EXIT_OK):
+        done = cardioseg("segment", *arguments, "--output", output, "--model", model, "--quiet")
+        assert done.code == code, done.err
+        return done
+
+    return run

@@ -8,9 +8,9 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.uid import SegmentationStorage
-from tiny import cardioseg, names_in, run_record, save_image, save_tiny_model, stored
+from tiny import names_in, run_record, save_image, stored
 
-from cardioseg.core.errors import EXIT_OK, EXIT_USAGE, UsageError
+from cardioseg.core.errors import EXIT_USAGE, UsageError
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
 from cardioseg.imaging.dicom_planes import unwarned
 from cardioseg.imaging.dicom_seg import check_referable, new_series, structure_code, write_seg
@@ -135,23 +135,6 @@ def test_a_cine_in_several_multi_frame_files_has_nothing_to_refer_to(tmp_path):
 
 
 # ---------------------------------------------------------------------------------------------------------------------- segment
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
-
-
-@pytest.fixture
-def segment(model, tmp_path):
-    """Run the command into ``out``; ends the test where the exit code is another."""
-
-    def run(*arguments, output=tmp_path / "out", code=EXIT_OK):
-        done = cardioseg("segment", *arguments, "--output", output, "--model", model, "--quiet")
-        assert done.code == code, done.err
-        return done
-
-    return run
 
 
 @pytest.fixture

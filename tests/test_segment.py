@@ -25,12 +25,11 @@ from tiny import (
     results,
     run_record,
     save_image,
-    save_tiny_model,
     stored,
     voxels,
 )
 
-from cardioseg.core.errors import EXIT_INPUT, EXIT_OK, EXIT_SOME_FAILED, EXIT_USAGE
+from cardioseg.core.errors import EXIT_INPUT, EXIT_SOME_FAILED, EXIT_USAGE
 from cardioseg.data.phantom_files import acdc_header
 from cardioseg.workflows.inputs import find_images
 
@@ -48,23 +47,6 @@ GEOMETRY = (
     "srow_z",
     "xyzt_units",
 )
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
-
-
-@pytest.fixture
-def segment(model, tmp_path):
-    """Run the command into ``out``; ends the test where the exit code is another."""
-
-    def run(*arguments, output=tmp_path / "out", code=EXIT_OK):
-        done = cardioseg("segment", *arguments, "--output", output, "--model", model, "--quiet")
-        assert done.code == code, done.err
-        return done
-
-    return run
 
 
 @pytest.fixture

@@ -7,29 +7,12 @@ import dicom_data as made
 import nibabel as nib
 import numpy as np
 import pytest
-from tiny import MAPS, cardioseg, names_in, run_record, save_image, save_tiny_model, stored
+from tiny import MAPS, names_in, run_record, save_image, stored
 
-from cardioseg.core.errors import EXIT_INPUT, EXIT_OK, EXIT_SOME_FAILED, EXIT_USAGE
+from cardioseg.core.errors import EXIT_INPUT, EXIT_SOME_FAILED, EXIT_USAGE
 
 SERIES = made.cine((40, 36, 3, 4), spacing=(1.5, 1.5, 8.0))
 WHO = (*made.PATIENT.split("^"), made.PATIENT_ID, made.BIRTH, "Doctor", "ACC-Q7X", "20240102")
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
-
-
-@pytest.fixture
-def segment(model, tmp_path):
-    """Run the command into ``out``; ends the test where the exit code is another."""
-
-    def run(*arguments, output=tmp_path / "out", code=EXIT_OK):
-        done = cardioseg("segment", *arguments, "--output", output, "--model", model, "--quiet")
-        assert done.code == code, done.err
-        return done
-
-    return run
 
 
 @pytest.fixture

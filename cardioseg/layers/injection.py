@@ -64,3 +64,11 @@ class RDTInjection(nn.Module):
 def _open_unit(decay: Tensor) -> Tensor:
     """Keep rounding from reaching 0 or 1, where the state would forget everything or nothing."""
     return decay.clamp(1e-6, 1 - 1e-6)
+
+
+def loop_index_embedding(loop: int, width: int, *, device: torch.device) -> Tensor:
+    """Sine and cosine of the loop index in the first eighth of the channels, zero elsewhere: (D,)."""
+    channels = max(width // 8 // 2, 1)
+    frequency = 10000.0 ** (-torch.arange(channels, device=device) / channels)
+    wave = torch.cat((torch.sin(loop * frequency), torch.cos(loop * frequency)))
+    return F.pad(wave, (0, width - 2 * channels))

@@ -13,13 +13,15 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from cardioseg.core.exits import ExitRule
 from cardioseg.layers.attention import Rotary
 from cardioseg.layers.block import Block
-from cardioseg.layers.exits import Adaptive, Loop, Rule, least_settled
+from cardioseg.layers.exits import Adaptive, Loop, Rule, least_settled, quota
 from cardioseg.layers.lora import LoRA
 from cardioseg.layers.skipping import KeyValueStore
 
 Inject = Callable[[Tensor, Tensor], Tensor]
+LoopAll = Callable[[Tensor, int], tuple[Tensor, Tensor | None]]
 
 
 @dataclass
@@ -31,12 +33,14 @@ class Looped:
         steps: (M,) loops each token used.
         routing: (M, E) mean routing over the loops used; None without experts.
         flops: multiplications and additions of the loops that were run.
+        dense_flops: what every token in every loop would have taken, without the rule's own answers.
     """
 
     state: Tensor
     steps: Tensor
     routing: Tensor | None = None
     flops: int = 0
+    dense_flops: int = 0
 
 
 class Step(Protocol):
@@ -44,6 +48,45 @@ class Step(Protocol):
 
     def __call__(self, rows: Tensor, active: Tensor, loop: int) -> tuple[Tensor, Tensor | None, int]:
         """Loop number ``loop`` (from 0) for the tokens ``active`` of ``rows`` (M, D)."""
+
+
+@dataclass(frozen=True)
+class Core:
+    """A looped block and what a network hangs on it.
+
+    Attributes:
+        block: the looped one.
+        rotary: positions of an image's tokens.
+        loop_all: one loop of every token, states (B, N, D) and loop from 0 to states and routing (B, N, E).
+        skips: whether tokens that left are skipped, which must be exact, or computed and thrown away.
+        inject: what the block sees of some tokens; see ``SkippingStep``.
+        lora: adds to the block's output by loop.
+    """
+
+    block: Block
+    rotary: Rotary
+    loop_all: LoopAll
+    skips: bool = True
+    inject: Inject | None = None
+    lora: LoRA | None = None
+
+    def run(self, start: Tensor, rule: Rule, exits: ExitRule, loops: int) -> Looped:
+        """Loop the states (B, N, D) under a rule and, if ``exits`` asks for one, a quota."""
+        images, tokens, _ = start.shape
+        kept = None if exits.compute is None else quota(exits.compute, loops, tokens)
+        dense = self._dense_flops(images, tokens)
+        if self.skips:
+            step: Step = SkippingStep(self.block, self.rotary, images, inject=self.inject, lora=self.lora)
+        else:
+            step = MaskedStep(self.loop_all, images, dense)
+        looped = run_loops(start.flatten(0, 1), step, rule, loops=loops, tokens=tokens, kept=kept)
+        looped.dense_flops = loops * dense
+        return looped
+
+    def _dense_flops(self, images: int, tokens: int) -> int:
+        every = images * tokens
+        adapters = 0 if self.lora is None else every * self.lora.flops_per_token
+        return self.block.flops(refreshed=every, active=every, keys=tokens) + adapters
 
 
 def run_loops(rows: Tensor, step: Step, rule: Rule, *, loops: int, tokens: int, kept: list[int] | None = None) -> Looped:
@@ -144,7 +187,7 @@ class MaskedStep:
         flops: of a loop over all tokens.
     """
 
-    def __init__(self, loop_all: Callable[[Tensor, int], tuple[Tensor, Tensor | None]], images: int, flops: int) -> None:
+    def __init__(self, loop_all: LoopAll, images: int, flops: int) -> None:
         self.loop_all, self.images, self.flops = loop_all, images, flops
 
     def __call__(self, rows: Tensor, active: Tensor, loop: int) -> tuple[Tensor, Tensor | None, int]:

@@ -14,9 +14,9 @@ from cardioseg.layers.attention import Rotary, axial_rotary
 from cardioseg.layers.block import Block
 from cardioseg.layers.depth import random_loops
 from cardioseg.layers.embed import Tokens, pad_to_multiple, token_map
-from cardioseg.layers.exits import quota, readout_rule
+from cardioseg.layers.exits import readout_rule
 from cardioseg.layers.frame import FrameConfig, build_decoder, build_stem, decode_tokens
-from cardioseg.layers.looping import Looped, MaskedStep, SkippingStep, Step, run_loops
+from cardioseg.layers.looping import Core, Looped
 from cardioseg.networks.output import SegOutput
 
 
@@ -53,7 +53,8 @@ class BViT(nn.Module):
         """
         config = self.config
         if loops is None:
-            loops = random_loops(config.mean_loops, config.max_loops) if self.training and config.random_depth else config.loops
+            drawn = self.training and config.random_depth
+            loops = random_loops(config.mean_loops, config.max_loops) if drawn else config.loops
         if loops < 1:
             raise ValueError(f"loops is {loops}; at least 1 is needed")
         image, undo = pad_to_multiple(image, config.patch_size)
@@ -74,7 +75,7 @@ class BViT(nn.Module):
             self._decode(looped.state.view_as(x), tokens)[undo],
             token_map(looped.steps.view(x.shape[:2]), tokens.grid),
             core_flops=looped.flops,
-            dense_flops=self._dense_flops(x, loops),
+            dense_flops=looped.dense_flops,
         )
 
     def _loop(self, x: Tensor, tokens: Tokens, rotary: Rotary, loops: int, exits: ExitRule) -> Looped:
@@ -85,17 +86,7 @@ class BViT(nn.Module):
             lambda rows: self._decode(rows.view_as(x), tokens),
             self.config.patch_size,
         )
-        images, count, _ = x.shape
-        if self.skips:
-            step: Step = SkippingStep(self.block, rotary, images)
-        else:
-            step = MaskedStep(lambda state, _: self.block(state, rotary), images, self._dense_flops(x, 1))
-        kept = None if exits.compute is None else quota(exits.compute, loops, count)
-        return run_loops(x.flatten(0, 1), step, rule, loops=loops, tokens=count, kept=kept)
-
-    def _dense_flops(self, x: Tensor, loops: int) -> int:
-        every = x.shape[0] * x.shape[1]
-        return loops * self.block.flops(refreshed=every, active=every, keys=x.shape[1])
+        return Core(self.block, rotary, lambda state, _: self.block(state, rotary), self.skips).run(x, rule, exits, loops)
 
     def _decode(self, x: Tensor, tokens: Tokens) -> Tensor:
         return decode_tokens(self.decoder, self.norm(x), tokens)

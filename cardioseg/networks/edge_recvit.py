@@ -24,10 +24,10 @@ from cardioseg.layers.attention import Rotary, axial_rotary
 from cardioseg.layers.block import Block
 from cardioseg.layers.depth import early_loop
 from cardioseg.layers.embed import Tokens, pad_to_multiple, token_map
-from cardioseg.layers.exits import Ranked, Rule, quota, readout_rule
+from cardioseg.layers.exits import Ranked, Rule, readout_rule
 from cardioseg.layers.frame import FrameConfig, build_decoder, build_stem, decode_tokens
 from cardioseg.layers.halting import settled_target
-from cardioseg.layers.looping import Looped, MaskedStep, SkippingStep, Step, run_loops
+from cardioseg.layers.looping import Core
 from cardioseg.networks.output import SegOutput
 
 
@@ -93,12 +93,13 @@ class EdgeRecViT(nn.Module):
         scores = self._scores(tokens, h, image)
         if self.training:
             return self._train_forward(h, scores, tokens, rotary, loops, undo)
-        looped = self._loop(h, self._rule(exits, scores, tokens, rotary, loops), exits, rotary, loops)
+        core = Core(self.block, rotary, lambda state, _: self.block(state, rotary), self.skips)
+        looped = core.run(h, self._rule(exits, scores, tokens, rotary, loops), exits, loops)
         return SegOutput(
             self._decode(looped.state.view_as(h), tokens, rotary)[undo],
             token_map(looped.steps.view(h.shape[:2]), tokens.grid),
             core_flops=looped.flops,
-            dense_flops=self._dense_flops(h, loops),
+            dense_flops=looped.dense_flops,
         )
 
     def _scores(self, tokens: Tokens, h: Tensor, image: Tensor) -> Tensor:
@@ -170,20 +171,6 @@ class EdgeRecViT(nn.Module):
             return self._decode(rows.view_as(tokens.sequence), tokens, rotary)
 
         return readout_rule(name, exits.threshold, decode, self.config.patch_size)
-
-    def _loop(self, h: Tensor, rule: Rule, exits: ExitRule, rotary: Rotary, loops: int) -> Looped:
-        """The shared block at inference; halted tokens skipped, or masked with ``skips = False``."""
-        images, count, _ = h.shape
-        if self.skips:
-            step: Step = SkippingStep(self.block, rotary, images)
-        else:
-            step = MaskedStep(lambda state, _: self.block(state, rotary), images, self._dense_flops(h, 1))
-        kept = None if exits.compute is None else quota(exits.compute, loops, count)
-        return run_loops(h.flatten(0, 1), step, rule, loops=loops, tokens=count, kept=kept)
-
-    def _dense_flops(self, h: Tensor, loops: int) -> int:
-        every = h.shape[0] * h.shape[1]
-        return loops * self.block.flops(refreshed=every, active=every, keys=h.shape[1])
 
     def _decode(self, state: Tensor, tokens: Tokens, rotary: Rotary) -> Tensor:
         x, _ = self.tail(state, rotary)

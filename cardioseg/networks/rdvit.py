@@ -22,12 +22,12 @@ from cardioseg.layers.attention import Rotary, axial_rotary
 from cardioseg.layers.block import Block
 from cardioseg.layers.depth import early_loop, gradient_of_last, random_loops
 from cardioseg.layers.embed import Tokens, pad_to_multiple, token_map
-from cardioseg.layers.exits import Adaptive, Learned, Rule, quota, readout_rule
+from cardioseg.layers.exits import Adaptive, Learned, Rule, readout_rule
 from cardioseg.layers.experts import Experts
 from cardioseg.layers.frame import FrameConfig, build_decoder, build_stem, decode_tokens
 from cardioseg.layers.halting import ACT, HaltingHead, settled_target
-from cardioseg.layers.injection import ParcaeInjection, RDTInjection
-from cardioseg.layers.looping import Looped, MaskedStep, SkippingStep, Step, run_loops
+from cardioseg.layers.injection import ParcaeInjection, RDTInjection, loop_index_embedding
+from cardioseg.layers.looping import Core, Looped
 from cardioseg.layers.lora import depthwise_lora
 from cardioseg.networks.output import SegOutput
 
@@ -143,23 +143,20 @@ class RDViT(nn.Module):
             exits: when tokens leave; at inference only.
         """
         if loops is None:
-            loops = self._training_loops() if self.training else self.config.loops
+            drawn = self.training and self.config.random_depth
+            loops = random_loops(self.config.mean_loops, self.config.max_loops) if drawn else self.config.loops
         if loops < 1:
             raise ValueError(f"loops is {loops}; at least 1 is needed")
         image, undo = pad_to_multiple(image, self.config.patch_size)
         tokens, e, rotary = self._prelude(image)
         if not self.training:
             looped = self.loop_tokens(tokens, e, rotary, loops, exits)
-            return self._shown(looped, tokens, rotary, undo, self._dense_flops(len(image), e.shape[1], loops))
+            return self._shown(looped, tokens, rotary, undo)
         trace = self._loop(e, rotary, loops, early_loop(loops))
         logits = self._decode(trace.state, tokens, rotary)
         share = slice(0, math.ceil(len(image) * self.config.early_share))
         early_logits = None if trace.early is None else self._decode(trace.early[share], tokens.first(share), rotary)
         return self._output(logits, early_logits, trace, tokens, undo)
-
-    def _training_loops(self) -> int:
-        config = self.config
-        return random_loops(config.mean_loops, config.max_loops) if config.random_depth else config.loops
 
     def _prelude(self, image: Tensor) -> tuple[Tokens, Tensor, Rotary]:
         tokens = self.stem(image)
@@ -216,19 +213,17 @@ class RDViT(nn.Module):
 
     def loop_tokens(self, tokens: Tokens, e: Tensor, rotary: Rotary, loops: int, exits: ExitRule) -> Looped:
         """The core at inference."""
-        images, count, _ = e.shape
         h, drive = self._start(e)
-        rows, rule = h.flatten(0, 1), self._rule(exits, tokens, e, rotary)
-        kept = None if exits.compute is None else quota(exits.compute, loops, count)
-        if self._can_skip:
-            into = drive.flatten(0, 1)
-            step: Step = SkippingStep(
-                self.block, rotary, images, inject=lambda state, index: self.injection(state, into[index]), lora=self.lora
-            )
-        else:
-            flops = self._dense_flops(images, count, 1)
-            step = MaskedStep(lambda state, loop: self._one_loop(state, drive, rotary, loop), images, flops)
-        return run_loops(rows, step, rule, loops=loops, tokens=count, kept=kept)
+        into = drive.flatten(0, 1)
+        core = Core(
+            self.block,
+            rotary,
+            loop_all=lambda state, loop: self._one_loop(state, drive, rotary, loop),
+            skips=self._can_skip,
+            inject=lambda state, index: self.injection(state, into[index]),
+            lora=self.lora,
+        )
+        return core.run(h, self._rule(exits, tokens, e, rotary), exits, loops)
 
     def _rule(self, exits: ExitRule, tokens: Tokens, e: Tensor, rotary: Rotary) -> Rule:
         name = exits.name or self.exits[0]
@@ -245,12 +240,7 @@ class RDViT(nn.Module):
             name, exits.threshold, lambda rows: self._decode(rows.view_as(e), tokens, rotary), self.config.patch_size
         )
 
-    def _dense_flops(self, images: int, tokens: int, loops: int) -> int:
-        """Of the core when every token of every image runs every loop."""
-        every = images * tokens
-        return loops * (self.block.flops(refreshed=every, active=every, keys=tokens) + every * self.lora.flops_per_token)
-
-    def _shown(self, looped: Looped, tokens: Tokens, rotary: Rotary, undo: tuple[slice, ...], dense: int) -> SegOutput:
+    def _shown(self, looped: Looped, tokens: Tokens, rotary: Rotary, undo: tuple[slice, ...]) -> SegOutput:
         images = len(tokens.sequence)
 
         def grid(values: Tensor) -> Tensor:
@@ -261,7 +251,7 @@ class RDViT(nn.Module):
             steps=grid(looped.steps),
             routing=None if looped.routing is None else grid(looped.routing),
             core_flops=looped.flops,
-            dense_flops=dense,
+            dense_flops=looped.dense_flops,
         )
 
     def _one_loop(self, h: Tensor, drive: Tensor, rotary: Rotary, loop: int) -> tuple[Tensor, Tensor | None]:
@@ -308,11 +298,3 @@ class RDViT(nn.Module):
         if self.block.experts is not None:
             load = (routing * weights[:, None]).flatten(2).sum((0, 2))
             self.block.experts.rebalance(load / load.sum(), rate=rate)
-
-
-def loop_index_embedding(loop: int, width: int, *, device: torch.device) -> Tensor:
-    """Sine and cosine of the loop index in the first eighth of the channels, zero elsewhere: (D,)."""
-    channels = max(width // 8 // 2, 1)
-    frequency = 10000.0 ** (-torch.arange(channels, device=device) / channels)
-    wave = torch.cat((torch.sin(loop * frequency), torch.cos(loop * frequency)))
-    return nn.functional.pad(wave, (0, width - 2 * channels))
