@@ -22,11 +22,13 @@ from cardioseg.core.errors import OutputError, UsageError
 from cardioseg.core.progress import Progress
 from cardioseg.workflows.train import SplitChoice, TrainingRequest, train
 
-STEPS = 2000
+STEPS = 1500
 RECIPE = (
+    "sampling.window=[96,96]",
     "training.batch=8",
-    "training.learning_rate=8e-4",
-    "training.warmup=200",
+    "training.learning_rate=1e-3",
+    "training.warmup=150",
+    "training.average=0.99",
     "training.validate_every=250",
     "training.validate_cases=4",
 )

@@ -70,3 +70,15 @@ def test_what_lies_elsewhere_becomes_background_and_is_counted() -> None:
     assert (found[100:] == 0).all()
     assert cleared.cleared == (label[100:] > 0).sum()
     assert np.allclose(cleared.probabilities.sum(0), 1)
+
+
+def test_a_cluster_apart_inside_the_box_becomes_background_too() -> None:
+    label = chest()[:80]
+    label[25:29, 56:64, 5] = 3  # within the margin, but farther from the heart than the pieces of a heart are from each other
+    place = find_heart(certain(label), margin=16, window=(32, 32))
+    assert place is not None
+    cleared = _clear_outside(Maps(certain(label), np.ones(label.shape, np.float32), None), place)
+    found = cleared.probabilities.argmax(0)
+    assert cleared.cleared == (label[:, :, 5] > 0).sum() == 32
+    assert (found[:, :, :5] == label[:, :, :5]).all()
+    assert (found[:, :, 5] == 0).all()

@@ -20,7 +20,7 @@ from cardioseg.core.config import WindowConfig
 from cardioseg.core.exits import OWN_DEPTH, Depth
 from cardioseg.imaging.preprocess import neighbouring_slices
 from cardioseg.inference.flops import FlopTally
-from cardioseg.inference.heart import Place, find_heart
+from cardioseg.inference.heart import Place, find_heart, heart_voxels
 from cardioseg.networks import SegOutput
 
 VIEWS = {
@@ -38,7 +38,7 @@ class Maps:
         probabilities: (K, U, V, W) float32 summing to 1 over K.
         steps: (U, V, W) float32 loops used.
         routing: (E, U, V, W) float32 summing to 1 over E; None without experts.
-        cleared: voxels of structures outside the heart's box that became background.
+        cleared: voxels of structures outside the heart that became background.
         flops: what it cost, by "total", "core", "core_dense".
     """
 
@@ -61,8 +61,9 @@ def predict_maps(
 ) -> Maps:
     """Run a network over a preprocessed volume: a 2-D one over every slice, a 3-D one over patches of slices.
 
-    With ``windows.focus`` a first look finds the heart, and what lies outside its box becomes background. With several views the
-    first look takes one, with little overlap, and all look again around the heart: a seventh of the windows on ACDC.
+    With ``windows.focus`` a first look finds the heart, and what lies outside its box, or inside in a cluster of its own, becomes
+    background. With several views the first look takes one, with little overlap, and all look again around the heart: a seventh
+    of the windows on ACDC.
 
     Args:
         network: in eval mode, on ``device``.
@@ -99,14 +100,20 @@ def _maps(fields: Tensor, classes: int) -> Maps:
 
 
 def _clear_outside(maps: Maps, place: Place) -> Maps:
-    """Background wherever the heart is not; steps and routing stay, as that work was done."""
-    outside = np.ones(maps.steps.shape, dtype=bool)
-    outside[place.box] = False
-    cleared = int((maps.probabilities.argmax(0)[outside] > 0).sum())
+    """Background outside the box and in clusters apart from the heart; steps and routing stay, as that work was done."""
     probabilities = maps.probabilities.copy()
-    probabilities[:, outside] = 0
-    probabilities[0, outside] = 1
+    structures = probabilities.argmax(0) > 0
+    outside = np.ones(structures.shape, dtype=bool)
+    outside[place.box] = False
+    _make_background(probabilities, outside)
+    _make_background(probabilities, (probabilities[0] < 0.5) & ~heart_voxels(probabilities))
+    cleared = int((structures & (probabilities[0] == 1)).sum())
     return replace(maps, probabilities=probabilities, cleared=cleared)
+
+
+def _make_background(probabilities: np.ndarray, where: np.ndarray) -> None:
+    probabilities[:, where] = 0
+    probabilities[0, where] = 1
 
 
 def _network_input(image: np.ndarray, neighbours: int, *, solid: bool) -> Tensor:
