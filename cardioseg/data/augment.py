@@ -1,7 +1,7 @@
 """What training does to a window so that the next hospital's images are no surprise.
 
 MONAI's random transforms in the order of acquisition: anatomy and field of view, tissue contrast, coil, noise and
-resolution, scaling. Every rotation and reflection is drawn, because nothing in a file tells how a slice is stored.
+resolution, scaling. By default every rotation and reflection is drawn, because nothing in a file tells how a slice is stored.
 
 Works on dictionaries with ``image`` (C, U, V) in 0 to 1 and ``label`` (C, U, V), one label slice per channel.
 """
@@ -38,6 +38,8 @@ BOTH = ("image", "label")
 class AugmentConfig(Settings):
     """Strength of the augmentation; 0 for a probability switches a transform off."""
 
+    storage: bool = Field(True, description="draw one of the eight ways to store a slice; off where all files agree on one")
+    rotation: float = Field(180, ge=0, le=180, description="largest angle, in degrees")
     zoom: tuple[float, float] = Field(
         (0.7, 1.4), description="extent of the window in its normal extents: below 1 the heart grows"
     )
@@ -125,7 +127,7 @@ class RandAnatomyd(MapTransform, Randomizable):
 
     def randomize(self, data: Any = None) -> None:
         config = self.config
-        self.angle = float(self.R.uniform(-math.pi, math.pi))
+        self.angle = math.radians(self.R.uniform(-config.rotation, config.rotation))
         zoom = math.exp(self.R.uniform(*np.log(config.zoom)))
         self.scale = [float(zoom * (1 + amount)) for amount in self.R.uniform(-config.stretch, config.stretch, 2)]
         self.shear = [float(amount) for amount in self.R.uniform(-config.shear, config.shear, 2)]
@@ -147,11 +149,13 @@ class RandAnatomyd(MapTransform, Randomizable):
 
 def augmentation(config: AugmentConfig, window: tuple[int, int]) -> Compose:
     """Random transforms that turn a generous crop into a training window of ``window`` voxels."""
-    return Compose([RandAnatomyd(config, window), *_storage(), *_appearance(config)])
+    return Compose([RandAnatomyd(config, window), *_storage(config), *_appearance(config)])
 
 
-def _storage() -> list[Any]:
+def _storage(config: AugmentConfig) -> list[Any]:
     """The eight ways to store a slice."""
+    if not config.storage:
+        return []
     return [RandFlipd(BOTH, prob=0.5, spatial_axis=0), RandRotate90d(BOTH, prob=0.75, max_k=3)]
 
 
