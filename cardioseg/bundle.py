@@ -228,7 +228,8 @@ def save_model(folder: Path, weights: Mapping[str, Tensor], settings: Mapping[st
     write_text(folder / "config.toml", tomli_w.dumps(dict(settings)))
     network = dict(settings)["network"]
     facts = monai_metadata(network, tuple(metadata["labels"])) | dict(metadata)
-    facts |= {"weights_sha256": hashlib.sha256(content).hexdigest(), "parameters": sum(v.numel() for v in held.values())}
+    parameters = sum(p.numel() for p in build_network(network, source=folder / "config.toml").parameters())
+    facts |= {"weights_sha256": hashlib.sha256(content).hexdigest(), "parameters": parameters}
     write_json(folder / "metadata.json", facts)
 
 

@@ -150,11 +150,12 @@ def test_a_foreign_error_is_one_line_and_a_code(main_with, capsys, error, code, 
     assert says in shown
 
 
-def test_an_interrupt_ends_with_130(main_with):
+def test_an_interrupt_ends_with_130_and_says_so(main_with, capsys):
     def verb() -> None:
         raise KeyboardInterrupt
 
     assert main_with(verb) == 130
+    assert capsys.readouterr().err.strip() == "error: interrupted"
 
 
 def test_an_interrupt_before_the_verb_ends_with_130(monkeypatch, capsys):

@@ -201,6 +201,16 @@ def test_spacing_may_differ_by_rounding(acdc, predicted, tmp_path):
     evaluate(predicted, acdc, output=tmp_path / "out")
 
 
+def test_a_mask_that_lies_elsewhere_is_compared_by_index_and_named(acdc, predicted, tmp_path):
+    path = predicted / "patient001_frame01" / "patient001_frame01_mask.nii.gz"
+    turned = nib.Nifti1Image(heart(5), np.diag([*SPACING, 1.0]))
+    nib.save(turned, path)
+    report = evaluate(predicted, acdc, output=tmp_path / "out")
+    assert list(report.data["apart"]) == ["patient001_frame01"]
+    assert report.data["apart"]["patient001_frame01"] > 30
+    assert any("by their headers" in line and "patient001_frame01" in line for line in report.warnings)
+
+
 def test_missing_info_is_an_error(acdc, predicted, tmp_path):
     (acdc / "patient002" / "Info.cfg").unlink()
     with pytest.raises(InputError, match=r"Info\.cfg"):

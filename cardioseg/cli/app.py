@@ -22,7 +22,7 @@ from cardioseg.cli.render import printable
 from cardioseg.cli.segment import segment_command
 from cardioseg.cli.train import train_command
 from cardioseg.cli.view import view_command
-from cardioseg.core.errors import exit_code, explain
+from cardioseg.core.errors import EXIT_INTERRUPTED, exit_code, explain
 
 app = typer.Typer(
     name="cardioseg",
@@ -64,6 +64,10 @@ def main() -> None:
     _print_any_name()
     try:
         app()
+    except SystemExit as end:
+        if end.code == EXIT_INTERRUPTED:  # Typer ends an interrupted verb itself, with the code and an empty line
+            typer.echo("error: interrupted", err=True)
+        raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 — nothing may end in a traceback unasked
         if os.environ.get("CARDIOSEG_DEBUG"):
             traceback.print_exc()

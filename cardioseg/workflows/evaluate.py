@@ -64,7 +64,7 @@ def evaluate(
     pairs = _selected(pairing, split)
     cases: list[ScoredCase] = []
     for pair in pairs:
-        cases.append(ScoredCase(pair, score_pair(pair, pairing.labels)))
+        cases.append(score_pair(pair, pairing.labels))
         on_progress(Progress(len(cases), len(pairs), pair.name))
     patients = patient_functions(cases)
     data = {"version": __version__, "labels": list(pairing.labels.names), "unmatched": list(pairing.unmatched)}
@@ -73,8 +73,11 @@ def evaluate(
     return Report("evaluate", data, tables(data), warnings(data), files)
 
 
-def score_pair(pair: Pair, labels: LabelTable) -> dict[str, StructureScore]:
+def score_pair(pair: Pair, labels: LabelTable) -> ScoredCase:
     """Scores of one case; a missing prediction is scored as all background.
+
+    Voxels are compared by index: masks come back from other tools with other origins, so a header that puts them elsewhere
+    is kept for a warning.
 
     Raises:
         InputError: a mask cannot be read.
@@ -83,13 +86,15 @@ def score_pair(pair: Pair, labels: LabelTable) -> dict[str, StructureScore]:
     """
     reference = _read_mask(pair.reference, labels)
     if pair.prediction is None:
-        return score_case(np.zeros_like(reference.array), reference.array, spacing_mm=reference.spacing, labels=labels)
+        empty = np.zeros_like(reference.array)
+        return ScoredCase(pair, score_case(empty, reference.array, spacing_mm=reference.spacing, labels=labels))
     prediction = _read_mask(pair.prediction, labels)
     if not _same_grid(prediction, reference):
         expected = f"the grid of {pair.reference.name}, {_grid(reference)}"
         cure = "resample the prediction onto the reference's grid"
         raise GeometryError(pair.prediction, found=_grid(prediction), expected=expected, cure=cure)
-    return score_case(prediction.array, reference.array, spacing_mm=reference.spacing, labels=labels)
+    scores = score_case(prediction.array, reference.array, spacing_mm=reference.spacing, labels=labels)
+    return ScoredCase(pair, scores, prediction.position_difference_mm(reference))
 
 
 def _check_output(output: Path, *, overwrite: bool) -> None:

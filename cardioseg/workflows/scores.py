@@ -18,14 +18,16 @@ from cardioseg.metrics import StructureScore, agreement, rounded, summarise
 QUANTITIES = tuple(f"lv_{name}" for name in LV_QUANTITIES) + tuple(f"rv_{name}" for name in RV_QUANTITIES)
 SCORES = ("dice", "hd95_mm", "assd_mm")
 NAMES_SHOWN = 5
+POSITION_TOLERANCE_MM = 1.0  # headers round; a mirrored or shifted grid is farther away than this
 
 
 @dataclass(frozen=True)
 class ScoredCase:
-    """A pair and its scores by structure name."""
+    """A pair, its scores by structure name, and how far apart in mm the two files say that they lie."""
 
     pair: Pair
     scores: dict[str, StructureScore]
+    apart_mm: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ def summary(cases: Sequence[ScoredCase], patients: Sequence[PatientFunction], la
         **_part(cases, patients, labels),
         "groups": _groups(cases, patients, labels),
         "missing": [case.pair.name for case in cases if case.pair.prediction is None],
+        "apart": {case.pair.name: round(case.apart_mm, 2) for case in cases if case.apart_mm > POSITION_TOLERANCE_MM},
         "without_ed_and_es": sorted({case.pair.patient for case in cases} - measured),
     }
 
@@ -75,6 +78,9 @@ def warnings(data: dict[str, Any]) -> tuple[str, ...]:
     if data["missing"]:
         counts = f"{len(data['missing'])} of {data['volumes']}"
         lines.append(f"{counts} predictions are missing and count as empty: {few(data['missing'])}")
+    if data["apart"]:
+        counts = f"{len(data['apart'])} predictions lie up to {max(data['apart'].values()):.3g} mm from their references"
+        lines.append(f"{counts} by their headers; voxels were compared by index: {few(list(data['apart']))}")
     if data["unmatched"]:
         lines.append(f"{len(data['unmatched'])} predictions have no reference: {few(data['unmatched'])}")
     if data["without_ed_and_es"]:
