@@ -66,9 +66,9 @@ def test_what_follows_from_the_volumes():
 def numbers(found, path=()):
     """Dotted names of everything that may be None."""
     for key, value in found.items():
-        if isinstance(value, dict) and key not in ("reasons", "body"):
+        if isinstance(value, dict) and key != "reasons":
             yield from numbers(value, (*path, key))
-        elif path and key not in ("phase", "anterior", "surface_formula"):
+        elif path and key not in ("phase", "surface_formula"):
             yield ".".join((*path, key)), value
 
 
@@ -88,11 +88,20 @@ def test_every_none_has_its_reason_and_every_reason_its_none(body, ed_without, e
     ed = None if ed_without == "all" else ed.with_array(np.where(ed.array == ed_without, 0, ed.array))
     es = es.with_array(np.where(es.array == es_without, 0, es.array))
     found = heart_function(ed, es, ACDC_LABELS, body, why_none="one frame shows no beat")
-    named = {key: value for key, value in numbers(found) if not key.startswith("body.")}
+    named = dict(numbers(found))
     assert {key for key, value in named.items() if value is None} == set(found["reasons"])
     assert all(found["reasons"].values())
     assert 0 not in named.values(), "what is not there is not 0"
     json.dumps(found, allow_nan=False)
+
+
+def test_reasons_name_what_is_not_known_of_the_body():
+    nothing = heart_function(drawn(25), drawn(16), ACDC_LABELS, Body())["reasons"]
+    assert nothing["body.height_cm"] == nothing["body.surface_m2"] == "height and weight are not known"
+    assert nothing["body.heart_rate_bpm"] == nothing["cardiac_output.l_per_min"] == "the heart rate is not known"
+    no_weight = heart_function(drawn(25), drawn(16), ACDC_LABELS, Body(height_cm=170))["reasons"]
+    assert "body.height_cm" not in no_weight
+    assert no_weight["body.weight_kg"] == no_weight["indexed.lv_edv_ml_per_m2"] == "weight is not known"
 
 
 def test_reasons_name_what_is_missing():

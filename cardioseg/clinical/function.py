@@ -17,6 +17,7 @@ from cardioseg.core.volume import Volume
 
 BSA_FORMULA = "Mosteller: sqrt(height_cm * weight_kg / 3600)"
 INDEXED = ("lv_edv_ml", "lv_esv_ml", "lv_sv_ml", "lv_mass_g", "rv_edv_ml", "rv_esv_ml", "rv_sv_ml")
+NO_RATE = "the heart rate is not known"
 DECIMALS = 2
 Numbers = dict[str, Any]
 Reasons = dict[str, str]
@@ -61,7 +62,7 @@ def heart_function(ed: Volume | None, es: Volume | None, labels: LabelTable, bod
         **ventricles,
         "indexed": _indexed(ventricles, body, reasons),
         "cardiac_output": _output(ventricles["lv"]["sv_ml"], body, reasons),
-        "body": _body(body),
+        "body": _body(body, reasons),
         "wall_thickness": _wall(ed, labels, why_none, reasons),
     }
     return {**found, "reasons": reasons}
@@ -102,7 +103,7 @@ def _indexed(ventricles: Mapping[str, Numbers], body: Body, reasons: Reasons) ->
         value, key = ventricles[side][name], f"{quantity}_per_m2"
         indexed[key] = None if value is None or surface is None else _rounded(value / surface)
         if indexed[key] is None:
-            reasons[f"indexed.{key}"] = reasons.get(f"{side}.{name}", "height and weight are not known")
+            reasons[f"indexed.{key}"] = reasons.get(f"{side}.{name}", _unknown_size(body))
     return indexed
 
 
@@ -111,27 +112,36 @@ def _output(sv_ml: float | None, body: Body, reasons: Reasons) -> Numbers:
     litres = None if sv_ml is None or rate is None else sv_ml * rate / 1000
     index = None if litres is None or surface is None else litres / surface
     found = {"l_per_min": _rounded(litres), "l_per_min_per_m2": _rounded(index)}
-    first = reasons.get("lv.sv_ml") or "the heart rate is not known"
+    first = reasons.get("lv.sv_ml") or NO_RATE
     if litres is None:
         reasons["cardiac_output.l_per_min"] = first
     if index is None:
-        reasons["cardiac_output.l_per_min_per_m2"] = first if litres is None else "height and weight are not known"
+        reasons["cardiac_output.l_per_min_per_m2"] = first if litres is None else _unknown_size(body)
     return found
 
 
-def _body(body: Body) -> Numbers:
-    return {
+def _unknown_size(body: Body) -> str:
+    """Why there is no body surface; "" where there is one."""
+    unknown = [name for name, value in (("height", body.height_cm), ("weight", body.weight_kg)) if value is None]
+    return f"{' and '.join(unknown)} {'are' if len(unknown) == 2 else 'is'} not known" if unknown else ""
+
+
+def _body(body: Body, reasons: Reasons) -> Numbers:
+    found = {
         "height_cm": body.height_cm,
         "weight_kg": body.weight_kg,
         "surface_m2": _rounded(body.surface_m2),
         "surface_formula": BSA_FORMULA,
         "heart_rate_bpm": body.heart_rate_bpm,
     }
+    why = dict.fromkeys(("height_cm", "weight_kg", "surface_m2"), _unknown_size(body)) | {"heart_rate_bpm": NO_RATE}
+    reasons.update({f"body.{name}": reason for name, reason in why.items() if found[name] is None})
+    return found
 
 
 def _wall(ed: Volume | None, labels: LabelTable, why_none: str, reasons: Reasons) -> Numbers:
     if ed is None:
-        names = (*(f"segments_mm.{name}" for name in SEGMENTS), "mean_mm", "max_mm")
+        names = (*(f"segments_mm.{name}" for name in SEGMENTS), "mean_mm", "max_mm", "anterior")
         reasons.update({f"wall_thickness.{name}": why_none for name in names})
         return {"phase": "ED", "segments_mm": dict.fromkeys(SEGMENTS), "mean_mm": None, "max_mm": None, "anterior": None}
     wall = wall_thickness(ed, labels)
