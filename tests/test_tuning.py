@@ -11,11 +11,13 @@ from tiny import LABELS, NETWORK, SETTINGS, cardioseg, save_tiny_model
 from torch import nn
 
 from cardioseg.bundle import build_network, load_model, save_model
-from cardioseg.core.config import PreparationConfig
+from cardioseg.core.config import PreparationConfig, parse_overrides
 from cardioseg.core.errors import EXIT_USAGE, ConfigError, UsageError
 from cardioseg.data.manifest import Manifest
+from cardioseg.training.transfer import transferable
 from cardioseg.training.tuning import freeze, trained_names
 from cardioseg.workflows.prepare import prepare
+from cardioseg.workflows.setup import resolve
 from cardioseg.workflows.starting import starting_model
 from cardioseg.workflows.train import TrainingRequest, train
 
@@ -86,7 +88,8 @@ def test_new_adapters_start_as_the_models_function(prepared, model, kind):
     origin = starting_model(str(model), "lora", Manifest.read(prepared))
     values = origin.under({"network": {"lora": kind, "lora_rank": 3}})["network"]
     network = build_network(values, source="test").eval()
-    assert 0 < origin.fill(network) < sum(p.numel() for p in network.parameters())
+    taken = origin.fill(network, values)
+    assert 0 < taken < sum(value.numel() for value in network.state_dict().values())
     image = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     ours, theirs = network(image), origin.model.network(image)
     assert torch.equal(ours.logits, theirs.logits)
@@ -101,6 +104,50 @@ def test_settings_come_from_the_model_unless_asked_for(prepared, model, tmp_path
     assert (new.windows.size, new.windows.views, new.windows.overlap) == ((32, 32), "none", 0.1)
     record = json.loads((tmp_path / "run" / "model" / "metadata.json").read_text())
     assert record["training"]["started_from"] == f"tiny (weights {old.sha256[:16]}), tune all"
+
+
+SOLID = ("network.patch_size=[8,8,1]", "sampling.window=[32,32,4]", "training.steps=1")
+OTHERS = {
+    "another network": ("network.name=vit", "network.loops=2"),
+    "3-D": ("network.patch_size=[8,8,1]", "sampling.window=[32,32,4]", "training.steps=1"),
+    "another network in 3-D": (
+        "network.name=bvit",
+        "network.patch_size=[8,8,1]",
+        "sampling.window=[32,32,4]",
+        "training.steps=1",
+    ),
+}
+
+
+@pytest.mark.parametrize("overrides", OTHERS.values(), ids=OTHERS)
+def test_another_network_takes_over_what_fits_and_says_so(prepared, model, tmp_path, overrides):
+    origin = starting_model(str(model), "all", Manifest.read(prepared))
+    asked = parse_overrides([*QUICK, *overrides])
+    values = resolve(None, (*QUICK, *overrides), Manifest.read(prepared), start=origin).network
+    network = build_network(values, source="test")
+    fresh = {name: value.clone() for name, value in network.state_dict().items()}
+    taken = origin.fill(network, values)
+    theirs, mine = origin.model.network.state_dict(), network.state_dict()
+    came = {name for name in mine if not torch.equal(mine[name], fresh[name])}
+    assert {name.partition(".")[0] for name in came} >= {"stem", "decoder"}
+    assert any(name.startswith(("prelude", "block")) for name in came) or asked["network"].get("name") == "vit"
+    assert sum(mine[name].numel() for name in came) <= taken <= sum(value.numel() for value in mine.values())
+    first = "stem.stages.0.0.weight"
+    middle = theirs[first] if mine[first].ndim == 4 else theirs[first].sum(1, keepdim=True)[..., None]
+    assert torch.equal(mine[first], middle)
+    tuned(prepared, model, tmp_path / "run", "all", *overrides)
+    told = json.loads((tmp_path / "run" / "run.json").read_text())["training"]["started_from"]
+    assert f"{taken:,} of " in told
+
+
+def test_an_inflated_kernel_sees_its_middle_slice_alone():
+    flat = torch.randn(5, 2, 3, 3, generator=torch.Generator().manual_seed(0))
+    grown = transferable({"k": flat, "other": flat}, {"k": torch.empty(5, 2, 3, 3, 3), "new": torch.empty(1)})
+    assert set(grown) == {"k"}
+    volume = torch.randn(1, 2, 8, 8, 4, generator=torch.Generator().manual_seed(1))
+    seen = nn.functional.conv3d(volume, grown["k"], padding=1)
+    for index in range(4):
+        assert torch.allclose(seen[..., index], nn.functional.conv2d(volume[..., index], flat, padding=1), atol=1e-5)
 
 
 @pytest.mark.parametrize("tune", ["head", "lora"])
@@ -151,11 +198,13 @@ def test_resume_notices_another_start(prepared, model, tmp_path):
 
 
 REFUSED = {
-    "another network": ("all", ("network.name=vit",), "'rdvit', the model's"),
+    "a part of another network": ("head", ("network.name=vit",), "the model's own network"),
+    "nothing that fits": ("all", ("network.name=vit", "network.width=32", "network.stem=patch"), "no weights that fit"),
     "another width": ("all", ("network.width=32",), "a network for the model's weights"),
     "rank 0": ("lora", ("network.lora_rank=0",), "network.lora_rank = 0"),
     "adapters nobody trains": ("head", ("network.lora_rank=2",), "--init-from"),
-    "a window of three sizes": ("all", ("sampling.window=[32,32,4]",), "2 numbers, as in the model"),
+    "a window of three sizes": ("all", ("sampling.window=[32,32,4]",), "2 numbers, as in network.patch_size"),
+    "3-D patches of 2-D windows": ("all", ("network.patch_size=[8,8,1]",), "3 numbers, as in network.patch_size"),
 }
 
 

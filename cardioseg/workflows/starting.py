@@ -1,4 +1,8 @@
-"""``train --init-from MODEL --tune all|head|lora``: the model a run starts from, and what it decides of the run's settings."""
+"""``train --init-from MODEL --tune all|head|lora``: the model a run starts from, and what it decides of the run's settings.
+
+A run of the model's own architecture takes over all its weights. Where another architecture or 3-D patches are asked for, it
+takes what fits (``training.transfer``: stem and decoder at least), and says how much that is.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,27 +39,49 @@ class StartingModel:
         """What was asked for, laid over the model's network, the windows it saw, and how it is cut at inference.
 
         Raises:
-            ConfigError: another architecture is asked for, or 3-D patches of a 2-D network or the reverse.
+            ConfigError: the windows have another number of axes than the patches, or a part is to be tuned of another network.
         """
-        name = asked.get("network", {}).get("name", self.network["name"])
-        if name != self.network["name"]:
-            expected = f"{self.network['name']!r}, the model's"
-            raise ConfigError("--init-from", found=f"network.name = {name!r}", expected=expected, cure="leave it out")
+        network = asked.get("network", {})
         size = list(self.model.windows.size)
         window = asked.get("sampling", {}).get("window", size)
-        if isinstance(window, list) and len(window) != len(size):
-            found, expected = f"sampling.window = {window}", f"{len(size)} numbers, as in the model"
-            raise ConfigError("--init-from", found=found, expected=expected, cure="correct the window or leave it out")
-        network = dict(self.network)
+        axes = _axes(network, self.network)
+        if isinstance(window, list) and len(window) != axes:
+            found, expected = f"sampling.window = {window}", f"{axes} numbers, as in network.patch_size"
+            raise ConfigError("--init-from", found=found, expected=expected, cure="set both, for 2-D or for 3-D, or neither")
+        if not self.same_kind(network):
+            return merge({"network": self._fitting(network), "sampling": {"window": window}}, asked)
+        kept = dict(self.network)
         if self.tune == "lora" and getattr(self.model.network.config, "lora_rank", None) == 0:
-            network["lora_rank"] = RANK
+            kept["lora_rank"] = RANK
         windows = self.model.windows.model_dump(mode="json", exclude={"size"})
-        return merge({"network": network, "sampling": {"window": size}, "windows": windows}, asked)
+        return merge({"network": kept, "sampling": {"window": size}, "windows": windows}, asked)
+
+    def _fitting(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """The ``[network]`` settings of the model that a network of another kind can have as well."""
+        from cardioseg.layers.frame import FrameConfig
+
+        if self.tune != "all":
+            found, cure = f"{self.tune}, and another network than the model's", "pass --tune all, or ask for the model's network"
+            raise ConfigError("--tune", found=found, expected="the model's own network", cure=cure)
+        frame, other = set(FrameConfig.model_fields), asked.get("name", self.network["name"]) != self.network["name"]
+        kept = frame if other else set(self.network)
+        return {key: self.network[key] for key in kept - {"patch_size", "channels"} if key in self.network}
+
+    def same_kind(self, network: Mapping[str, Any]) -> bool:
+        """Whether these ``[network]`` settings, where they say anything, are of the model's architecture and number of axes."""
+        same_name = network.get("name", self.network["name"]) == self.network["name"]
+        return same_name and _axes(network, self.network) == len(self.network["patch_size"])
 
     @property
     def facts(self) -> dict[str, str]:
         """What decides the start, for the run's record and the hash that guards ``--resume``."""
         return {"model": self.model.name, "weights_sha256": self.model.sha256, "tune": self.tune}
+
+    def told(self, taken: int, network: "nn.Module", settings: Mapping[str, Any]) -> str:
+        """The start in words, for the run's record; ``taken`` numbers came over into a network of these settings."""
+        every = sum(value.numel() for value in network.state_dict().values())
+        how = f"tune {self.tune}" if self.same_kind(settings) else f"{taken:,} of {every:,} numbers taken over"
+        return f"{self.model.name} (weights {self.model.sha256[:16]}), {how}"
 
     def check(self, network: Mapping[str, Any]) -> None:
         """ConfigError when adapters are to train where there are none."""
@@ -67,26 +93,45 @@ class StartingModel:
         if network["lora_rank"] == 0:
             raise ConfigError("--set", found="network.lora_rank = 0", expected="1 or more for --tune lora", cure="leave it out")
 
-    def fill(self, network: "nn.Module") -> int:
+    def fill(self, network: "nn.Module", settings: Mapping[str, Any]) -> int:
         """Take over the weights and freeze what is not to train; new adapters start as no difference.
 
+        Args:
+            network: freshly built.
+            settings: its ``[network]``.
+
         Returns:
-            How many numbers will train.
+            How many numbers were taken over.
 
         Raises:
-            ConfigError: the weights do not fit the network.
+            ConfigError: the weights do not fit a network of the model's own kind, or nothing fits one of another.
         """
+        from cardioseg.training.transfer import transferable
         from cardioseg.training.tuning import freeze
 
-        weights = self.model.network.state_dict()
-        fresh = {name: value for name, value in network.state_dict().items() if name.startswith("lora.") and name not in weights}
+        weights, empty = self.model.network.state_dict(), network.state_dict()
+        taken = weights if self.same_kind(settings) else transferable(weights, empty)
+        adapters = {name: value for name, value in empty.items() if name.startswith("lora.") and self.tune != "head"}
+        kept = adapters if self.same_kind(settings) else empty
         try:
-            network.load_state_dict({**weights, **(fresh if self.tune != "head" else {})})
+            network.load_state_dict({**kept, **taken})
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:160]
             cure = "leave out the [network] settings that the weights depend on"
             raise ConfigError("--init-from", found=reason, expected="a network for the model's weights", cure=cure) from None
-        return freeze(network, self.tune)
+        if not taken:
+            cure = "train without --init-from"
+            raise ConfigError(
+                "--init-from", found="no weights that fit", expected="a stem or a decoder of the same shape", cure=cure
+            )
+        freeze(network, self.tune)
+        return sum(value.numel() for value in taken.values())
+
+
+def _axes(asked: Mapping[str, Any], given: Mapping[str, Any]) -> int:
+    """Axes of the patches that were asked for; what is no list is refused where settings are checked."""
+    patch = asked.get("patch_size")
+    return len(patch if isinstance(patch, list) else given["patch_size"])
 
 
 def starting_model(name: str | None, tune: str, manifest: "Manifest") -> StartingModel | None:

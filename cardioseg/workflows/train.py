@@ -102,9 +102,9 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
     fabric.launch()
     torch.manual_seed(config.training.seed)
     network = build_network(config.network, source=str(request.settings or "--set"))
-    if origin is not None:
-        origin.fill(network)
-    fingerprint = _claim(request, config, split, labels=manifest.labels, origin=origin)
+    taken = 0 if origin is None else origin.fill(network, config.network)
+    started = None if origin is None else origin.told(taken, network, config.network)
+    fingerprint = _claim(request, config, split, labels=manifest.labels, origin=origin, started=started)
     run = start(request.output, network, config.training, settings=fingerprint, resume=request.resume)
     data = _windows(config, manifest, split, request)
     finished = run_loop(
@@ -125,7 +125,13 @@ def choose_split(choice: SplitChoice, manifest: Manifest) -> Split:
 
 
 def _claim(
-    request: TrainingRequest, config: TrainingSetup, split: Split, *, labels: LabelTable, origin: StartingModel | None
+    request: TrainingRequest,
+    config: TrainingSetup,
+    split: Split,
+    *,
+    labels: LabelTable,
+    origin: StartingModel | None,
+    started: str | None,
 ) -> str:
     """Write the run's settings down; the returned hash over them guards ``--resume``."""
     import tomli_w
@@ -154,8 +160,8 @@ def _claim(
         sides = {"origin": split.origin, "train": sorted(split.train), "val": sorted(split.val)}
         write_json(request.output / "split.json", sides)
         training = {"of": config.training.steps, "split": split.origin, "patients": len(split.train)}
-        if origin is not None:
-            training["started_from"] = f"{origin.model.name} (weights {origin.model.sha256[:16]}), tune {origin.tune}"
+        if started is not None:
+            training["started_from"] = started
         write_json(request.output / "run.json", {"labels": list(labels.names), "training": training})
     return fingerprint
 
