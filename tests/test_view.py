@@ -38,6 +38,14 @@ def test_a_case_is_named_in_many_ways(case, said):
     assert open_finished(folder / said if said else folder).name == "heart"
 
 
+def test_neither_a_folder_of_its_name_nor_a_hidden_file_hides_a_case(case):
+    folder, _ = case
+    (folder / "heart").mkdir()
+    (folder / "._heart_run.json").write_bytes(b"\x00\x05\x16\x07")
+    assert open_finished(folder / "heart").folder == folder
+    assert open_finished(folder).name == "heart"
+
+
 def test_the_longest_name_that_fits_is_meant(tmp_path):
     for name in ("a", "a_b"):
         write_case(tmp_path, name, frames=1)

@@ -100,7 +100,8 @@ def find_record(case: Path) -> Path:
     Raises:
         InputError: there is none, or a folder holds several cases.
     """
-    if case.is_dir():
+    beside = case.parent / f"{case.name}{RECORD}"  # a folder of the case's name, such as its DICOM files, does not hide it
+    if case.is_dir() and (_records(case) or not beside.is_file()):
         return _only(case)
     if case.name.endswith(RECORD) and case.is_file():
         return case
@@ -121,7 +122,8 @@ def _only(folder: Path) -> Path:
 
 
 def _records(folder: Path) -> list[Path]:
-    return sorted(folder.glob(f"*{RECORD}")) if folder.is_dir() else []
+    found = folder.glob(f"*{RECORD}") if folder.is_dir() else ()
+    return sorted(path for path in found if not path.name.startswith("."))  # macOS keeps ._X_run.json beside X_run.json
 
 
 def _no_case(case: Path, records: list[Path]) -> InputError:
