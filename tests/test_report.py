@@ -225,9 +225,9 @@ def test_the_index_has_a_row_a_heart(tmp_path):
     facts = index_facts(tmp_path, study(tmp_path))
     cine, pair, lone = facts["rows"]
     assert [row["name"] for row in facts["rows"]] == ["cine", "p", "zone"]
-    assert cine["links"] == [("cine", "cine_report.html")]
-    assert pair["links"] == [("p_ed", "p_ed_report.html"), ("p_es", "p_es_report.html")]
-    assert lone["links"] == [], "it has no report"
+    assert (cine["address"], cine["links"]) == ("cine_report.html", [])
+    assert (pair["address"], pair["links"]) == (None, [("p_ed", "p_ed_report.html"), ("p_es", "p_es_report.html")])
+    assert (lone["address"], lone["links"]) == (None, []), "it has no report"
     assert [row["verdict"] for row in facts["rows"]] == ["pass", "fail", "unchecked"], "the graver of two"
     assert facts["facts"] == "3 hearts, 4 images · quality: 1 pass, 1 fail, 1 unchecked"
     clinical = read(tmp_path, "cine")
@@ -244,7 +244,7 @@ def test_links_hold_any_name(tmp_path):
     for name in ("a b#c%&?", "Müller – 心臓", "b\udcff"):
         record = case(tmp_path, name, frames=1)
         write_report(tmp_path, name, record)
-        ((_, address),) = index_facts(tmp_path, {name: record})["rows"][0]["links"]
+        address = index_facts(tmp_path, {name: record})["rows"][0]["address"]
         assert os.fsdecode(unquote_to_bytes(address)) == f"{name}_report.html"
         write_index(tmp_path, {name: record})
 

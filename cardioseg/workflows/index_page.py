@@ -1,14 +1,12 @@
 """``index.html``: every heart of a folder in one table that sorts, with the way to each report; nothing is computed here."""
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from cardioseg.workflows.function import CLINICAL, read_clinical
 from cardioseg.workflows.html import remove_page, render, write_page
-from cardioseg.workflows.report_page import REPORT, VERDICTS, quality_facts
+from cardioseg.workflows.report_page import ORDER, VERDICTS, gravest, link
 
 if TYPE_CHECKING:
     from cardioseg.workflows.products import Study
@@ -23,8 +21,6 @@ NUMBERS = (
     ("rv", "esv_ml", "RV ESV (ml)"),
     ("rv", "ef_percent", "RV EF (%)"),
 )
-ORDER = ("fail", "warn", "pass", "unchecked")  # the gravest first
-SHORT = {"pass": "✓ pass", "warn": "! warn", "fail": "✕ fail", "unchecked": "– not checked"}
 Records = Mapping[str, Mapping[str, Any]]
 
 
@@ -81,7 +77,7 @@ def _hearts(folder: Path, records: Records) -> Iterator[tuple[str, list[str], di
 def _row(folder: Path, name: str, cases: list[str], clinical: dict[str, Any] | None, records: Records) -> dict[str, Any]:
     used = [records[case] for case in cases]
     judged = [*used, *([clinical] if clinical and clinical.get("quality") else [])]  # a pair is judged as such, too
-    verdict = min((quality_facts(facts.get("quality"))["verdict"] for facts in judged), key=ORDER.index)
+    quality = gravest(judged)
     numbers: list[tuple[float | None, int]] = [
         *((None if clinical is None else clinical[frame], 0) for frame in ("ed_frame", "es_frame")),
         *((None if clinical is None else clinical[side].get(key), 1) for side, key, _ in NUMBERS),
@@ -90,14 +86,10 @@ def _row(folder: Path, name: str, cases: list[str], clinical: dict[str, Any] | N
     ]
     return {
         "name": name,
-        "links": [(case, _address(f"{case}{REPORT}")) for case in cases if (folder / f"{case}{REPORT}").is_file()],
-        "verdict": verdict,
-        "quality": SHORT[verdict],
-        "rank": ORDER.index(verdict),
+        "address": link(folder, name),
+        "links": [(case, address) for case in cases if case != name and (address := link(folder, case))],
+        "verdict": quality["verdict"],
+        "quality": quality["short"],
+        "rank": ORDER.index(quality["verdict"]),
         "cells": [{"text": "–" if value is None else f"{value:.{digits}f}", "value": value} for value, digits in numbers],
     }
-
-
-def _address(name: str) -> str:
-    """A file beside the page, also where its name is no valid text."""
-    return quote(os.fsencode(name))

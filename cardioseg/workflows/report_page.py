@@ -4,15 +4,18 @@ Knows the run record and the files beside it; ``html/report.html.j2`` knows how 
 """
 
 import base64
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from cardioseg.core.labels import LabelTable
+from cardioseg.workflows import bullseye_svg
 from cardioseg.workflows.curve_svg import drawing, read_rows
 from cardioseg.workflows.function import CLINICAL, CURVE_TABLE, read_clinical
-from cardioseg.workflows.html import render, write_page
+from cardioseg.workflows.html import is_page, render, write_page
 
 if TYPE_CHECKING:
     from cardioseg.workflows.products import Segmented
@@ -31,7 +34,10 @@ VERDICTS = {
     "fail": ("✕", "Do not use as it is: quality checks failed"),
 }
 UNCHECKED = ("–", "Quality was not checked")
+ORDER = ("fail", "warn", "pass", "unchecked")  # the gravest first
 THICKNESS = (("mean_mm", "mean"), ("max_mm", "thickest segment"))
+# The bull's-eye tells why a segment is empty, and what somebody has to say is not computed.
+NOT_LISTED = ("wall_thickness.segments_mm.", "wall_thickness.anterior", "body.height_cm", "body.weight_kg", "body.heart_rate_bpm")
 HASH_LETTERS = 16
 UNSAID = (
     "segments",
@@ -66,37 +72,44 @@ def write_report(folder: Path, name: str, record: Mapping[str, Any]) -> Path:
 def report_facts(folder: Path, name: str, record: Mapping[str, Any]) -> dict[str, Any]:
     """What the template asks for."""
     labels = LabelTable.from_mapping(record["labels"])
-    clinical = read_clinical(folder / f"{name}{CLINICAL}") if record["frames"] > 1 else None
-    rows = read_rows(folder / f"{name}{CURVE_TABLE}") if record["frames"] > 1 else None
+    frames = record["frames"]
+    clinical = read_clinical(folder / f"{name}{CLINICAL}") if frames > 1 else None
+    rows = read_rows(folder / f"{name}{CURVE_TABLE}") if frames > 1 else None
     return {
         "title": name,
-        "facts": _headline(record),
+        "facts": f"{f'{frames} frames' if frames > 1 else 'one volume'} · {made_with(record)}",
         "quality": quality_facts(record.get("quality")),
         "numbers": None if clinical is None else numbers(clinical),
-        "volumes": [] if clinical else _volumes(record),
+        "wall": None if clinical is None else wall(clinical),
+        "volumes": [] if clinical else volumes(record),
         "why_none": record.get("clinical_reason", "the function of this case was not computed"),
         "curve": None if rows is None else drawing(rows, labels.colours),
-        "picture": _embedded(folder / f"{name}_preview.png"),
-        "picture_of": "the frame with most blood in the left ventricle" if record["frames"] > 1 else "the volume",
+        "pictures": pictures(folder, {name: "the frame with most blood in the left ventricle" if frames > 1 else "the volume"}),
         "warnings": list(record.get("warnings", [])),
         "provenance": provenance(record),
     }
 
 
-def _headline(record: Mapping[str, Any]) -> str:
-    frames = f"{record['frames']} frames" if record["frames"] > 1 else "one volume"
-    return f"{frames} · {' × '.join(f'{size:.3g}' for size in record['spacing_mm'])} mm · segmented by {record['model']}"
+def made_with(record: Mapping[str, Any]) -> str:
+    """Spacing and model."""
+    return f"{' × '.join(f'{size:.3g}' for size in record['spacing_mm'])} mm · segmented by {record['model']}"
 
 
 def quality_facts(quality: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Verdict in a sign and in words, and its reasons; ``unchecked`` where there is none."""
+    """Verdict in a sign, in short and in words, and its reasons; ``unchecked`` where there is none."""
     verdict = (quality or {}).get("verdict")
     sign, words = VERDICTS.get(str(verdict), UNCHECKED)
     reasons = [
         {key: reason.get(key, "") for key in ("rule", "where", "severity", "value", "limit", "text")}
         for reason in (quality or {}).get("reasons", [])
     ]
-    return {"verdict": verdict if verdict in VERDICTS else "unchecked", "sign": sign, "words": words, "reasons": reasons}
+    known, short = (verdict, verdict) if verdict in VERDICTS else ("unchecked", "not checked")
+    return {"verdict": known, "sign": sign, "short": f"{sign} {short}", "words": words, "reasons": reasons}
+
+
+def gravest(judged: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The gravest verdict in records and hearts, the first of several alike."""
+    return min((quality_facts(facts.get("quality")) for facts in judged), key=lambda facts: ORDER.index(facts["verdict"]))
 
 
 # ----------------------------------------------------------------------------------------------------------------- numbers
@@ -115,7 +128,13 @@ def numbers(clinical: Mapping[str, Any]) -> dict[str, Any]:
                 cells.append(_shown(indexed[f"{side}_{key}_per_m2"]) if f"{side}_{key}_per_m2" in indexed else "")
         rows.append({"name": name, "unit": unit, "cells": cells})
     columns = [name for side in ("LV", "RV") for name in ((side, f"{side} per m²") if per_area else (side,))]
-    return {"columns": columns, "rows": rows, "more": _more(clinical), "missing": missing(clinical.get("reasons", {}))}
+    reasons = {name: why for name, why in clinical.get("reasons", {}).items() if not name.startswith(NOT_LISTED)}
+    return {"columns": columns, "rows": rows, "more": _more(clinical), "missing": missing(reasons)}
+
+
+def wall(clinical: Mapping[str, Any]) -> dict[str, Any]:
+    """The bull's-eye, and why segments are empty."""
+    return bullseye_svg.drawing(clinical.get("wall_thickness") or {}, clinical.get("reasons", {}))
 
 
 def _shown(value: float | None) -> str:
@@ -154,7 +173,7 @@ def missing(reasons: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(reason, ", ".join(dict.fromkeys(found))) for reason, found in names.items()]
 
 
-def _volumes(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+def volumes(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Structure and volume of a single volume."""
     found = record.get("volumes_ml") or {}
     return [(name, f"{volumes[0]:.1f} ml") for name, volumes in found.items()] if record["frames"] == 1 else []
@@ -192,8 +211,19 @@ def _short(digest: str) -> str:
     return f"{digest[:HASH_LETTERS]}…"
 
 
-def _embedded(path: Path) -> str | None:
-    """A picture as a data: address; None when it is not there."""
-    if not path.is_file():
-        return None
+# ------------------------------------------------------------------------------------------------------ pictures and links
+
+
+def pictures(folder: Path, shown: Mapping[str, str]) -> list[dict[str, str]]:
+    """The previews of cases that are there, as data: addresses, each with what it shows."""
+    found = {folder / f"{name}_preview.png": of for name, of in shown.items()}
+    return [{"address": _embedded(path), "of": of} for path, of in found.items() if path.is_file()]
+
+
+def _embedded(path: Path) -> str:
     return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+
+
+def link(folder: Path, name: str) -> str | None:
+    """The address of the report of this name, as seen from a page beside it; None when there is none of ours."""
+    return quote(os.fsencode(f"{name}{REPORT}")) if is_page(folder / f"{name}{REPORT}") else None

@@ -38,28 +38,30 @@ def write_page(path: Path, page: str, *, overwrite: bool = False) -> None:
     Raises:
         OutputError: there is another file of this name, or the folder cannot be written.
     """
-    if not overwrite and path.exists() and not _is_ours(path):
+    if not overwrite and path.exists() and not is_page(path):
         cure = "choose another --output, or pass --overwrite to lose it"
         raise OutputError(path, found="a file that cardioseg did not make", expected="none of this name", cure=cure)
     write_bytes(path, page.encode("utf-8", "replace"))
 
 
-def remove_page(path: Path) -> None:
-    """Remove a page of ours; another file of its name stays.
+def remove_page(path: Path, *, mark: str = "") -> None:
+    """Remove a page of ours, with ``mark`` one that has it; another file of its name stays.
 
     Raises:
         OutputError: it is there to stay.
     """
-    if _is_ours(path):
+    if is_page(path, mark=mark):
         remove(path)
 
 
-def _is_ours(path: Path) -> bool:
+def is_page(path: Path, *, mark: str = "") -> bool:
+    """Whether a page of ours lies there, with ``mark`` in its head."""
     try:
         with path.open("rb") as file:
-            return OURS in file.read(HEAD_BYTES)
+            head = file.read(HEAD_BYTES)
     except OSError:
         return False
+    return OURS in head and mark.encode() in head
 
 
 def brief(value: Any) -> str:
