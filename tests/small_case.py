@@ -5,6 +5,8 @@ import json
 import numpy as np
 from PIL import Image
 
+from cardioseg.clinical.quality import check_volume
+from cardioseg.clinical.volumes import structure_volumes_ml
 from cardioseg.core.labels import ACDC_LABELS
 from cardioseg.core.volume import Volume
 from cardioseg.data.manifest import sha256
@@ -12,17 +14,24 @@ from cardioseg.data.phantom import PhantomConfig, draw
 from cardioseg.data.phantom_files import acdc_header, oblique_header, save
 from cardioseg.workflows.finished import read_record
 from cardioseg.workflows.function import Beat, Body, cine_function, write_function
+from cardioseg.workflows.products import Study
+from cardioseg.workflows.report_page import write_report
+from cardioseg.workflows.request import SegmentRequest
 
 SPACING = (3.0, 3.0, 18.0)
 SHAPE = (64, 60, 5)
 LOOPS = 6
 
 
-def write_case(folder, name="heart", *, frames=3, experts=4, seed=1, image_folder=None, **facts):
-    """Image, mask, halting map, expert map and run record of a phantom; returns its truth as (X, Y, Z, T)."""
-    phantom = draw(PhantomConfig(seed=seed, shape=SHAPE, spacing_mm=SPACING, frames=frames, radius_mm=22))
-    label = phantom.label if frames > 1 else phantom.label[..., 0]
-    image = phantom.image if frames > 1 else phantom.image[..., 0]
+def write_case(folder, name="heart", *, frames=3, shown=0, experts=4, image_folder=None, **facts):
+    """Image, mask, halting map, expert map and run record of a phantom; returns its truth as (X, Y, Z, T).
+
+    Of one volume ``shown`` is the frame of the beat: 0 is ED, 1 is ES.
+    """
+    drawn = max(frames, shown + 1)
+    phantom = draw(PhantomConfig(seed=1, shape=SHAPE, spacing_mm=SPACING, frames=drawn, radius_mm=22))
+    label = phantom.label if frames > 1 else phantom.label[..., shown]
+    image = phantom.image if frames > 1 else phantom.image[..., shown]
     path = (image_folder or folder) / f"{name}.nii.gz"
     save(path, np.rint(image).astype(np.int16), header(frames))
     for kind, array in maps_of(label, experts).items():
@@ -35,6 +44,7 @@ def write_case(folder, name="heart", *, frames=3, experts=4, seed=1, image_folde
             "model_sha256": "0" * 64,
             "config_sha256": "1" * 64,
             "loops": LOOPS,
+            "beat": {"body": {"height_cm": None, "weight_kg": None, "heart_rate_bpm": None}},
         },
         "model": "rdvit-2d",
         "versions": {"cardioseg": "0.1.0", "torch": "2.13.0"},
@@ -53,7 +63,7 @@ def write_case(folder, name="heart", *, frames=3, experts=4, seed=1, image_folde
         "files": [],
     }
     (folder / f"{name}_run.json").write_text(json.dumps(record | facts), encoding="utf-8")
-    return phantom.label
+    return phantom.label if frames > 1 else label[..., None]
 
 
 def header(frames):
@@ -94,3 +104,25 @@ def write_reported_case(folder, name="heart", *, frames=8, body=BODY, **facts):
         write_function(folder, name, cine_function(name, truth, grid, ACDC_LABELS, Beat(frame_ms=50, body=body)))
     Image.new("RGB", (80, 40), "#804020").save(folder / f"{name}_preview.png")
     return read_record(folder / f"{name}_run.json")
+
+
+def write_pair(folder, name="p", **facts):
+    """ED and ES of one patient as finished cases of their own; returns their run records by case."""
+    records = {}
+    for shown, phase in enumerate(("ED", "ES")):
+        case, grid = f"{name}_{phase}", np.diag([*SPACING, 1.0])
+        who = {"name": name, "phase": phase, "frame": None, "told_by": "file names", "height_cm": 175.0, "weight_kg": 70.0}
+        truth = write_case(folder, case, frames=1, shown=shown, patient=who)[..., 0]
+        volumes = {label: [ml] for label, ml in structure_volumes_ml(Volume(truth, grid, SPACING), ACDC_LABELS).items()}
+        quality = check_volume(Volume(truth, grid, SPACING), ACDC_LABELS).facts()
+        path = folder / f"{case}_run.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"volumes_ml": volumes, "quality": quality} | facts))
+        Image.new("RGB", (80, 40), "#804020").save(folder / f"{case}_preview.png")
+        records[case] = read_record(path)
+        write_report(folder, case, records[case])
+    return records
+
+
+def study_of(folder, records, **asked):
+    """The folder as the end of a call sees it."""
+    return Study(SegmentRequest((), folder, **asked), records)

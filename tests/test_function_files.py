@@ -19,6 +19,7 @@ from cardioseg.inference import native
 from cardioseg.workflows import results as maps
 
 SHAPE = (128, 96, 10)
+PAIR = {"patient007_clinical.json", "patient007_report.html"}
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +142,7 @@ def test_a_heart_that_does_not_beat_or_is_not_there_is_told(segment, out, tmp_pa
 def test_an_acdc_patients_two_files_become_one_heart(segment, out, tmp_path):
     data = segment(acdc_patient(tmp_path / "in", 7))
     cases = ("patient007_frame01", "patient007_frame09")
-    assert names_in(out) == results(cases[0]) | results(cases[1]) | {"patient007_clinical.json", "study.csv"} | TABLES
+    assert names_in(out) == results(cases[0]) | results(cases[1]) | PAIR | {"study.csv"} | TABLES
     found = clinical(out, "patient007")
     assert (found["ed_frame"], found["es_frame"], found["cases"]) == (1, 9, {"ed": cases[0], "es": cases[1]})
     assert found["phases"] == {"source": "Info.cfg", "confidence": "high", "reasons": []}
@@ -181,14 +182,25 @@ def test_a_pairs_frames_can_be_named(segment, out, tmp_path):
 def test_a_pair_is_made_when_its_second_half_comes_and_goes_with_it(segment, out, tmp_path):
     folder = acdc_patient(tmp_path / "in", 7)
     segment(folder / "patient007_frame01.nii.gz")
-    assert not (out / "patient007_clinical.json").exists()
-    assert not (out / "study.csv").exists()
+    assert not names_in(out) & (PAIR | {"study.csv"})
     segment(folder / "patient007_frame09.nii.gz")
     assert clinical(out, "patient007")["lv"]["edv_ml"] > 100
+    assert names_in(out) >= PAIR
     broken = np.full(SHAPE, np.nan, np.float32)
     save_image(folder / "patient007_frame09.nii.gz", broken)
     segment(folder / "patient007_frame09.nii.gz", "--overwrite", code=EXIT_INPUT)
     assert names_in(out) == results("patient007_frame01") | TABLES
+
+
+def test_a_cine_called_after_the_patient_of_a_pair_is_not_segmented_over_it(segment, out, tmp_path):
+    segment(acdc_patient(tmp_path / "in", 7))
+    before = {name: (out / name).read_bytes() for name in PAIR}
+    cine = heart(tmp_path / "patient007.nii.gz", *CYCLE)
+    assert "a file that no finished run made" in segment(cine, code=EXIT_RESOURCES)
+    assert {name: (out / name).read_bytes() for name in PAIR} == before
+    segment(cine, "--overwrite")
+    assert "cases" not in clinical(out, "patient007")
+    assert "12 frames" in (out / "patient007_report.html").read_text()
 
 
 def test_what_is_of_the_folder_goes_with_its_last_case(segment, out, tmp_path):
@@ -265,7 +277,7 @@ def test_a_mask_that_was_damaged_since_costs_its_own_heart_only(segment, model, 
     data = segment(heart(tmp_path / "anna.nii.gz", *CYCLE))
     assert [found["case"] for found in data["hearts"]] == ["anna"]
     assert [row["case"] for row in study(out)] == ["anna"]
-    assert not (out / "patient007_clinical.json").exists()
+    assert not names_in(out) & PAIR
     again = cardioseg("segment", tmp_path / "anna.nii.gz", "--output", out, "--model", model, "--quiet")
     assert "function of patient007_frame01 and patient007_frame09 was not written" in again.err
 

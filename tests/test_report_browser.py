@@ -1,16 +1,18 @@
 """Reports and index in a real browser: no request, words that stand out in light, dark and print, a table that sorts."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
 from browser import Browser, needs_chromium
-from small_case import QUALITY
+from small_case import QUALITY, study_of, write_pair
 from small_case import write_reported_case as case
 
 from cardioseg.workflows.finished import read_record
 from cardioseg.workflows.index_page import write_index
 from cardioseg.workflows.report_page import write_report
+from cardioseg.workflows.study import make_hearts
 
 # Text, and how far its colour stands out from the ground it is on (WCAG 2).
 CONTRASTS = """
@@ -18,6 +20,8 @@ const linear = (v) => (v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055)
 const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
 const parse = (text) => text.match(/[\\d.]+/g).map(Number);
 const ground = (e) => {
+  const shape = e instanceof SVGElement && e.parentElement.querySelector(':scope > path');
+  if (shape) return parse(getComputedStyle(shape).fill);
   for (; e; e = e.parentElement) {
     const c = parse(getComputedStyle(e).backgroundColor);
     if (c.length < 4 || c[3] > 0) return c;
@@ -30,7 +34,8 @@ const contrast = (e) => {
   return [e.textContent.trim().slice(0, 40), (a + 0.05) / (b + 0.05)];
 };
 const says = (e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
-return [...document.querySelectorAll('body *')].filter((e) => !['SCRIPT', 'STYLE'].includes(e.tagName) && says(e)).map(contrast);
+const seen = (e) => !['SCRIPT', 'STYLE', 'title', 'desc'].includes(e.tagName);
+return [...document.querySelectorAll('body *')].filter((e) => seen(e) && says(e)).map(contrast);
 """
 
 
@@ -51,7 +56,8 @@ def pages(tmp_path_factory):
         write_report(folder, name, case(folder, name, frames=number, quality={"verdict": verdict, "reasons": []}))
     records = {name: read_record(folder / f"{name}_run.json") for name in ("heart", "heart2", "heart10")}
     records["volume"] = case(folder, "volume", frames=1)
-    return report, write_index(folder, records)
+    make_hearts(study_of(folder, records | write_pair(folder, "pair")))
+    return report, write_index(folder, records), folder / "pair_report.html"
 
 
 @needs_chromium
@@ -95,9 +101,29 @@ class TestInABrowser:
             assert levels.count(1) == 1
             assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
             assert browser.run("return [...document.querySelectorAll('th')].every(th => th.scope)")
-            assert browser.run(
-                "return [...document.querySelectorAll('img, svg')].every(e => e.alt || e.getAttribute('aria-label'))"
+            named = "e.alt || e.ariaLabel || e.ariaLabelledByElements?.length"
+            assert browser.run(f"return [...document.querySelectorAll('img, svg')].every(e => {named})")
+
+    @pytest.mark.parametrize(("scheme", "brighter"), [("light", -1), ("dark", 1)])
+    def test_the_bulls_eye_is_drawn_and_what_is_thicker_stands_out_more(self, browser, pages, scheme, brighter):
+        for page in (pages[0], pages[2]):
+            browser.open(page, scheme=scheme)
+            found = browser.run(
+                """return [...document.querySelectorAll('svg.bullseye g')].map(g => [
+                     Number(g.querySelector('.value').textContent), getComputedStyle(g.querySelector('path')).fill,
+                     g.querySelector('path').getBBox().width])"""
             )
+            assert len(found) == 17
+            assert all(width > 50 for *_, width in found)
+            light = {mm: sum(map(int, re.findall(r"\d+", fill))) for mm, fill, _ in found if mm is not None}
+            assert brighter * (light[max(light)] - light[min(light)]) > 0
+            assert found[16][1] not in [fill for _, fill, _ in found[:16]], "the apex is grey"
+
+    def test_the_patients_page_shows_both_frames_and_leads_to_them(self, browser, pages):
+        browser.open(pages[2])
+        assert browser.run("return [...document.querySelectorAll('figure img')].map(i => i.naturalWidth)") == [80, 80]
+        browser.run("document.querySelectorAll('main a')[1].click()")
+        assert browser.run("return document.querySelector('h1').textContent") == "pair_ES"
 
     def test_the_table_sorts_both_ways_and_keeps_the_uncomputed_last(self, browser, pages):
         browser.open(pages[1])

@@ -1,8 +1,8 @@
 """The hearts of a folder: ED and ES files of one patient brought together, and ``study.csv``, a row a heart.
 
-A heart is a cine, or a pair of volumes of one patient at ED and at ES, whose function becomes ``PATIENT_clinical.json``. Both
-follow from the run records and masks in the folder, so they are made again at the end of every call, and a pair's file goes
-when one of its cases does. A single volume has no row: neither EDV nor ESV can be told from it.
+A heart is a cine, or a pair of volumes of one patient at ED and at ES, whose function becomes ``PATIENT_clinical.json`` and
+``PATIENT_report.html``. All follow from the run records and masks in the folder, so they are made again at the end of every
+call, and a pair's files go when one of its cases does. A single volume has no row: neither EDV nor ESV can be told from it.
 """
 
 import csv
@@ -18,6 +18,7 @@ from cardioseg.core.atomic import remove, write_json, write_text
 from cardioseg.core.errors import InputError
 from cardioseg.core.labels import LabelTable
 from cardioseg.workflows.function import CLINICAL, clinical_facts, pair_phases, read_clinical
+from cardioseg.workflows.patient_page import make_patient_reports
 from cardioseg.workflows.patients import body_of
 from cardioseg.workflows.quality import pair_quality, verdict_of
 
@@ -41,6 +42,7 @@ def make_hearts(study: "Study") -> dict[str, Any]:
     for path in output.glob(f"*{CLINICAL}"):
         if _ours(path) and path.name.removesuffix(CLINICAL) not in pairs:
             remove(path)
+    warnings += make_patient_reports(study, pairs)
     hearts = [heart for _, heart in sorted((cines | pairs).items())]
     _write_table(output / TABLE, [_row(heart, study.records) for heart in hearts])
     return {"hearts": hearts, "warnings": warnings}
