@@ -39,6 +39,7 @@ def test_the_report_says_what_the_files_say(tmp_path):
     expected = [f"{clinical['lv'][key]:.1f}" for key in ("edv_ml", "esv_ml", "sv_ml", "ef_percent", "mass_g")]
     expected += [f"{clinical['rv'][key]:.1f}" for key in ("edv_ml", "esv_ml", "sv_ml", "ef_percent")]
     expected += [f"{clinical['indexed']['lv_edv_ml_per_m2']:.1f}", f"{clinical['cardiac_output']['l_per_min']:.2f} l/min"]
+    expected += [f"60 beats per minute, {clinical['cardiac_output']['l_per_min_per_m2']:.2f} l/min per m²"]
     expected += [f"ED frame {clinical['ed_frame']}, ES frame {clinical['es_frame']}", "quality checks warn", "1.612", "1.5"]
     expected += [
         "wall mass ratio",
@@ -141,7 +142,7 @@ def test_reasons_are_told_once():
     found = missing({"lv.edv_ml": "no LV", "lv.ef_percent": "no LV", "wall_thickness.segments_mm.apex": "no apical slice"})
     assert found == [("no LV", "lv edv, lv ef"), ("no apical slice", "wall thickness apex")]
     assert missing({f"cardiac_output.l_per_min{per}": "no heart rate" for per in ("", "_per_m2")}) == [
-        ("no heart rate", "cardiac output")
+        ("no heart rate", "cardiac output, cardiac index")
     ]
 
 

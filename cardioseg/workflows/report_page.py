@@ -39,17 +39,9 @@ THICKNESS = (("mean_mm", "mean"), ("max_mm", "thickest segment"))
 # The bull's-eye tells why a segment is empty, and what somebody has to say is not computed.
 NOT_LISTED = ("wall_thickness.segments_mm.", "wall_thickness.anterior", "body.height_cm", "body.weight_kg", "body.heart_rate_bpm")
 HASH_LETTERS = 16
-UNSAID = (
-    "segments",
-    "mm",
-    "ml",
-    "g",
-    "percent",
-    "per",
-    "m2",
-    "l",
-    "min",
-)  # parts of a number's dotted name that its words do without
+CARDIAC_INDEX = "cardiac_output.l_per_min_per_m2"
+# Parts of a number's dotted name that its words do without.
+UNSAID = ("segments", "mm", "ml", "g", "percent", "per", "m2", "l", "min")
 
 
 def segmented_report(segmented: "Segmented") -> dict[str, Any]:
@@ -146,7 +138,11 @@ def _more(clinical: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = [("Phases", _phases(clinical))]
     output, body, wall = (clinical.get(key) or {} for key in ("cardiac_output", "body", "wall_thickness"))
     if output.get("l_per_min") is not None:
-        found.append(("Cardiac output", f"{output['l_per_min']:.2f} l/min at {body['heart_rate_bpm']:g} beats per minute"))
+        index = output.get("l_per_min_per_m2")
+        per_area = "" if index is None else f", {index:.2f} l/min per m²"
+        found.append(
+            ("Cardiac output", f"{output['l_per_min']:.2f} l/min at {body['heart_rate_bpm']:g} beats per minute{per_area}")
+        )
     if body.get("surface_m2") is not None:
         found.append(
             ("Body surface", f"{body['surface_m2']:.2f} m² ({body['height_cm']:g} cm, {body['weight_kg']:g} kg; Mosteller)")
@@ -169,8 +165,12 @@ def missing(reasons: Mapping[str, str]) -> list[tuple[str, str]]:
     """Reason → the numbers that it left out, each reason once."""
     names: dict[str, list[str]] = {}
     for name, reason in reasons.items():
-        names.setdefault(reason, []).append(" ".join(part for part in re.split(r"[._]", name) if part not in UNSAID))
+        names.setdefault(reason, []).append("cardiac index" if name == CARDIAC_INDEX else _in_words(name))
     return [(reason, ", ".join(dict.fromkeys(found))) for reason, found in names.items()]
+
+
+def _in_words(name: str) -> str:
+    return " ".join(part for part in re.split(r"[._]", name) if part not in UNSAID)
 
 
 def volumes(record: Mapping[str, Any]) -> list[tuple[str, str]]:
