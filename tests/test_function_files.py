@@ -266,8 +266,12 @@ def test_somebody_elses_files_are_left_alone(segment, out, tmp_path):
     (out / "patient007_clinical.json").write_text('{"mine": true}')
     segment(folder)
     assert (out / "patient007_clinical.json").read_text() == '{"mine": true}'
+    (out / "study.csv").write_text("id,age\n")
+    segment(folder)
+    assert (out / "study.csv").read_text() == "id,age\n"
     segment(folder, "--overwrite")
     assert clinical(out, "patient007")["ed_frame"] == 1
+    assert [row["case"] for row in study(out)] == ["patient007"]
 
 
 def test_a_mask_that_was_damaged_since_costs_its_own_heart_only(segment, model, out, tmp_path):

@@ -44,7 +44,11 @@ def make_hearts(study: "Study") -> dict[str, Any]:
             remove(path)
     warnings += make_patient_reports(study, pairs)
     hearts = [heart for _, heart in sorted((cines | pairs).items())]
-    _write_table(output / TABLE, [_row(heart, study.records) for heart in hearts])
+    path = output / TABLE
+    if path.exists() and not _our_table(path) and not study.request.overwrite:
+        warnings.append(f"{TABLE} is not of these masks and was left; --overwrite replaces it")
+    else:
+        _write_table(path, [_row(heart, study.records) for heart in hearts])
     return {"hearts": hearts, "warnings": warnings}
 
 
