@@ -1,4 +1,4 @@
-"""The parts of docs/results.md that ask something of a trained model: depth, halting, experts, loops, pruning."""
+"""The parts of docs/results.md that ask something of a trained model: depth, exits, halting, experts, loops, pruning, images."""
 
 from typing import Any
 
@@ -28,6 +28,63 @@ def depth_text(results: Results) -> str:
         + "\n\n"
         + measured(found)
     )
+
+
+def exits_text(results: Results) -> str:
+    """What exit rules cost and save."""
+    parts = []
+    for name in MODELS:
+        row = results.get("exits", name)
+        if row is None:
+            parts.append(f"{name}: {MISSING}.")
+            continue
+        result = row["result"]
+        dense = result["rules"]["fixed"]["dice"]["mean"]
+        lines = []
+        for rule, found in result["rules"].items():
+            core = result["core"].get(rule)
+            shares = [f"{core['flops_share']:.3f}", f"{core['cpu_share']:.3f}", _kept_saving(core)] if core else ["", "", ""]
+            dice = found["dice"]["mean"]
+            lines.append(
+                [rule, f"{dice:.4f}", f"{dice - dense:+.4f}", f"{found['mean_steps']:.2f}", f"{found['gflop']:.1f}", *shares]
+            )
+        columns = (
+            f"{name}: exit",
+            "mean Dice",
+            "against fixed",
+            "loops",
+            "GFLOP / volume",
+            "core FLOPs",
+            "core CPU time",
+            "saved",
+        )
+        parts.append(markdown(columns, lines) + "\n\n" + measured({name: row}))
+    return (
+        "Core: the looped part alone on whole slices, as a share of the same with every token running every loop (process CPU "
+        "time, smallest of interleaved rounds). Saved: share of FLOPs saved over share of CPU time saved, the aim is at most 1.3."
+        "\n\n" + "\n\n".join(parts)
+    )
+
+
+def _kept_saving(core: dict[str, float]) -> str:
+    saved = 1 - core["cpu_share"]
+    return f"{(1 - core['flops_share']) / saved:.2f}" if saved > 0 and core["flops_share"] < 1 else "–"
+
+
+def robustness_text(results: Results) -> str:
+    """Dice on changed images."""
+    parts = []
+    for name in MODELS:
+        row = results.get("robustness", name)
+        if row is None:
+            parts.append(f"{name}: {MISSING}.")
+            continue
+        lines = [
+            [way, f"{cells['mean']:.3f}", *(f"{cells[c]['mean']:.3f} ± {cells[c]['sd']:.3f}" for c in STRUCTURES)]
+            for way, cells in row["result"].items()
+        ]
+        parts.append(markdown((f"{name}: images", "mean Dice", *STRUCTURES), lines) + "\n\n" + measured({name: row}))
+    return "The same volumes, changed as other scanners and protocols might. ± is over patients.\n\n" + "\n\n".join(parts)
 
 
 def halting_text(results: Results) -> str:

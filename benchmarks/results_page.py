@@ -7,7 +7,15 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from model_tables import depth_text, experts_text, halting_text, pruning_text, similarity_text
+from model_tables import (
+    depth_text,
+    exits_text,
+    experts_text,
+    halting_text,
+    pruning_text,
+    robustness_text,
+    similarity_text,
+)
 from page_parts import ROOT, Results
 from training_tables import ablation_text, data_text, ponder_text, volume_text
 
@@ -17,12 +25,14 @@ SECTIONS: dict[str, Callable[[Results], str]] = {
     "1. Data": data_text,
     "2. Volumes (3-D)": volume_text,
     "3. Depth": depth_text,
+    "Exits: what they cost and save": exits_text,
     "4. Halting": halting_text,
     "5. Experts": experts_text,
     "6. Loops used over training": ponder_text,
     "6. Ablation": ablation_text,
     "Likeness of loops": similarity_text,
     "Step-specific pruning": pruning_text,
+    "Other contrasts, voxels and coverage": robustness_text,
 }
 
 

@@ -36,8 +36,9 @@ def script(monkeypatch, data, tmp_path):
     monkeypatch.syspath_prepend(BENCHMARKS)
 
     def run(name, *options, call="main"):
-        common = ["prepared", data / "prepared", "--split", data / "split.json", "--results", tmp_path / "results"]
-        monkeypatch.setattr(sys, "argv", [name, *map(str, [*common[1:], *options])])
+        folder = data / ("raw" if name == "robustness" else "prepared")
+        common = [folder, "--split", data / "split.json", "--results", tmp_path / "results"]
+        monkeypatch.setattr(sys, "argv", [name, *map(str, [*common, *options])])
         module = importlib.import_module(name)
         return getattr(module, call)() if isinstance(call, str) else call(module)
 
@@ -103,8 +104,10 @@ def test_every_row_of_every_table_has_settings_that_a_network_takes(monkeypatch)
     ("name", "options"),
     [
         ("depth", ("--loops", "1", "2", "--exits", "off")),
+        ("exits", ("--slices", "1", "--rounds", "1")),
         ("halting", ()),
         ("experts", ()),
+        ("robustness", ()),
         ("similarity", ("--loops", "2", "--tokens", "8")),
         ("pruning", ("--loops", "2", "--shares", "0.5", "--learn-every", "2")),
         ("maps", ()),
@@ -117,6 +120,25 @@ def test_a_script_measures_a_model(script, data, tmp_path, name, options):
     assert found["result"]
     page = importlib.import_module("results_page").page(tmp_path / "results")
     assert found["model_sha256"][:12] in page or name == "maps"
+
+
+def test_images_change_and_masks_follow_where_voxels_move(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    robustness = importlib.import_module("robustness")
+    reference = np.zeros((40, 40, 5), np.uint8)
+    reference[16:24, 12:28] = 2
+    reference[18:22, 16:24] = 3
+    image = reference + np.random.default_rng(0).random(reference.shape).astype(np.float32)
+    seen = robustness.Seen(image, reference, (2.0, 2.0, 8.0))
+    for name, way in robustness.WAYS.items():
+        changed = way(seen)
+        assert changed.image.shape == changed.reference.shape, name
+        assert set(np.unique(changed.reference)) == {0, 2, 3}, name
+        same = changed.spacing == seen.spacing and np.array_equal(changed.image, image)
+        assert same == (name == "as it is"), name
+    coarse = robustness.coarser(seen, 2.0)
+    assert (coarse.image.shape, coarse.spacing) == ((20, 20, 5), (4.0, 4.0, 8.0))
+    assert robustness.narrow(seen).image.shape == (22, 30, 5)
 
 
 def test_the_boundary_is_where_voxels_of_a_mask_meet_others(monkeypatch):
