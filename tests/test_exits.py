@@ -26,11 +26,11 @@ NETWORKS = {
     "bvit": {},
 }
 EXITS_OF = {
-    "rdvit": ("learned", "fixed", "argmax", "accel", "entropy"),
+    "rdvit": ("learned", "act", "fixed", "argmax", "accel", "entropy"),
     "rdvit with act": ("act", "fixed", "argmax", "accel", "entropy"),
     "rdvit without halting": ("fixed", "argmax", "accel", "entropy"),
-    "rdvit with LoRA": ("learned", "fixed", "argmax", "accel", "entropy"),
-    "rdvit in 3-D": ("learned", "fixed", "argmax", "accel", "entropy"),
+    "rdvit with LoRA": ("learned", "act", "fixed", "argmax", "accel", "entropy"),
+    "rdvit in 3-D": ("learned", "act", "fixed", "argmax", "accel", "entropy"),
     "rdvit as published": ("act", "fixed", "argmax", "accel", "entropy"),
     "edge-recvit": ("ranker", "fixed", "argmax", "accel", "entropy"),
     "bvit": ("fixed", "argmax", "accel", "entropy"),
@@ -122,7 +122,7 @@ def test_fixed_runs_every_loop(name):
 
 @torch.no_grad()
 def test_a_rule_the_network_was_not_trained_for_is_refused():
-    for name, rule in (("bvit", "learned"), ("rdvit", "ranker"), ("edge-recvit", "act"), ("rdvit", "act")):
+    for name, rule in (("bvit", "learned"), ("rdvit", "ranker"), ("edge-recvit", "act"), ("rdvit with act", "learned")):
         net, image = build(name)
         with pytest.raises(ValueError, match=rule):
             net(image, exits=ExitRule(rule))

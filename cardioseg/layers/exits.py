@@ -3,7 +3,8 @@
 A token goes on while its answer exceeds the rule's threshold, or, under a quota, while it is among the least settled of its
 image. A rule lives for one pass; those that compare loops keep what they saw before.
 
-``act``: Graves 2016; ``learned``: a head taught by the oracle exit (``layers.halting``); ``ranker``: Edge-RecViT (CVPR 2026);
+``act``: Graves 2016, also over the probabilities of a head that the oracle taught; ``learned``: such a head's last answer alone
+(``layers.halting``); ``ranker``: Edge-RecViT (CVPR 2026);
 ``accel``: change of the change between loops (Pappone et al. 2025, arXiv 2509.23314); ``entropy``: of the decoded classes
 (LoopViT, arXiv 2602.02156); ``argmax``: classes that stay the same. The last two decode after every loop, which costs about as
 much as a loop of every token.

@@ -131,7 +131,7 @@ class RDViT(nn.Module):
     @property
     def exits(self) -> tuple[str, ...]:
         """Exit rules this network can follow, its own first."""
-        own = {"oracle": ("learned",), "act": ("act",), "none": ()}[self.config.halting]
+        own = {"oracle": ("learned", "act"), "act": ("act",), "none": ()}[self.config.halting]
         return (*own, "fixed", "argmax", "accel", "entropy")
 
     def forward(self, image: Tensor, *, loops: int | None = None, exits: ExitRule = OWN) -> SegOutput:
