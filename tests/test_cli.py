@@ -150,6 +150,17 @@ def test_a_foreign_error_is_one_line_and_a_code(main_with, capsys, error, code, 
     assert says in shown
 
 
+def test_with_json_an_error_is_an_object_on_stdout_too(main_with, capsys):
+    def verb(json: bool = False) -> None:
+        raise errors.InputError("a.nii", found="b", expected="c", cure="d")
+
+    assert main_with(verb, "--json") == errors.EXIT_INPUT
+    shown = capsys.readouterr()
+    told = json.loads(shown.out)
+    assert (told["exit_code"], told["data"], told["files"]) == (errors.EXIT_INPUT, {}, [])
+    assert shown.err == f"error: {told['error']}\n"
+
+
 def test_an_interrupt_ends_with_130_and_says_so(main_with, capsys):
     def verb() -> None:
         raise KeyboardInterrupt

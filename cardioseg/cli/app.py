@@ -18,7 +18,7 @@ from cardioseg.cli.evaluate import evaluate_command
 from cardioseg.cli.measure import measure_command
 from cardioseg.cli.models import models_app
 from cardioseg.cli.prepare import prepare_command
-from cardioseg.cli.render import printable
+from cardioseg.cli.render import print_failure, printable
 from cardioseg.cli.segment import segment_command
 from cardioseg.cli.train import train_command
 from cardioseg.cli.view import view_command
@@ -71,8 +71,11 @@ def main() -> None:
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 — nothing may end in a traceback unasked
         if os.environ.get("CARDIOSEG_DEBUG"):
             traceback.print_exc()
-        typer.echo(f"error: {printable(explain(error))}", err=True)
-        sys.exit(exit_code(error))
+        text, code = printable(explain(error)), exit_code(error)
+        typer.echo(f"error: {text}", err=True)
+        if "--json" in sys.argv[1:]:
+            print_failure(next((verb for verb in sys.argv[1:] if not verb.startswith("-")), ""), text, code)
+        sys.exit(code)
 
 
 def _print_any_name() -> None:

@@ -48,8 +48,17 @@ def envelope(report: Report) -> dict[str, object]:
     }
 
 
+def print_failure(verb: str, error: str, exit_code: int) -> None:
+    """The same object on stdout for a verb that ended in an error, with the error's line beside the seven keys."""
+    _print_json(envelope(Report(verb, {}, exit_code=exit_code)) | {"error": error})
+
+
 def _show_json(report: Report) -> None:
-    typer.echo(json.dumps(envelope(report), indent=1, allow_nan=False))
+    _print_json(envelope(report))
+
+
+def _print_json(data: dict[str, object]) -> None:
+    typer.echo(json.dumps(data, indent=1, allow_nan=False))
 
 
 def _show_tables(report: Report) -> None:
