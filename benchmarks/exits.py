@@ -20,8 +20,8 @@ from cardioseg.inference.predictor import fast_bf16
 
 CPU = torch.device("cpu")
 RULES = (
-    "fixed", "learned", "learned:0.9", "learned:0.99", "act", "accel:0.2", "accel:0.1", "accel:0.05", "entropy:0.2", "entropy:0.05",
-    "argmax",
+    "fixed", "learned", "learned:0.9", "learned:0.99", "act", "accel:0.2", "accel:0.1", "accel:0.05",
+    "entropy:0.2", "entropy:0.05", "argmax",
 )  # fmt: skip
 SHARES = (0.15, 0.2, 0.4)
 

@@ -43,7 +43,7 @@ class Score:
         gflop: per volume, matrix products and convolutions.
         cpu_seconds: per volume, of the whole process.
         patients: how many.
-        volumes: how many.
+        each: mean Dice over the structures of every volume.
     """
 
     dice: dict[str, Any]
@@ -51,7 +51,12 @@ class Score:
     gflop: float
     cpu_seconds: float
     patients: int
-    volumes: int
+    each: tuple[float, ...]
+
+    @property
+    def volumes(self) -> int:
+        """How many."""
+        return len(self.each)
 
     def summary(self) -> dict[str, Any]:
         """Dice and mean loops used, rounded."""
@@ -119,7 +124,8 @@ def score(model: Model, chosen: Iterable[HeldOut], *, views: str, loops: int | N
         rows.append(native_dice(maps, volume, model))
         patients.append(volume.entry.patient)
     steps, gflop, seconds = (float(column) for column in np.mean(costs, axis=0))
-    return Score(mean_and_spread(rows, patients), steps, gflop, seconds, len(set(patients)), len(patients))
+    each = tuple(float(np.mean([value for value in row.values() if value is not None])) for row in rows)
+    return Score(mean_and_spread(rows, patients), steps, gflop, seconds, len(set(patients)), each)
 
 
 def native_dice(maps: Maps, volume: HeldOut, model: Model) -> dict[str, float | None]:

@@ -25,16 +25,19 @@ def main() -> None:
     options = arguments(__doc__).parse_args()
     model = model_of(options)
     table: dict[str, object] = {}
-    means = []
+    means, each = [], []
     for flip in (False, True):
         for turns in range(4):
             seen = (turned(volume, flip, turns) for volume in volumes(options))
             name = f"{'mirrored, ' if flip else ''}{90 * turns} degrees"
-            summary = score(model, seen, views=options.views).dice
+            found = score(model, seen, views=options.views)
+            summary = found.dice
             means.append(summary["mean"])
+            each.append(found.each)
             table[name] = summary
             print(name, summary, flush=True)
     table["largest difference"] = round(max(means) - min(means), 4)
+    table["largest difference of a volume"] = round(float(np.ptp(each, axis=0).max()), 4)
     keep("orientations", options, model, table)
 
 

@@ -106,8 +106,10 @@ def _maps(data: Mapping[str, Any]) -> str:
 
 def _orientations(data: Mapping[str, Any]) -> str:
     rows = [(key, f"{row['mean']:.4f}") for key, row in data["result"].items() if isinstance(row, dict)]
-    difference = data["result"]["largest difference"]
-    return f"Every {_nth(data)} volume. Largest difference: {difference:.4f}.\n\n" + _table(("stored", "mean Dice"), rows)
+    text = f"Every {_nth(data)} volume. Largest difference between two of the means: {data['result']['largest difference']:.4f}"
+    of_one = data["result"].get("largest difference of a volume")
+    text += "." if of_one is None else f", within a volume {of_one:.4f}."
+    return text + "\n\n" + _table(("stored", "mean Dice"), rows)
 
 
 def _nth(data: Mapping[str, Any]) -> str:
