@@ -1,5 +1,6 @@
 """``prepare``: one path for training and inference, resumable at any moment, and no manifest before it is true."""
 
+import hashlib
 import json
 import os
 import signal
@@ -63,6 +64,15 @@ def test_what_is_stored_is_what_inference_would_see(raw):
         assert set(np.unique(arrays["reference"])) == {0, 1, 2, 3}
 
 
+def test_the_hash_of_one_file_is_that_of_its_bytes_and_of_several_that_of_their_digests(tmp_path):
+    paths = [tmp_path / name for name in ("a", "b")]
+    for path in paths:
+        path.write_bytes(path.name.encode())
+    one, two = (hashlib.sha256(path.read_bytes()) for path in paths)
+    assert sha256(paths[0]) == sha256(paths[0], None) == one.hexdigest()
+    assert sha256(*paths) == hashlib.sha256(one.digest() + two.digest()).hexdigest() != sha256(*reversed(paths))
+
+
 def test_the_manifest_says_who_what_and_from_which_bytes(raw):
     report = run(raw)
     manifest = Manifest.read(raw.parent / "prepared")
@@ -71,7 +81,7 @@ def test_the_manifest_says_who_what_and_from_which_bytes(raw):
     first = manifest.entries[0]
     assert (first.name, first.patient, first.phase, first.group) == ("patient001_frame01", "patient001", "ED", "HCM")
     assert first.spacing_mm == SPACING, "pixdim's spacing, not the affine's"
-    assert first.file_sha256 == sha256(manifest.folder / first.file)
+    assert first.file_sha256 == hashlib.sha256((manifest.folder / first.file).read_bytes()).hexdigest()
     assert len({entry.source_sha256 for entry in manifest.entries}) == 6
     assert [entry.name for entry in manifest.entries] == sorted(entry.name for entry in manifest.entries)
     text = (manifest.folder / "manifest.json").read_text()

@@ -1,6 +1,7 @@
 """``cardioseg segment`` end to end with a random network: what is written, where it lies, which images, what is told."""
 
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -58,7 +59,8 @@ def out(tmp_path):
 
 
 def test_an_image_becomes_maps_a_picture_and_a_record(segment, out, tmp_path, model):
-    segment(save_image(tmp_path / "heart.nii.gz"))
+    path = save_image(tmp_path / "heart.nii.gz")
+    segment(path)
     assert names_in(out) == results("heart") | TABLES
     for kind in MAPS:
         array = stored(out / f"heart_{kind}.nii.gz")
@@ -71,6 +73,7 @@ def test_an_image_becomes_maps_a_picture_and_a_record(segment, out, tmp_path, mo
         assert min(picture.size) > 100
     facts = run_record(out, "heart")
     assert facts["files"] == sorted(results("heart") - {"heart_run.json"})
+    assert facts["recipe"]["input_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert facts["recipe"]["model_sha256"] == json.loads((model / "metadata.json").read_text())["weights_sha256"]
     assert facts["labels"] == {name: value for value, name in enumerate(LABELS)}
     assert (facts["frames"], facts["loops"], facts["extrapolated"], facts["warnings"]) == (1, 2, False, [])

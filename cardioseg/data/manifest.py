@@ -106,7 +106,7 @@ def load_case(folder: Path, entry: Entry) -> dict[str, np.ndarray]:
     path = folder / entry.file
     try:
         content = path.read_bytes()
-        if hashlib.sha256(hashlib.sha256(content).digest()).hexdigest() != entry.file_sha256:
+        if hashlib.sha256(content).hexdigest() != entry.file_sha256:
             raise InputError(
                 path, found="other bytes than the manifest names", expected="a prepared case", cure="run cardioseg prepare again"
             )
@@ -119,10 +119,14 @@ def load_case(folder: Path, entry: Entry) -> dict[str, np.ndarray]:
 
 
 def sha256(*paths: Path | None) -> str:
-    """Hash over the contents of files, in order; None is skipped."""
-    digest = hashlib.sha256()
-    for path in paths:
-        if path is not None:
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
+    """SHA-256 of a file's bytes, as ``sha256sum`` prints it; of several files, in order, that of their digests put together.
+
+    None is skipped.
+    """
+    digests = [_digest(path) for path in paths if path is not None]
+    return digests[0].hex() if len(digests) == 1 else hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
