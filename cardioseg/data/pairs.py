@@ -2,12 +2,12 @@
 
 A case name is the file name without its ending and without ``_mask`` (what ``cardioseg segment`` writes), ``_gt`` (ACDC)
 and ``_0000`` (nnU-Net's channel). Patient and phase come from ACDC's Info.cfg, which its own layout must
-have, else from a trailing ``_ED`` or ``_ES``.
+have, else from a trailing ``_ED`` or ``_ES``. Two files are one pair whatever their names, which the prediction gives its own.
 Opens no image.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import iglob
 from pathlib import Path
 
@@ -55,12 +55,14 @@ def find_pairs(pred: Path, ref: Path) -> Pairing:
     """Match the masks below ``pred`` with those below ``ref``.
 
     Args:
-        pred: folder, searched at any depth; where some files end in ``_mask``, only those count.
-        ref: an ACDC folder, an nnU-Net data set or its ``labelsTr``, or any folder of masks.
+        pred: folder, searched at any depth; where some files end in ``_mask``, only those count; or a mask beside a mask.
+        ref: an ACDC folder, an nnU-Net data set or its ``labelsTr``, or any folder of masks; or a mask.
 
     Raises:
         InputError: a folder is missing or holds no mask, two files have one name, or no name is on both sides.
     """
+    if pred.is_file() and ref.is_file():
+        return Pairing((_pair_of_files(pred, ref),), (), labels_beside(ref.parent))
     root = ref / "labelsTr" if (ref / "labelsTr").is_dir() else ref
     predictions = find_masks(pred, ("_mask", "_gt", ""))
     references = find_masks(root, ("_gt", "_mask", ""))
@@ -81,7 +83,7 @@ def find_masks(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     """
     if not folder.is_dir():
         found = "a file" if folder.exists() else "no such folder"
-        raise InputError(folder, found=found, expected="a folder of masks", cure="check the path")
+        raise InputError(folder, found=found, expected="a folder of masks", cure="pass two folders, or two files")
     files = list(_images(folder))
     for suffix in suffixes:
         chosen = [path for path in files if stem(path).endswith(suffix)]
@@ -126,6 +128,12 @@ def _by_name(paths: list[Path]) -> dict[str, Path]:
             )
         found[name] = path
     return found
+
+
+def _pair_of_files(prediction: Path, reference: Path) -> Pair:
+    """Under the prediction's name; patient and phase as that tells, else as the reference's does."""
+    own, other = (_pair(case_name(path), reference, prediction) for path in (prediction, reference))
+    return own if own.phase or not other.phase else replace(other, name=own.name)
 
 
 def _pair(name: str, reference: Path, prediction: Path | None) -> Pair:
