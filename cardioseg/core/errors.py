@@ -109,6 +109,12 @@ def explain(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}; this is a fault of cardioseg: set CARDIOSEG_DEBUG=1 for the traceback"
 
 
+def explain_of(file: Path, error: BaseException) -> str:
+    """As ``explain``, led by the file where the line does not name it."""
+    text = explain(error)
+    return text if " ".join(str(file).split()) in text else f"{file}: {text}"
+
+
 def _out_of_resources(error: BaseException) -> bool:
     """Disk or memory ran out; torch is recognised by name and text, since importing it here would cost seconds."""
     full_disk = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -100,7 +100,7 @@ def _check_intensities(path: Path, array: np.ndarray) -> None:
 
 def broken(path: Path, error: Exception) -> InputError:
     """The error of a file whose content no reader could make sense of."""
-    reason = " ".join(str(error).split())[:120] or type(error).__name__
+    reason = " ".join(str(error).replace(str(path), path.name).split())[:120] or type(error).__name__  # the path stands first
     return InputError(
         path,
         found=f"unreadable data ({reason})",

@@ -1,13 +1,13 @@
 """``cardioseg evaluate``: how predicted masks agree with reference masks, as CSV, JSON and pictures.
 
-A case without a prediction counts as all background, and a structure that only one mask has as Dice 0 (policy in
-``metrics.py``). Everything is scored before anything is written; metrics.json is written last.
+A case whose prediction is missing or cannot be used counts as all background, and a structure that only one mask has as Dice 0
+(policy in ``metrics.py``). Everything is scored before anything is written; metrics.json is written last.
 """
 
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,14 @@ import numpy as np
 
 from cardioseg import __version__
 from cardioseg.core.atomic import write_json, write_text
-from cardioseg.core.errors import GeometryError, InputError, OutputError
+from cardioseg.core.errors import EXIT_OK, EXIT_SOME_FAILED, GeometryError, InputError, OutputError
 from cardioseg.core.labels import LabelTable
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report
 from cardioseg.core.volume import Volume
 from cardioseg.data.pairs import Pair, Pairing, find_pairs
 from cardioseg.data.splits import read_split
-from cardioseg.imaging.nifti import read
+from cardioseg.imaging.nifti import Trust, read
 from cardioseg.metrics import StructureScore, rounded, score_case
 from cardioseg.workflows.masks import label_values
 from cardioseg.workflows.scores import QUANTITIES, PatientFunction, ScoredCase, patient_functions, summary, tables, warnings
@@ -34,67 +34,94 @@ SIDES = ("predicted", "reference")
 PATIENT_COLUMNS = ("patient", "group", *(f"{quantity}_{side}" for quantity in QUANTITIES for side in SIDES), "reasons")
 
 
-def evaluate(
-    pred: Path,
-    ref: Path,
-    *,
-    output: Path,
-    overwrite: bool = False,
-    split: Path | None = None,
-    on_progress: OnProgress = unwatched,
-) -> Report:
-    """Score the masks below ``pred`` against those below ``ref`` and write tables, figures and metrics.json.
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """What the person asked for.
 
-    Args:
-        pred: folder of predicted masks, searched at any depth.
-        ref: ACDC folder, nnU-Net data set or ``labelsTr``, or any folder of masks.
+    Attributes:
+        pred: folder of predicted masks, searched at any depth; or one mask.
+        ref: ACDC folder, nnU-Net data set or ``labelsTr``, or any folder of masks; or the mask that one is compared with.
         output: folder for the results.
         overwrite: replace the results in a folder that is not empty.
         split: score only the ``val`` patients of this split file.
-        on_progress: told after every case.
+        trust: which of two spacings in a header to believe.
+    """
+
+    pred: Path
+    ref: Path
+    output: Path
+    overwrite: bool = False
+    split: Path | None = None
+    trust: Trust = "pixdim"
+
+
+def evaluate(request: EvaluationRequest, *, on_progress: OnProgress = unwatched) -> Report:
+    """Score predicted masks against references and write tables, figures and metrics.json.
 
     Raises:
-        OutputError: ``output`` holds something, or cannot be written.
-        InputError: nothing matches, or a mask cannot be read.
-        LabelError: a mask holds values without a name.
-        GeometryError: prediction and reference lie on different grids.
+        OutputError: the output folder holds something, or cannot be written.
+        InputError: nothing matches, or a reference cannot be read.
+        LabelError: a reference holds values without a name.
+        Exception: what was wrong with the first prediction when none could be used.
     """
-    _check_output(output, overwrite=overwrite)
-    pairing = find_pairs(pred, ref)
-    pairs = _selected(pairing, split)
+    _check_output(request.output, overwrite=request.overwrite)
+    pairing = find_pairs(request.pred, request.ref)
+    pairs = _selected(pairing, request.split)
     cases: list[ScoredCase] = []
     for pair in pairs:
-        cases.append(score_pair(pair, pairing.labels))
+        cases.append(score_pair(pair, pairing.labels, trust=request.trust))
         on_progress(Progress(len(cases), len(pairs), pair.name))
+    failures = _failures(cases)
     patients = patient_functions(cases)
-    data = {"version": __version__, "labels": list(pairing.labels.names), "unmatched": list(pairing.unmatched)}
-    data |= summary(cases, patients, pairing.labels)
-    files = _write(output, cases, patients, data)
-    return Report("evaluate", data, tables(data), warnings(data), files)
+    facts = {"version": __version__, "labels": list(pairing.labels.names), "trust": request.trust}
+    data = {**facts, "unmatched": list(pairing.unmatched), **summary(cases, patients, pairing.labels)}
+    files = _write(request.output, cases, patients, data)
+    code = EXIT_SOME_FAILED if failures else EXIT_OK
+    return Report("evaluate", data, tables(data), (*failures, *warnings(data)), files, code)
 
 
-def score_pair(pair: Pair, labels: LabelTable) -> ScoredCase:
-    """Scores of one case; a missing prediction is scored as all background.
+def score_pair(pair: Pair, labels: LabelTable, *, trust: Trust = "pixdim") -> ScoredCase:
+    """Scores of one case; a prediction that is missing or cannot be used is scored as all background.
 
     Voxels are compared by index: masks come back from other tools with other origins, so a header that puts them elsewhere
     is kept for a warning.
 
     Raises:
-        InputError: a mask cannot be read.
-        LabelError: a mask holds values without a name.
-        GeometryError: the two masks lie on different grids.
+        InputError: the reference cannot be read.
+        LabelError: the reference holds values without a name.
     """
-    reference = _read_mask(pair.reference, labels)
+    reference = _read_mask(pair.reference, labels, trust)
+    prediction, error = _prediction(pair, reference, labels, trust)
+    array = np.zeros_like(reference.array) if prediction is None else prediction.array
+    scores = score_case(array, reference.array, spacing_mm=reference.spacing, labels=labels)
+    return ScoredCase(pair, scores, 0.0 if prediction is None else prediction.position_difference_mm(reference), error)
+
+
+def _prediction(pair: Pair, reference: Volume, labels: LabelTable, trust: Trust) -> tuple[Volume | None, Exception | None]:
+    """The predicted mask, or what is wrong with it; neither where there is none."""
     if pair.prediction is None:
-        empty = np.zeros_like(reference.array)
-        return ScoredCase(pair, score_case(empty, reference.array, spacing_mm=reference.spacing, labels=labels))
-    prediction = _read_mask(pair.prediction, labels)
+        return None, None
+    try:
+        found = _read_mask(pair.prediction, labels, trust)
+        _check_grid(pair, found, reference)
+    except Exception as error:  # noqa: BLE001 — as in segment, no one file may cost the others their scores
+        return None, error
+    return found, None
+
+
+def _check_grid(pair: Pair, prediction: Volume, reference: Volume) -> None:
     if not _same_grid(prediction, reference):
         expected = f"the grid of {pair.reference.name}, {_grid(reference)}"
         cure = "resample the prediction onto the reference's grid"
-        raise GeometryError(pair.prediction, found=_grid(prediction), expected=expected, cure=cure)
-    scores = score_case(prediction.array, reference.array, spacing_mm=reference.spacing, labels=labels)
-    return ScoredCase(pair, scores, prediction.position_difference_mm(reference))
+        raise GeometryError(str(pair.prediction), found=_grid(prediction), expected=expected, cure=cure)
+
+
+def _failures(cases: Sequence[ScoredCase]) -> tuple[str, ...]:
+    """One line for every prediction that could not be used; where none could, the first's error is raised."""
+    errors = [case.error for case in cases if case.error is not None]
+    if errors and not any(case.state == "found" for case in cases):
+        raise errors[0]
+    return tuple(case.failure for case in cases if case.error is not None)
 
 
 def _check_output(output: Path, *, overwrite: bool) -> None:
@@ -116,9 +143,9 @@ def _selected(pairing: Pairing, split: Path | None) -> tuple[Pair, ...]:
     return pairs
 
 
-def _read_mask(path: Path, labels: LabelTable) -> Volume:
+def _read_mask(path: Path, labels: LabelTable, trust: Trust) -> Volume:
     """A mask as uint8 label values."""
-    volume = read(path)
+    volume = read(path, trust=trust)
     return volume.with_array(label_values(volume.array, labels, path=path))
 
 
@@ -155,8 +182,7 @@ def _remove(path: Path) -> None:
 
 def _case_rows(case: ScoredCase) -> list[dict[str, Any]]:
     pair = case.pair
-    state = "missing" if pair.prediction is None else "found"
-    row = {"case": pair.name, "patient": pair.patient, "phase": pair.phase, "group": pair.group, "prediction": state}
+    row = {"case": pair.name, "patient": pair.patient, "phase": pair.phase, "group": pair.group, "prediction": case.state}
     return [row | {"structure": name} | asdict(score) for name, score in case.scores.items()]
 
 

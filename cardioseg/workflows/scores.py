@@ -3,6 +3,7 @@
 Knows no files; ``evaluate`` reads and writes, ``figures`` draws.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from cardioseg.clinical.volumes import LV_QUANTITIES, RV_QUANTITIES, function_from_volumes
+from cardioseg.core.errors import explain_of
 from cardioseg.core.labels import LabelTable
 from cardioseg.core.report import Table
 from cardioseg.data.pairs import Pair
@@ -23,11 +25,35 @@ POSITION_TOLERANCE_MM = 1.0  # headers round; a mirrored or shifted grid is fart
 
 @dataclass(frozen=True)
 class ScoredCase:
-    """A pair, its scores by structure name, and how far apart in mm the two files say that they lie."""
+    """A pair and its scores.
+
+    Attributes:
+        pair: the two files.
+        scores: by structure name.
+        apart_mm: how far apart the two files say that they lie.
+        error: why the prediction could not be used, and was scored as all background; None where it could.
+    """
 
     pair: Pair
     scores: dict[str, StructureScore]
     apart_mm: float = 0.0
+    error: Exception | None = None
+
+    @property
+    def state(self) -> str:
+        """What became of the prediction: "found", "missing" or "failed"."""
+        return "missing" if self.pair.prediction is None else "found" if self.error is None else "failed"
+
+    @property
+    def failure(self) -> str:
+        """The error in one line; "" without one."""
+        return "" if self.error is None or self.pair.prediction is None else explain_of(self.pair.prediction, self.error)
+
+    @property
+    def failure_without_folder(self) -> str:
+        """The same with the file's name for its path, as results name no folders."""
+        folder = "" if self.pair.prediction is None else " ".join(f"{self.pair.prediction.parent}{os.sep}".split())
+        return self.failure.replace(folder, "")
 
 
 @dataclass(frozen=True)
@@ -56,7 +82,8 @@ def summary(cases: Sequence[ScoredCase], patients: Sequence[PatientFunction], la
     return {
         **_part(cases, patients, labels),
         "groups": _groups(cases, patients, labels),
-        "missing": [case.pair.name for case in cases if case.pair.prediction is None],
+        "missing": [case.pair.name for case in cases if case.state == "missing"],
+        "failed": {case.pair.name: case.failure_without_folder for case in cases if case.state == "failed"},
         "apart": {case.pair.name: round(case.apart_mm, 2) for case in cases if case.apart_mm > POSITION_TOLERANCE_MM},
         "without_ed_and_es": sorted({case.pair.patient for case in cases} - measured),
     }
@@ -78,6 +105,9 @@ def warnings(data: dict[str, Any]) -> tuple[str, ...]:
     if data["missing"]:
         counts = f"{len(data['missing'])} of {data['volumes']}"
         lines.append(f"{counts} predictions are missing and count as empty: {few(data['missing'])}")
+    if data["failed"]:
+        counts = f"{len(data['failed'])} of {data['volumes']}"
+        lines.append(f"{counts} predictions failed and count as empty: {few(list(data['failed']))}")
     if data["apart"]:
         counts = f"{len(data['apart'])} predictions lie up to {max(data['apart'].values()):.3g} mm from their references"
         lines.append(f"{counts} by their headers; voxels were compared by index: {few(list(data['apart']))}")
