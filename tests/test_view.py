@@ -3,7 +3,6 @@
 import base64
 import gzip
 import hashlib
-import json
 import re
 
 import nibabel as nib
@@ -11,9 +10,9 @@ import numpy as np
 import pytest
 from browser import Page
 from small_case import LOOPS, SHAPE, SPACING, write_case
-from tiny import cardioseg, save_image, save_tiny_model, voxels
+from tiny import save_image, voxels
 
-from cardioseg.core.errors import EXIT_INPUT, EXIT_OK, EXIT_RESOURCES, GeometryError, InputError, LabelError, OutputError
+from cardioseg.core.errors import GeometryError, InputError, LabelError, OutputError
 from cardioseg.core.labels import PALETTE
 from cardioseg.workflows.finished import open_finished
 from cardioseg.workflows.html import ASSETS, NOTICE, POLICY
@@ -224,41 +223,3 @@ def test_niivue_is_the_published_file_with_its_licences():
     assert f"{len(content):,} bytes" in note
     assert "Copyright (c) 2021, Niivue" in (ASSETS / "niivue" / "LICENSE").read_text(encoding="utf-8")
     assert b"</script" not in content
-
-
-# --------------------------------------------------------------------------------------------------------- the command
-
-
-def test_the_command_views_what_segment_wrote(tmp_path):
-    model = save_tiny_model(tmp_path / "model")
-    image = save_image(tmp_path / "scans" / "Müller – 心臓.nii.gz")
-    out = tmp_path / "out"
-    assert cardioseg("segment", image, "-o", out, "-m", model, "--quiet").code == EXIT_OK
-    done = cardioseg("view", out, "Müller – 心臓", "--image", image, "--quiet", "--json")
-    report = json.loads(done.out)
-    assert (done.code, report["verb"]) == (EXIT_OK, "view")
-    assert report["files"] == [str(out / "Müller – 心臓_view.html")]
-    assert "Müller – 心臓" in Page(out / "Müller – 心臓_view.html").text
-
-
-def test_a_dicom_study_is_viewed_with_its_folder(tmp_path):
-    pytest.importorskip("pydicom")
-    import dicom_data
-
-    model, study, out = save_tiny_model(tmp_path / "model"), tmp_path / "case7", tmp_path / "out"
-    dicom_data.save(study, dicom_data.images(dicom_data.cine()))
-    assert cardioseg("segment", study, "-o", out, "-m", model, "--quiet").code == EXIT_OK
-    done = cardioseg("view", out, "--image", study, "--quiet", "--json")
-    assert (done.code, json.loads(done.out)["data"]["shape"][2:]) == (EXIT_OK, [5, 9]), done.err
-    missing = cardioseg("view", out, "--quiet")
-    assert missing.code == EXIT_INPUT
-    assert "pass the image or the DICOM folder with --image" in missing.err
-
-
-def test_the_command_says_what_is_missing(tmp_path):
-    done = cardioseg("view", tmp_path / "out", "--quiet")
-    assert done.code == EXIT_INPUT
-    assert done.err.startswith("error: ")
-    write_case(tmp_path, frames=1)
-    (tmp_path / "heart_view.html").write_text("mine")
-    assert cardioseg("view", tmp_path, "--quiet").code == EXIT_RESOURCES

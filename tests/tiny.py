@@ -134,9 +134,9 @@ MAPS = ("mask", "halting", "experts")
 
 
 def results(name, *kinds):
-    """The files of a finished volume, beside the viewers' tables."""
+    """The files of a finished volume, beside the viewers' tables; hidden, where its image lay."""
     maps = (f"{name}_{kind}.nii.gz" for kind in (*MAPS, *kinds))
-    return {*maps, f"{name}_preview.png", f"{name}_report.html", f"{name}_run.json"}
+    return {*maps, f".{name}_source", f"{name}_preview.png", f"{name}_report.html", f"{name}_run.json"}
 
 
 def cine_results(name, *kinds):

@@ -22,7 +22,7 @@ def view_command(
     image: Annotated[
         Path | None,
         typer.Option(
-            "--image", show_default="the one of the case's name beside the results", help="The image that was segmented."
+            "--image", show_default="beside the results, else where it was segmented", help="The image that was segmented."
         ),
     ] = None,
     output: Annotated[

@@ -61,6 +61,16 @@ def case_name(home: Path, study: Study) -> str:
     return f"dicom_{hashlib.sha256(study.uid.encode()).hexdigest()[:8]}"
 
 
+def names_patient(path: str, file: Path) -> bool:
+    """Whether a path says who the patient of a DICOM file is.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    words = _identity(read_header(file, WHO))
+    return any(_names(name, word) for name in Path(path).parts for word in words)
+
+
 def _names(name: str, part: str) -> bool:
     """Whether a folder's name holds a word: as one of its own or, where the word is long or not of Latin letters, within."""
     within = len(part) > 3 or not part.isascii()

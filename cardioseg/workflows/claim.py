@@ -15,6 +15,7 @@ from cardioseg.core.atomic import PART, remove, write_bytes
 from cardioseg.core.errors import OutputError
 from cardioseg.workflows.preview import VIEWER_TABLES
 from cardioseg.workflows.products import endings
+from cardioseg.workflows.source import SOURCE
 
 RECORD, UNFINISHED = "_run.json", "_unfinished"
 MAPS = ("mask", "halting", "experts", "probs", "routing")
@@ -91,7 +92,7 @@ def _remove_empty(folders: list[Path]) -> None:
 
 def _clear(output: Path, name: str) -> None:
     remove(_record(output, name))  # first: what remains of a case without it is not taken for a result
-    for path in case_files(output, name):
+    for path in (*case_files(output, name), *_sources(output, name)):
         remove(path)
 
 
@@ -102,6 +103,12 @@ def case_files(output: Path, name: str) -> list[Path]:
     made = re.compile(rf"{re.escape(name)}({ours})")
     half = re.compile(rf"\.{re.escape(name)}({ours}|{re.escape(RECORD)})\..{{8}}{re.escape(PART)}.*")
     return sorted(path for path in _files(output) if made.fullmatch(path.name) or half.fullmatch(path.name))
+
+
+def _sources(output: Path, name: str) -> list[Path]:
+    """Where the image lay, whole or half written: never somebody else's, and no result."""
+    ours = re.compile(rf"\.{re.escape(name)}{SOURCE}|\.\.{re.escape(name)}{SOURCE}\..{{8}}{re.escape(PART)}.*")
+    return [path for path in _files(output) if ours.fullmatch(path.name)]
 
 
 def _files(output: Path) -> Iterator[Path]:

@@ -1,10 +1,11 @@
 """A case that ``segment`` finished, read back: its record, its maps, and the image they were made from.
 
-The run record holds no path by design, so the image is one that the caller names or one of the case's name beside the
-results; either way its hash must be the one on record. Knows nothing of what the case is read for.
+The run record holds no path by design, so the image is one that the caller names, one of the case's name beside the results, or
+the one that lies where it was segmented; its hash must be the one on record. Knows nothing of what the case is read for.
 """
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from cardioseg.core.labels import LabelTable
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
 from cardioseg.imaging.nifti import ENDINGS, ImageFile, open_image
+from cardioseg.workflows.source import remembered_source
 
 RECORD = "_run.json"
 
@@ -73,7 +75,7 @@ def open_finished(case: Path, *, image: Path | None = None) -> Finished:
 
     Args:
         case: its run record, any other of its files, FOLDER/NAME, or a folder that holds one case.
-        image: the image it was made from; None looks for one of the case's name beside the results.
+        image: the image it was made from; None looks for one of the case's name beside the results, then where it was.
 
     Raises:
         InputError: no such case, a file of it is missing or broken, or the image is not the one on record.
@@ -82,7 +84,7 @@ def open_finished(case: Path, *, image: Path | None = None) -> Finished:
     record = find_record(case)
     name, folder = record.name.removesuffix(RECORD), record.parent
     facts = read_record(record)
-    opened = _opened_image(image or _beside(folder, name), facts)
+    opened = _opened_image(image or _found_image(folder, name), facts)
     maps = {kind: folder / f"{name}_{kind}.nii.gz" for kind in ("mask", "halting", "experts")}
     if not facts["expert_shares"]:
         del maps["experts"]
@@ -156,11 +158,15 @@ def _no_record(path: Path, found: str) -> InputError:
     return InputError(path, found=found, expected="a run record", cure="segment the image again")
 
 
-def _beside(folder: Path, name: str) -> Path:
+def _found_image(folder: Path, name: str) -> Path:
     for ending in ENDINGS:
         if (folder / f"{name}{ending}").is_file():
             return folder / f"{name}{ending}"
-    found, cure = f"no image {name} beside the results", "pass the image or the DICOM folder with --image"
+    source = remembered_source(folder, name)
+    if source is not None and os.path.exists(source):  # noqa: PTH110 — Path.exists raises where no name can be that long
+        return source
+    found = f"no image {name} beside the results" + (f", nor {source}, which was segmented" if source else "")
+    cure = "pass the image or the DICOM folder with --image"
     raise InputError(folder, found=found, expected=f"{name}{ENDINGS[0]} or another format", cure=cure)
 
 

@@ -27,7 +27,7 @@ class PonderRequest:
     Attributes:
         case: what ``open_finished`` takes.
         picture: the file to write, .png or .gif.
-        image: the image it was made from; None looks beside the results.
+        image: the image it was made from; None looks beside the results, then where it was segmented.
         slice_number: counted from 1 as in the preview; None takes the one with most myocardium.
         frame: counted from 1; None takes the one with most blood in the left ventricle, as the preview does.
         overwrite: replace an earlier file.

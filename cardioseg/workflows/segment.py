@@ -23,6 +23,7 @@ from cardioseg.workflows.products import STUDY_PRODUCTS, Segmented, Study, make_
 from cardioseg.workflows.quality import case_warnings, heart_warnings, quality_exit, verdict_of
 from cardioseg.workflows.request import SegmentRequest
 from cardioseg.workflows.results import Cine, run_facts, write_float_maps, write_maps
+from cardioseg.workflows.source import remember_source
 
 if TYPE_CHECKING:
     from cardioseg.bundle import Model
@@ -137,6 +138,7 @@ def _one(
     earlier = None if request.overwrite else finished(request.output, name)
     if earlier is not None:
         if earlier.get("recipe") == recipe:
+            remember_source(request.output, name, image)
             return CaseResult(name, "kept", earlier)
         found = "results made from another image, model or settings"
         record = request.output / f"{name}_run.json"
@@ -208,6 +210,7 @@ def _segment_case(
     maps = {kind: found for kind in cine.maps if (found := cine.stacked(kind)) is not None}
     facts = make_products(Segmented(name, request, image, model.labels, maps, tuple(cine.facts), facts))
     facts["files"] = [path.name for path in case_files(request.output, name)]
+    remember_source(request.output, name, image)
     write_json(request.output / f"{name}_run.json", facts)
     return facts
 

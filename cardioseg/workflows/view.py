@@ -37,7 +37,7 @@ class ViewRequest:
 
     Attributes:
         case: what ``open_finished`` takes.
-        image: the image it was made from; None looks beside the results.
+        image: the image it was made from; None looks beside the results, then where it was segmented.
         output: the page; None takes NAME_view.html beside the results.
         slice_number: the slice shown first, counted from 1 as in the preview; None takes the one with most myocardium.
         frame: the frame shown first, counted from 1; None takes the one with most blood in the left ventricle.
