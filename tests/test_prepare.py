@@ -73,23 +73,6 @@ def test_the_hash_of_one_file_is_that_of_its_bytes_and_of_several_that_of_their_
     assert sha256(*paths) == hashlib.sha256(one.digest() + two.digest()).hexdigest() != sha256(*reversed(paths))
 
 
-def test_the_manifest_says_who_what_and_from_which_bytes(raw):
-    report = run(raw)
-    manifest = Manifest.read(raw.parent / "prepared")
-    assert (manifest.source, manifest.labels.names) == ("acdc", ("background", "RV", "MYO", "LV"))
-    assert manifest.preparation == CONFIG
-    first = manifest.entries[0]
-    assert (first.name, first.patient, first.phase, first.group) == ("patient001_frame01", "patient001", "ED", "HCM")
-    assert first.spacing_mm == SPACING, "pixdim's spacing, not the affine's"
-    assert first.file_sha256 == hashlib.sha256((manifest.folder / first.file).read_bytes()).hexdigest()
-    assert len({entry.source_sha256 for entry in manifest.entries}) == 6
-    assert [entry.name for entry in manifest.entries] == sorted(entry.name for entry in manifest.entries)
-    text = (manifest.folder / "manifest.json").read_text()
-    assert str(raw.parent) not in text, "a prepared folder may be moved"
-    assert report.data["patients"] == 3
-    assert report.files == (manifest.folder / "manifest.json",)
-
-
 def test_trust_affine_reaches_the_prepared_grid(raw):
     run(raw, trust="affine")
     manifest = Manifest.read(raw.parent / "prepared")
@@ -333,12 +316,3 @@ def test_a_folder_that_cannot_be_is_an_output_error(raw):
     with pytest.raises(OutputError) as caught:
         prepare(raw, output=raw.parent / "file" / "prepared", config=CONFIG)
     assert str(raw.parent / "file") in caught.value.file
-
-
-@pytest.mark.parametrize("text", ["", "{}", '{"cases": [{"name": 1}]}', '{"cases": 3}'])
-def test_a_broken_manifest_is_named(tmp_path, text):
-    (tmp_path / "manifest.json").write_text(text)
-    with pytest.raises(InputError, match="unreadable manifest"):
-        Manifest.read(tmp_path)
-    with pytest.raises(InputError, match="no such folder"):
-        Manifest.read(tmp_path / "nowhere")

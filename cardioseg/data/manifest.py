@@ -47,13 +47,25 @@ class Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A prepared data set: its entries, class names and preparation settings."""
+    """A prepared data set: its entries, class names and preparation settings.
+
+    Attributes:
+        folder: it lies in.
+        entries: its cases.
+        labels: names of the masks' values.
+        preparation: settings it was made with.
+        source: kind of the raw data set.
+        trust: which of two spacings in a header was believed; None where an earlier version did not write it down.
+        two_spacings: images whose header states another spacing in pixdim than in its affine; None likewise.
+    """
 
     folder: Path
     entries: tuple[Entry, ...]
     labels: LabelTable
     preparation: PreparationConfig
     source: str
+    trust: str | None = None
+    two_spacings: int | None = None
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
@@ -72,7 +84,7 @@ class Manifest:
             data = json.loads(path.read_text(encoding="utf-8"))
             entries = tuple(Entry(**{**row, "spacing_mm": tuple(row["spacing_mm"])}) for row in data["cases"])
             labels, source = LabelTable(tuple(data["labels"])), str(data["source"])
-            settings = data["preparation"]
+            settings, trust, two_spacings = data["preparation"], data.get("trust"), data.get("two_spacings")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
                 path,
@@ -80,7 +92,8 @@ class Manifest:
                 expected="cardioseg's manifest",
                 cure="run cardioseg prepare again",
             ) from None
-        return cls(folder, entries, labels, validate(PreparationConfig, settings, source=path), source)
+        preparation = validate(PreparationConfig, settings, source=path)
+        return cls(folder, entries, labels, preparation, source, trust, two_spacings)
 
     def write(self) -> None:
         """Write manifest.json; last of all, so that a folder with one is complete."""
@@ -89,6 +102,8 @@ class Manifest:
             "source": self.source,
             "labels": list(self.labels.names),
             "preparation": self.preparation.model_dump(mode="json"),
+            "trust": self.trust,
+            "two_spacings": self.two_spacings,
             "cases": [asdict(entry) for entry in self.entries],
         }
         write_json(self.folder / "manifest.json", data)

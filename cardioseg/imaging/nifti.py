@@ -20,6 +20,7 @@ from cardioseg.core.volume import Volume
 from cardioseg.imaging.image import ENDINGS, ITK_ENDINGS, ImageFile, broken
 
 Trust = Literal["pixdim", "affine"]
+TWO_SPACINGS = "pixdim says"  # so begins the note on a header that states two
 MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}
 SPACING_TOLERANCE = 0.01
 
@@ -140,6 +141,11 @@ def _stored_zooms(image: Any) -> list[float]:
     return [0.0 if raw == 0 else zoom for raw, zoom in zip(untouched["pixdim"][1:4], zooms, strict=False)]
 
 
+def states_two_spacings(image: ImageFile) -> bool:
+    """Whether the header's pixdim and its affine disagree."""
+    return any(note.startswith(TWO_SPACINGS) for note in image.notes)
+
+
 def squeezed_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape without trailing axes of one voxel beyond the third.
 
@@ -174,7 +180,7 @@ def settle_geometry(
     if not np.allclose(pixdim, columns, rtol=SPACING_TOLERANCE):
         stated = " × ".join(f"{value:.4g}" for value in pixdim)
         implied = " × ".join(f"{value:.4g}" for value in columns)
-        notes = (f"pixdim says {stated} mm, the affine {implied} mm; {trust} was trusted",)
+        notes = (f"{TWO_SPACINGS} {stated} mm, the affine {implied} mm; {trust} was trusted",)
     usable = np.isfinite(affine).all() and (columns > 0).all()
     rescaled = np.eye(4) if not usable else affine.copy()
     rescaled[:3, :3] *= spacing / (columns if usable else 1.0)

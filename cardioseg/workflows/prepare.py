@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from cardioseg.core.report import Report, Table
 from cardioseg.core.volume import Volume
 from cardioseg.data.manifest import Entry, Manifest, sha256
 from cardioseg.data.sources import find_cases
-from cardioseg.imaging.nifti import Trust, check_whole, open_image, read
+from cardioseg.imaging.nifti import Trust, check_whole, open_image, read, states_two_spacings
 from cardioseg.imaging.preprocess import preprocess, preprocess_label, slice_axis, slices_last, spacing_slices_last
 
 
@@ -43,22 +43,30 @@ def prepare(
         raise InputError(raw, found="no labelled case", expected="at least one mask", cure="add masks, or use cardioseg segment")
     remove(output / "manifest.json")  # a folder with one is complete, also while an earlier one is redone
     jobs = [(case, output, config, source.labels, trust) for case in labelled]
-    entries: list[Entry] = []
-    kept = 0
-    for entry, was_there in _run(jobs, workers):
-        entries.append(entry)
-        kept += was_there
-        on_progress(Progress(len(entries), len(jobs), entry.name))
-    entries.sort(key=lambda entry: entry.name)
-    Manifest(output, tuple(entries), source.labels, config, source.kind).write()
-    return _report(entries, kept, output)
+    done: list[PreparedCase] = []
+    for case in _run(jobs, workers):
+        done.append(case)
+        on_progress(Progress(len(done), len(jobs), case.entry.name))
+    entries = tuple(sorted((case.entry for case in done), key=lambda entry: entry.name))
+    manifest = Manifest(output, entries, source.labels, config, source.kind, trust, sum(case.two_spacings for case in done))
+    manifest.write()
+    return _report(manifest, kept=sum(case.was_there for case in done))
 
 
 POSITION_TOLERANCE_MM = 0.1
 Job = tuple[Case, Path, PreparationConfig, LabelTable, Trust]
 
 
-def _run(jobs: list[Job], workers: int) -> Iterator[tuple[Entry, bool]]:
+@dataclass(frozen=True)
+class PreparedCase:
+    """An entry, whether its file was there from the same bytes and settings, and whether its image states two spacings."""
+
+    entry: Entry
+    was_there: bool
+    two_spacings: bool
+
+
+def _run(jobs: list[Job], workers: int) -> Iterator[PreparedCase]:
     if workers <= 1:
         yield from map(prepare_case, jobs)
         return
@@ -79,8 +87,8 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def prepare_case(job: Job) -> tuple[Entry, bool]:
-    """Prepare one case; the second value says that its file was there, made from the same bytes with the same settings."""
+def prepare_case(job: Job) -> PreparedCase:
+    """Prepare one case, or keep what lies there."""
     case, output, config, labels, trust = job
     digest = sha256(case.image, case.label)
     path = output / "cases" / f"{case.name}.safetensors"
@@ -92,7 +100,8 @@ def prepare_case(job: Job) -> tuple[Entry, bool]:
         _save(path, _arrays(case, config, labels, trust), recipe)
     spacing = spacing_slices_last(image.spacing, axis)
     relative = str(path.relative_to(output))
-    return Entry(case.name, case.patient, case.phase, case.group, relative, digest, sha256(path), spacing), was_there
+    entry = Entry(case.name, case.patient, case.phase, case.group, relative, digest, sha256(path), spacing)
+    return PreparedCase(entry, was_there, states_two_spacings(image))
 
 
 def _arrays(case: Case, config: PreparationConfig, labels: LabelTable, trust: Trust) -> dict[str, np.ndarray]:
@@ -159,7 +168,8 @@ def _recipe(path: Path) -> dict[str, str] | None:
         return None
 
 
-def _report(entries: list[Entry], kept: int, output: Path) -> Report:
+def _report(manifest: Manifest, *, kept: int) -> Report:
+    entries, output = manifest.entries, manifest.folder
     patients = {entry.patient for entry in entries}
     groups = sorted({entry.group for entry in entries})
     rows = tuple(
@@ -171,6 +181,8 @@ def _report(entries: list[Entry], kept: int, output: Path) -> Report:
         "cases": len(entries),
         "patients": len(patients),
         "kept": kept,
+        "trust": manifest.trust,
+        "two_spacings": manifest.two_spacings,
         "entries": [asdict(entry) for entry in entries],
     }
     table = Table(

@@ -1,0 +1,62 @@
+"""manifest.json: who, what, from which bytes, and by which rule of spacing a data set was prepared."""
+
+import hashlib
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+from small_data import SPACING
+from test_prepare import CONFIG, raw, run
+
+from cardioseg.core.errors import InputError
+from cardioseg.data.manifest import Manifest
+
+__all__ = ["raw"]  # a fixture
+
+
+def test_the_manifest_says_who_what_and_from_which_bytes(raw):
+    report = run(raw)
+    manifest = Manifest.read(raw.parent / "prepared")
+    assert (manifest.source, manifest.labels.names) == ("acdc", ("background", "RV", "MYO", "LV"))
+    assert manifest.preparation == CONFIG
+    first = manifest.entries[0]
+    assert (first.name, first.patient, first.phase, first.group) == ("patient001_frame01", "patient001", "ED", "HCM")
+    assert first.spacing_mm == SPACING, "pixdim's spacing, not the affine's"
+    assert first.file_sha256 == hashlib.sha256((manifest.folder / first.file).read_bytes()).hexdigest()
+    assert len({entry.source_sha256 for entry in manifest.entries}) == 6
+    assert [entry.name for entry in manifest.entries] == sorted(entry.name for entry in manifest.entries)
+    text = (manifest.folder / "manifest.json").read_text()
+    assert str(raw.parent) not in text, "a prepared folder may be moved"
+    assert report.data["patients"] == 3
+    assert report.files == (manifest.folder / "manifest.json",)
+
+
+@pytest.mark.parametrize("trust", ["pixdim", "affine"])
+def test_the_manifest_says_what_was_trusted_and_how_often_it_mattered(raw, trust):
+    for path in (raw / "patient002").glob("*_frame01*.nii.gz"):
+        nib.save(nib.Nifti1Image(np.asarray(nib.load(path).dataobj), np.diag([*SPACING, 1.0])), path)
+    for kept in (0, 6):
+        data = run(raw, trust=trust).data
+        manifest = Manifest.read(raw.parent / "prepared")
+        assert (manifest.trust, manifest.two_spacings) == (data["trust"], data["two_spacings"]) == (trust, 5)
+        assert data["kept"] == kept
+
+
+def test_what_an_earlier_manifest_does_not_say_is_not_known(raw):
+    run(raw)
+    path = raw.parent / "prepared/manifest.json"
+    written = json.loads(path.read_text())
+    path.write_text(json.dumps({key: value for key, value in written.items() if key not in ("trust", "two_spacings")}))
+    manifest = Manifest.read(raw.parent / "prepared")
+    assert (manifest.trust, manifest.two_spacings) == (None, None)
+    assert len(manifest.entries) == len(written["cases"])
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"cases": [{"name": 1}]}', '{"cases": 3}'])
+def test_a_broken_manifest_is_named(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(InputError, match="unreadable manifest"):
+        Manifest.read(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        Manifest.read(tmp_path / "nowhere")
