@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardioseg.core.errors import EXIT_INPUT, InputError, UsageError
+from cardioseg.core.errors import EXIT_INPUT, EXIT_USAGE, InputError, UsageError
 from cardioseg.data.acdc import acdc_cases
 from cardioseg.data.splits import FOLDS, fold_split, read_split
 
@@ -67,10 +67,11 @@ def test_the_hash_tells_two_files_apart(tmp_path):
         ({"val": [5, 10, 3, 4]}, {}, "2 patients in train and val (patient003 …)"),
         ({"val": ["patient003"]}, {}, "1 patients in train and val"),
         ({"fractions": [{"25": [2, 5]}]}, {"fraction": "25"}, "patient005 in a fraction only"),
-        ({}, {"fraction": "30"}, "fraction 30, draw 0"),
-        ({}, {"fraction": "25", "draw": 2}, "fraction 25, draw 2"),
-        ({}, {"fraction": "25", "draw": -1}, "fraction 25, draw -1"),
-        ({"fractions": []}, {"fraction": "25"}, "fraction 25"),
+        ({"test": [7, 11]}, {}, "1 patients in train and test (patient007 …)"),
+        ({"test": [10, 5, 11]}, {}, "2 patients in val and test (patient005 …)"),
+        ({"test": [11], "more": ["patient011"]}, {}, "1 patients in test and more (patient011 …)"),
+        ({"fractions": {"25": [2, 7]}}, {"fraction": "25"}, "an unreadable split"),
+        ({"fractions": [{"25": 2}]}, {"fraction": "25"}, "an unreadable split"),
         ({"train": [91, 92]}, {}, "no training patient of this data set"),
         ({"train": None}, {}, "an unreadable split"),
     ],
@@ -81,6 +82,58 @@ def test_splits_that_do_not_add_up_are_named(tmp_path, changes, asked, found):
         read_split(path, PATIENTS, **asked)
     assert found in caught.value.found
     assert (caught.value.file, caught.value.exit_code) == (str(path), EXIT_INPUT)
+
+
+def test_further_parts_and_fractions_are_no_overlap(tmp_path):
+    split = read_split(write(tmp_path, test=[11, 12], name="the split", version=3), PATIENTS)
+    assert (len(split.train), len(split.val)) == (8, 2)
+
+
+def test_validation_patients_that_the_data_lack_are_told(tmp_path):
+    path = write(tmp_path)
+    assert read_split(path, PATIENTS).absent_val == frozenset()
+    split = read_split(path, ["patient001", "patient005"], fraction=None)
+    assert (split.val, split.absent_val) == (names(5), names(10))
+
+
+@pytest.mark.parametrize("fraction", ["25", "25%", "0.25", "25.0", ".25"])
+def test_a_fraction_may_be_a_percentage_or_a_share(tmp_path, fraction):
+    split = read_split(write(tmp_path), PATIENTS, fraction=fraction)
+    assert split.train == names(2, 7)
+    assert split.origin.endswith("fraction 25 draw 0"), "one record whatever was typed"
+
+
+KEYS = {"1": [1], "100": [1, 2], "0.5": [3], "50": [4], "half": [6]}
+
+
+@pytest.mark.parametrize(
+    ("fraction", "train"),
+    [("1%", [1]), ("100", [1, 2]), ("100%", [1, 2]), ("1.0%", [1]), ("0.5%", [3]), ("50", [4]), ("50%", [4]), ("half", [6])],
+)
+def test_percent_tells_two_fractions_apart(tmp_path, fraction, train):
+    assert read_split(write(tmp_path, fractions=[KEYS]), PATIENTS, fraction=fraction).train == names(*train)
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked", "option", "found", "expected"),
+    [
+        ({}, {"fraction": "30"}, "--fraction", "30", "one of 25, 50 (percent, as split.json names them)"),
+        ({}, {"fraction": "a lot"}, "--fraction", "a lot", "25, 50"),
+        ({}, {"fraction": "nan"}, "--fraction", "nan", "25, 50"),
+        ({}, {"fraction": ""}, "--fraction", "nothing", "25, 50"),
+        ({"fractions": [KEYS]}, {"fraction": "1"}, "--fraction", "1, which may be 1 or 100", "1, 100, 0.5, 50, half"),
+        ({"fractions": [KEYS]}, {"fraction": "0.5"}, "--fraction", "0.5, which may be 0.5 or 50", "1, 100, 0.5, 50, half"),
+        ({"fractions": []}, {"fraction": "25"}, "--fraction", "25", "fractions (split.json has none)"),
+        ({"fractions": None}, {"fraction": "25"}, "--fraction", "25", "fractions (split.json has none)"),
+        ({}, {"fraction": "25", "draw": 2}, "--draw", "2", "0 to 1"),
+        ({}, {"fraction": "25", "draw": -1}, "--draw", "-1", "0 to 1"),
+    ],
+)
+def test_a_fraction_that_is_not_there_is_the_options_fault(tmp_path, changes, asked, option, found, expected):
+    with pytest.raises(UsageError) as caught:
+        read_split(write(tmp_path, **changes), PATIENTS, **asked)
+    assert (caught.value.file, caught.value.exit_code, caught.value.found) == (option, EXIT_USAGE, found)
+    assert expected in caught.value.expected
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1, 2]", '{"train": [1]}'])
