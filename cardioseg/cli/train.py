@@ -21,7 +21,7 @@ def train_command(
     split: Annotated[Path | None, typer.Option("--split", show_default=False, help="JSON with train and val patients.")] = None,
     fraction: Annotated[
         str | None,
-        typer.Option("--fraction", show_default=False, help="Train on this part of the split's patients (10, 25, 50)."),
+        typer.Option("--fraction", show_default=False, help="Train on this part of the split's patients: 10, 10% or 0.1."),
     ] = None,
     draw: Annotated[int, typer.Option("--draw", min=0, help="Which draw of the fraction.")] = 0,
     fold: Annotated[

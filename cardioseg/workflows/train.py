@@ -12,16 +12,16 @@ from cardioseg.core.errors import ConfigError, InputError, OutputError
 from cardioseg.core.labels import LabelTable
 from cardioseg.core.progress import OnProgress, unwatched
 from cardioseg.core.report import Report, Table
-from cardioseg.data.manifest import Entry, Manifest
+from cardioseg.data.manifest import Manifest
 from cardioseg.data.splits import Split, fold_split, read_split
 from cardioseg.workflows.models import export_run
+from cardioseg.workflows.scores import few
 from cardioseg.workflows.setup import TrainingSetup, resolve
 from cardioseg.workflows.starting import StartingModel, starting_model
+from cardioseg.workflows.validation import validation
 
 if TYPE_CHECKING:
-    from torch import nn
-
-    from cardioseg.training.loop import Run, Validate
+    from cardioseg.training.loop import Run
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class SplitChoice:
 
     Attributes:
         file: JSON split; None for folds.
-        fraction: part of the file's training patients ("10", "25", "50").
+        fraction: part of the file's training patients ("10", "10%" or "0.1").
         draw: which draw of that fraction.
         fold: fold 0 to 4 when there is no file; None trains on everybody and validates on nobody.
     """
@@ -78,7 +78,7 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
     Raises:
         OutputError: the run folder has a run already and ``resume`` is off.
         ConfigError: unknown settings, or ones that do not fit the prepared data or the model to start from.
-        InputError: the prepared data cannot be read.
+        InputError: the prepared data cannot be read, or have no patient to train on, or further data one who validates.
     """
     import torch
     from lightning_fabric import Fabric
@@ -93,6 +93,7 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
     origin = starting_model(request.init_from, request.tune, manifest)
     config = resolve(request.settings, request.overrides, manifest, start=origin)
     split = choose_split(request.split, manifest)
+    manifests = (manifest, *_extra(request, manifest, split))
     device = choose_device(request.device)
     fabric = Fabric(
         accelerator=device.type,
@@ -106,9 +107,9 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
     started = None if origin is None else origin.told(taken, network, config.network)
     fingerprint = _claim(request, config, split, labels=manifest.labels, origin=origin, started=started)
     run = start(request.output, network, config.training, settings=fingerprint, resume=request.resume)
-    data = _windows(config, manifest, split, request)
+    data = _windows(config, manifests, split)
     finished = run_loop(
-        run, data, fabric, validate=_validation(config, manifest, split), max_minutes=request.max_minutes, on_progress=on_progress
+        run, data, fabric, validate=validation(config, manifest, split), max_minutes=request.max_minutes, on_progress=on_progress
     )
     export_run(run.folder, output=run.folder / "model")
     return _report(run, finished, split)
@@ -176,23 +177,37 @@ def _fingerprint(settings: dict[str, dict[str, Any]], split: Split, origin: Star
     return hashlib.sha256(json.dumps([fixed, sorted(split.train)], sort_keys=True).encode()).hexdigest()
 
 
-def _windows(config: TrainingSetup, manifest: Manifest, split: Split, request: TrainingRequest) -> Any:
-    from cardioseg.data.loading import WindowDataset, load_voxels
-
-    chosen = [entry for entry in manifest.entries if entry.patient in split.train]
-    if not chosen:
-        raise InputError(request.prepared, found="no training case", expected="at least one", cure="check the split")
-    parts = [load_voxels(manifest, chosen)]
-    for folder in request.extra:
-        extra = Manifest.read(folder)
+def _extra(request: TrainingRequest, manifest: Manifest, split: Split) -> list[Manifest]:
+    """Further data, prepared as the first and without anybody who validates."""
+    found = [Manifest.read(folder) for folder in request.extra]
+    for extra in found:
         if extra.preparation != manifest.preparation or extra.labels != manifest.labels:
             raise ConfigError(
-                folder,
+                extra.folder,
                 found="other preparation settings or labels",
                 expected=str(request.prepared),
                 cure="prepare it the same way",
             )
-        parts.append(load_voxels(extra, extra.entries))
+        both = sorted({entry.patient for entry in extra.entries} & (split.val | split.absent_val))
+        if both:
+            raise InputError(
+                extra.folder,
+                found=f"{len(both)} patients who validate ({both[0]} …)",
+                expected="every patient on one side",
+                cure="leave them out of this data set",
+            )
+    return found
+
+
+def _windows(config: TrainingSetup, manifests: Sequence[Manifest], split: Split) -> Any:
+    """Of the first data set's training patients, and of everybody in the others."""
+    from cardioseg.data.loading import WindowDataset, load_voxels
+
+    first, *others = manifests
+    chosen = [entry for entry in first.entries if entry.patient in split.train]
+    if not chosen:
+        raise InputError(first.folder, found="no training case", expected="at least one", cure="check the split")
+    parts = [load_voxels(first, chosen), *(load_voxels(extra, extra.entries) for extra in others)]
     training = config.training
     return WindowDataset(
         parts,
@@ -202,47 +217,6 @@ def _windows(config: TrainingSetup, manifest: Manifest, split: Split, request: T
         seed=training.seed,
         length=training.steps * training.batch * 64,
     )
-
-
-def _validation(config: TrainingSetup, manifest: Manifest, split: Split) -> "Validate | None":
-    """A function that scores a network on whole validation volumes in the native grid."""
-    held_out = [entry for entry in manifest.entries if entry.patient in split.val]
-    count = min(config.training.validate_cases, len(held_out))
-    if count == 0:
-        return None
-    spread = [held_out[round(i * (len(held_out) - 1) / max(1, count - 1))] for i in range(count)]
-
-    def validate_network(network: "nn.Module") -> dict[str, float]:
-        return score_cases(network, manifest, spread, config)
-
-    return validate_network
-
-
-def score_cases(network: "nn.Module", manifest: Manifest, entries: Sequence[Entry], config: TrainingSetup) -> dict[str, float]:
-    """Mean Dice per structure and overall of prepared cases in their native grid, one view per window for speed."""
-    import numpy as np
-
-    from cardioseg.data.manifest import load_case
-    from cardioseg.imaging.preprocess import resize
-    from cardioseg.inference.predictor import predict_maps
-    from cardioseg.metrics import overlap_dice
-
-    device = next(network.parameters()).device
-    windows = config.windows.model_copy(update={"views": "none", "overlap": 0.25})
-    dice: dict[str, list[float]] = {name: [] for name in manifest.labels.structures}
-    steps = []
-    for entry in entries:
-        arrays = load_case(manifest.folder, entry)
-        image = arrays["image"].astype(np.float32)
-        maps = predict_maps(network, image, neighbours=config.preparation.neighbours, windows=windows, device=device)
-        guess = resize(maps.probabilities, arrays["reference"].shape).argmax(0).astype(np.uint8)
-        for value, name in enumerate(manifest.labels.structures, start=1):
-            score = overlap_dice(guess == value, arrays["reference"] == value)
-            if score is not None:
-                dice[name].append(score)
-        steps.append(float(maps.steps.mean()))
-    means = {f"dice_{name}": float(np.mean(values)) for name, values in dice.items() if values}
-    return means | {"dice": float(np.mean(list(means.values()))), "steps": float(np.mean(steps))}
 
 
 def _report(run: "Run", finished: bool, split: Split) -> Report:
@@ -269,4 +243,11 @@ def _report(run: "Run", finished: bool, split: Split) -> Report:
         "best_dice": run.best,
     }
     files: Iterable[Path] = (run.folder / "model", run.folder / "log.jsonl")
-    return Report("train", data, (Table("Training", ("", ""), rows),), (), tuple(files))
+    return Report("train", data, (Table("Training", ("", ""), rows),), _absent(split), tuple(files))
+
+
+def _absent(split: Split) -> tuple[str, ...]:
+    """One line about validation patients that the split names and the data lack."""
+    absent = sorted(split.absent_val)
+    counts = f"{len(absent)} of {len(absent) + len(split.val)} validation patients of the split"
+    return (f"{counts} are not in the prepared data: {few(absent)}",) if absent else ()
