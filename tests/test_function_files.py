@@ -1,54 +1,17 @@
-"""What ``segment`` writes about function: of a cine, of ED and ES files, of one volume, and of a folder of them.
+"""What ``segment`` writes about function: of a cine, of ED and ES files, of one volume; their table is ``test_study_table.py``'s.
 
 The network is random, so its masks are replaced by drawn ones: numbers can then be known.
 """
 
-import csv
 import json
 
-import nibabel as nib
 import numpy as np
 import pytest
-from test_function import drawn
+from drawn_hearts import PAIR, SHAPE, acdc_patient, clinical, draw_masks, heart, segment_into, study
 from test_measure import CYCLE
-from tiny import TABLES, cardioseg, cine_results, names_in, results, run_record, save_image, save_tiny_model, voxels
+from tiny import TABLES, cardioseg, cine_results, names_in, results, run_record, save_image
 
-from cardioseg.core.errors import EXIT_INPUT, EXIT_OK, EXIT_RESOURCES, EXIT_USAGE
-from cardioseg.core.prediction import Prediction
-from cardioseg.inference import native
-from cardioseg.workflows import results as maps
-
-SHAPE = (128, 96, 10)
-PAIR = {"patient007_clinical.json", "patient007_report.html"}
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
-
-
-@pytest.fixture
-def drawn_masks(monkeypatch):
-    """Every image is "segmented" as the heart whose radius its first voxel names."""
-
-    def predict(model, volume, **settings):
-        radius = float(volume.array[0, 0, 0])
-        mask = volume.with_array(drawn(radius).array if radius else np.zeros(SHAPE, np.uint8))
-        steps = volume.with_array(np.ones(SHAPE, np.uint8))
-        return native.Predicted(Prediction(mask, steps, steps, 2, 1.0, (0.5, 0.5)), {})
-
-    monkeypatch.setattr(native, "predict_volume", predict)
-    monkeypatch.setattr(maps, "draw_preview", lambda path, *given, **named: path.write_bytes(b""))  # a second each
-
-
-@pytest.fixture
-def segment(model, tmp_path, drawn_masks):
-    def run(*arguments, code=EXIT_OK):
-        done = cardioseg("segment", *arguments, "--output", tmp_path / "out", "--model", model, "--json", "--quiet")
-        assert done.code == code, done.err
-        return json.loads(done.out)["data"] if code == EXIT_OK else done.err
-
-    return run
+from cardioseg.core.errors import EXIT_INPUT, EXIT_RESOURCES, EXIT_USAGE
 
 
 @pytest.fixture
@@ -56,35 +19,10 @@ def out(tmp_path):
     return tmp_path / "out"
 
 
-def heart(path, *radii):
-    """An image of a heart, or a cine of one; the radius is what ``drawn_masks`` reads."""
-    frames = []
-    for radius in radii:
-        frame = voxels(SHAPE, dtype=np.float32)
-        frame[0, 0, 0] = radius
-        frames.append(frame)
-    header = nib.Nifti1Header()
-    array = frames[0] if len(frames) == 1 else np.stack(frames, -1)
-    header.set_data_shape(array.shape)
-    header.set_zooms((1.25, 1.25, 10.0, 0.07)[: array.ndim])
-    header.set_xyzt_units("mm", "sec")
-    return save_image(path, array, header=header)
-
-
-def acdc_patient(folder, number, radii=(25, 16), *, ed=1, es=9):
-    name = f"patient{number:03d}"
-    for frame, radius in zip((ed, es), radii, strict=True):
-        heart(folder / name / f"{name}_frame{frame:02d}.nii.gz", radius)
-    (folder / name / "Info.cfg").write_text(f"ED: {ed}\nES: {es}\nGroup: NOR\nHeight: 170.0\nWeight: 65.0\n")
-    return folder / name
-
-
-def clinical(out, name):
-    return json.loads((out / f"{name}_clinical.json").read_text())
-
-
-def study(out):
-    return list(csv.DictReader((out / "study.csv").read_text().splitlines()))
+@pytest.fixture
+def segment(model, out, monkeypatch):
+    draw_masks(monkeypatch)
+    return segment_into(out, model)
 
 
 # ----------------------------------------------------------------------------------------------------------------------- cine
@@ -142,7 +80,7 @@ def test_a_heart_that_does_not_beat_or_is_not_there_is_told(segment, out, tmp_pa
 def test_an_acdc_patients_two_files_become_one_heart(segment, out, tmp_path):
     data = segment(acdc_patient(tmp_path / "in", 7))
     cases = ("patient007_frame01", "patient007_frame09")
-    assert names_in(out) == results(cases[0]) | results(cases[1]) | PAIR | {"study.csv"} | TABLES
+    assert names_in(out) == results(cases[0]) | results(cases[1]) | PAIR | TABLES
     found = clinical(out, "patient007")
     assert (found["ed_frame"], found["es_frame"], found["cases"]) == (1, 9, {"ed": cases[0], "es": cases[1]})
     assert found["phases"] == {"source": "Info.cfg", "confidence": "high", "reasons": []}
@@ -182,14 +120,17 @@ def test_a_pairs_frames_can_be_named(segment, out, tmp_path):
 def test_a_pair_is_made_when_its_second_half_comes_and_goes_with_it(segment, out, tmp_path):
     folder = acdc_patient(tmp_path / "in", 7)
     segment(folder / "patient007_frame01.nii.gz")
-    assert not names_in(out) & (PAIR | {"study.csv"})
+    assert not names_in(out) & PAIR
+    assert [row["case"] for row in study(out)] == ["patient007_frame01"]
     segment(folder / "patient007_frame09.nii.gz")
     assert clinical(out, "patient007")["lv"]["edv_ml"] > 100
     assert names_in(out) >= PAIR
+    assert [row["case"] for row in study(out)] == ["patient007"]
     broken = np.full(SHAPE, np.nan, np.float32)
     save_image(folder / "patient007_frame09.nii.gz", broken)
     segment(folder / "patient007_frame09.nii.gz", "--overwrite", code=EXIT_INPUT)
     assert names_in(out) == results("patient007_frame01") | TABLES
+    assert [row["case"] for row in study(out)] == ["patient007_frame01"]
 
 
 def test_a_cine_called_after_the_patient_of_a_pair_is_not_segmented_over_it(segment, out, tmp_path):
@@ -209,7 +150,7 @@ def test_what_is_of_the_folder_goes_with_its_last_case(segment, out, tmp_path):
     for frame in (1, 9):
         save_image(folder / f"patient007_frame{frame:02d}.nii.gz", np.full(SHAPE, np.nan, np.float32))
     segment(folder, "--overwrite", code=EXIT_INPUT)
-    assert names_in(out) == TABLES - {"index.html"}
+    assert names_in(out) == TABLES - {"index.html", "study.csv"}
 
 
 def test_a_call_that_makes_nothing_takes_nothing_away(segment, out, tmp_path):
@@ -231,75 +172,6 @@ def test_one_volume_has_volumes_and_no_function(segment, out, tmp_path):
     assert f"No ejection fraction: {record['clinical_reason']}." in (out / "lone_report.html").read_text()
     assert record["volumes_ml"]["LV"] == [pytest.approx(75.4, rel=0.01)]
     assert data["hearts"] == []
-
-
-# ----------------------------------------------------------------------------------------------------------------------- study
-
-
-def test_the_table_has_a_row_a_heart_kept_ones_too(segment, out, tmp_path):
-    segment(heart(tmp_path / "anna.nii.gz", *CYCLE))
-    acdc_patient(tmp_path / "in", 7)
-    acdc_patient(tmp_path / "in", 8)
-    data = segment(tmp_path / "in")
-    assert [row["case"] for row in study(out)] == ["anna", "patient007", "patient008"]
-    assert [heart["case"] for heart in data["hearts"]] == ["patient007", "patient008"], "the report is of this call"
-    row = study(out)[1]
-    found = clinical(out, "patient007")
-    assert (row["ed_case"], row["es_case"]) == ("patient007_frame01", "patient007_frame09")
-    assert float(row["lv_edv_ml"]) == found["lv"]["edv_ml"]
-    assert float(row["rv_ef_percent"]) == found["rv"]["ef_percent"]
-    assert float(row["lv_mass_g_per_m2"]) == found["indexed"]["lv_mass_g_per_m2"]
-    assert float(row["wall_mid_inferior_mm"]) == found["wall_thickness"]["segments_mm"]["mid inferior"]
-    assert (row["cardiac_output_l_per_min"], row["model"]) == ("", "tiny")
-    before = (out / "study.csv").read_bytes()
-    segment(tmp_path / "in")
-    assert (out / "study.csv").read_bytes() == before
-
-
-def test_somebody_elses_files_are_left_alone(segment, out, tmp_path):
-    out.mkdir()
-    (out / "study.csv").write_text("mine\n")
-    folder = acdc_patient(tmp_path / "in", 7)
-    assert "a file that no finished run made" in segment(folder, code=EXIT_RESOURCES)
-    assert (out / "study.csv").read_text() == "mine\n"
-    (out / "study.csv").unlink()
-    (out / "patient007_clinical.json").write_text('{"mine": true}')
-    segment(folder)
-    assert (out / "patient007_clinical.json").read_text() == '{"mine": true}'
-    (out / "study.csv").write_text("id,age\n")
-    segment(folder)
-    assert (out / "study.csv").read_text() == "id,age\n"
-    segment(folder, "--overwrite")
-    assert clinical(out, "patient007")["ed_frame"] == 1
-    assert [row["case"] for row in study(out)] == ["patient007"]
-
-
-def test_a_mask_that_was_damaged_since_costs_its_own_heart_only(segment, model, out, tmp_path):
-    segment(acdc_patient(tmp_path / "in", 7))
-    mask = out / "patient007_frame09_mask.nii.gz"
-    mask.write_bytes(mask.read_bytes()[:200])
-    data = segment(heart(tmp_path / "anna.nii.gz", *CYCLE))
-    assert [found["case"] for found in data["hearts"]] == ["anna"]
-    assert [row["case"] for row in study(out)] == ["anna"]
-    assert not names_in(out) & PAIR
-    again = cardioseg("segment", tmp_path / "anna.nii.gz", "--output", out, "--model", model, "--quiet")
-    assert "function of patient007_frame01 and patient007_frame09 was not written" in again.err
-
-
-def test_a_pair_that_was_measured_into_the_folder_stays(segment, out, tmp_path):
-    folder = acdc_patient(tmp_path / "in", 7)
-    segment(folder)
-    masks = [out / f"patient007_frame{frame:02d}_mask.nii.gz" for frame in (1, 9)]
-    corrected = tmp_path / "corrected"
-    corrected.mkdir()
-    for mask, name in zip(masks, ("ed", "es"), strict=True):
-        (corrected / f"{name}_by_hand.nii.gz").write_bytes(mask.read_bytes())
-    done = cardioseg("measure", "--ed", corrected / "ed_by_hand.nii.gz", "--es", corrected / "es_by_hand.nii.gz", "--output", out)
-    assert done.code == EXIT_OK, done.err
-    measured = (out / "ed_by_hand_clinical.json").read_bytes()
-    segment(folder)
-    assert (out / "ed_by_hand_clinical.json").read_bytes() == measured
-    assert [row["case"] for row in study(out)] == ["patient007"]
 
 
 def test_one_patients_facts_are_not_given_to_several(segment, tmp_path):

@@ -140,8 +140,8 @@ def results(name, *kinds):
 
 
 def cine_results(name, *kinds):
-    """Likewise of a cine, and the table of the folder."""
-    return results(name, *kinds) | {f"{name}_clinical.json", f"{name}_curve.csv", f"{name}_curve.png", "study.csv"}
+    """Likewise of a cine."""
+    return results(name, *kinds) | {f"{name}_clinical.json", f"{name}_curve.csv", f"{name}_curve.png"}
 
 
-TABLES = {"labels.txt", "labels.ctbl", "index.html"}
+TABLES = {"labels.txt", "labels.ctbl", "index.html", "study.csv"}  # of a folder that holds a finished case

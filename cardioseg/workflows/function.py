@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cardioseg.workflows.products import Segmented
 
 SHOWN = ("lv_edv_ml", "lv_esv_ml", "lv_ef_percent", "lv_mass_g", "rv_edv_ml", "rv_ef_percent")
+ONE_VOLUME = "one volume: EDV and ESV take ED and ES"
 CLINICAL, CURVE_TABLE, CURVE_PICTURE = "_clinical.json", "_curve.csv", "_curve.png"
 
 
@@ -65,7 +66,7 @@ def segmented_function(segmented: "Segmented") -> dict[str, Any]:
     image, labels, mask = segmented.image, segmented.labels, segmented.mask
     if image.frames == 1:
         volumes = frame_volumes_ml(mask[..., None], labels, image.spacing)
-        return {"volumes_ml": volumes, "clinical": None, "clinical_reason": "one volume: EDV and ESV take ED and ES"}
+        return {"volumes_ml": volumes, "clinical": None, "clinical_reason": ONE_VOLUME}
     beat = segmented.request.beat
     body = body_of(segmented.facts["patient"], beat.body, heart_rate_bpm=image.heart_rate_bpm)
     frame_ms = None if image.frame_seconds is None else 1000 * image.frame_seconds

@@ -1,35 +1,32 @@
-"""The hearts of a folder: ED and ES files of one patient brought together, and ``study.csv``, a row a heart.
+"""The hearts of a folder: ED and ES files of one patient brought together, and all of them in ``study.csv``.
 
 A heart is a cine, or a pair of volumes of one patient at ED and at ES, whose function becomes ``PATIENT_clinical.json`` and
 ``PATIENT_report.html``. All follow from the run records and masks in the folder, so they are made again at the end of every
-call, and a pair's files go when one of its cases does. A single volume has no row: neither EDV nor ESV can be told from it.
+call, and a pair's files go when one of its cases does. ``study_table`` knows the table, where single volumes have a row as well.
 """
 
-import csv
-import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cardioseg.clinical.function import INDEXED, Body, heart_function
-from cardioseg.clinical.volumes import LV_QUANTITIES, RV_QUANTITIES, structure_value
-from cardioseg.clinical.wall import SEGMENTS
-from cardioseg.core.atomic import remove, write_json, write_text
+from cardioseg.clinical.function import Body, heart_function
+from cardioseg.clinical.volumes import structure_value
+from cardioseg.core.atomic import remove, write_json
 from cardioseg.core.errors import InputError
 from cardioseg.core.labels import LabelTable
-from cardioseg.workflows.function import CLINICAL, clinical_facts, pair_phases, read_clinical
+from cardioseg.workflows.function import CLINICAL, ONE_VOLUME, clinical_facts, pair_phases, read_clinical
 from cardioseg.workflows.patient_page import make_patient_reports
 from cardioseg.workflows.patients import body_of
-from cardioseg.workflows.quality import pair_quality, verdict_of
+from cardioseg.workflows.quality import pair_quality
+from cardioseg.workflows.study_table import TABLE, our_table, write_table
 
 if TYPE_CHECKING:
     from cardioseg.clinical.phases import Phases
     from cardioseg.workflows.products import Study
 
-TABLE = "study.csv"
 MADE_HERE = "cardioseg segment"  # a pair that somebody measured into the folder is not made again, and does not go
-VENTRICLES = {"lv": LV_QUANTITIES, "rv": RV_QUANTITIES}
 Record = Mapping[str, Any]
+Cases = tuple[str, str]  # at ED and at ES
 
 
 def make_hearts(study: "Study") -> dict[str, Any]:
@@ -38,40 +35,48 @@ def make_hearts(study: "Study") -> dict[str, Any]:
     cines = {
         name: found for name in study.records if (found := read_clinical(output / f"{name}{CLINICAL}")) and "cases" not in found
     }
-    pairs, warnings = _write_pairs(study)
+    pairs, unwritten = _write_pairs(study)
     for path in output.glob(f"*{CLINICAL}"):
         if _ours(path) and path.name.removesuffix(CLINICAL) not in pairs:
             remove(path)
-    warnings += make_patient_reports(study, pairs)
+    warnings = [*unwritten.values(), *make_patient_reports(study, pairs)]
     hearts = [heart for _, heart in sorted((cines | pairs).items())]
     path = output / TABLE
-    if path.exists() and not _our_table(path) and not study.request.overwrite:
+    if path.exists() and not our_table(path) and not study.request.overwrite:
         warnings.append(f"{TABLE} is not of these masks and was left; --overwrite replaces it")
     else:
-        _write_table(path, [_row(heart, study.records) for heart in hearts])
+        write_table(path, hearts, _single(study.records, pairs, unwritten), study.records)
     return {"hearts": hearts, "warnings": warnings}
 
 
-def _write_pairs(study: "Study") -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """The function of every pair, by patient, written; and what was not written, in sentences."""
+def _single(records: Mapping[str, Record], pairs: Mapping[str, Record], unwritten: Iterable[Cases]) -> dict[str, str]:
+    """Volumes that are in no heart: case → why its function is not known."""
+    torn = {case: f"the function of {ed} and {es} was not written" for ed, es in unwritten for case in (ed, es)}
+    paired = {case for heart in pairs.values() for case in heart["cases"].values()}
+    alone = [name for name, record in records.items() if record["frames"] == 1 and name not in paired]
+    return {name: torn.get(name) or records[name].get("clinical_reason", ONE_VOLUME) for name in alone}
+
+
+def _write_pairs(study: "Study") -> tuple[dict[str, dict[str, Any]], dict[Cases, str]]:
+    """The function of every pair, by patient, written; and of those that were not, why, in a sentence."""
     hearts: dict[str, dict[str, Any]] = {}
-    warnings = []
+    unwritten: dict[Cases, str] = {}
     for patient, (ed, es) in _pairs(study.records):
         path = study.request.output / f"{patient}{CLINICAL}"
         if patient in study.records or (path.exists() and not _ours(path) and not study.request.overwrite):
             whose = "another case's" if patient in study.records else "not of these masks; --overwrite replaces it"
-            warnings.append(f"{path.name} is {whose}: the function of {ed} and {es} was not written")
+            unwritten[ed, es] = f"{path.name} is {whose}: the function of {ed} and {es} was not written"
             continue
         try:
             hearts[patient] = _pair_function(study, patient, ed, es)
         except InputError as error:  # a mask of an earlier call is no reason for this one to fail
-            warnings.append(f"the function of {ed} and {es} was not written: {error}")
+            unwritten[ed, es] = f"the function of {ed} and {es} was not written: {error}"
             continue
         write_json(path, hearts[patient])
-    return hearts, warnings
+    return hearts, unwritten
 
 
-def _pairs(records: Mapping[str, Record]) -> Iterator[tuple[str, tuple[str, str]]]:
+def _pairs(records: Mapping[str, Record]) -> Iterator[tuple[str, Cases]]:
     """Patient, and the names of the cases at ED and at ES."""
     patients: dict[str, list[str]] = {}
     for name, record in records.items():
@@ -118,57 +123,3 @@ def _ours(path: Path) -> bool:
     """Whether a pair's function stands there that ``make_hearts`` wrote."""
     found = read_clinical(path)
     return found is not None and found.get("made_by") == MADE_HERE
-
-
-# ---------------------------------------------------------------------------------------------------------------- study.csv
-
-
-def _write_table(path: Path, rows: list[dict[str, Any]]) -> None:
-    if not rows:
-        if _our_table(path):
-            remove(path)
-        return
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue().encode("utf-8", "replace").decode("utf-8"))
-
-
-def _our_table(path: Path) -> bool:
-    try:
-        return path.read_text(encoding="utf-8").startswith("case,ed_case,es_case,")
-    except (OSError, UnicodeDecodeError):
-        return False
-
-
-def _row(heart: Mapping[str, Any], records: Mapping[str, Record]) -> dict[str, Any]:
-    """A heart as flat columns; None is an empty cell, and why stands in the last one."""
-    cases = heart.get("cases", {"ed": heart["case"], "es": heart["case"]})
-    used = [records[case] for case in dict.fromkeys(cases.values())]
-    body, wall = heart["body"], heart["wall_thickness"]
-    return {
-        "case": heart["case"],
-        "ed_case": cases["ed"],
-        "es_case": cases["es"],
-        "ed_frame": heart["ed_frame"],
-        "es_frame": heart["es_frame"],
-        "phases_from": heart["phases"]["source"],
-        "phases_confidence": heart["phases"]["confidence"],
-        **{f"{side}_{name}": heart[side][name] for side, names in VENTRICLES.items() for name in names},
-        "height_cm": body["height_cm"],
-        "weight_kg": body["weight_kg"],
-        "bsa_m2": body["surface_m2"],
-        "heart_rate_bpm": body["heart_rate_bpm"],
-        **{f"{name}_per_m2": heart["indexed"][f"{name}_per_m2"] for name in INDEXED},
-        "cardiac_output_l_per_min": heart["cardiac_output"]["l_per_min"],
-        "cardiac_index_l_per_min_per_m2": heart["cardiac_output"]["l_per_min_per_m2"],
-        "wall_mean_mm": wall["mean_mm"],
-        "wall_max_mm": wall["max_mm"],
-        **{f"wall_{name.replace(' ', '_')}_mm": wall["segments_mm"][name] for name in SEGMENTS},
-        "quality": verdict_of(heart) or verdict_of(used[0]),
-        "model": used[0]["model"],
-        "loops": used[0]["loops"],
-        "cardioseg": heart["cardioseg"],
-        "reasons": "; ".join(f"{name}: {reason}" for name, reason in heart["reasons"].items()),
-    }
