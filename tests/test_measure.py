@@ -167,7 +167,8 @@ def test_calls_that_make_no_sense_are_told(tmp_path, pair):
     for arguments, word in (
         ((), "no cine and not both phases"),
         (("--ed", pair[0]), "no cine and not both phases"),
-        ((pair[0],), "one volume"),
+        ((pair[0], "--ed", 1), "one volume; expected a cine's mask, with frames"),
+        ((pair[0], "--es", pair[1]), "one volume; expected a cine's mask, with frames"),
         ((cine, "--ed", pair[0]), "a frame's number"),
         ((cine, "--ed", 13), "frame 13; expected 1 to 12"),
         ((cine, "--ed", 0), "frame 0; expected 1 to 12"),

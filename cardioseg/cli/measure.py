@@ -9,7 +9,9 @@ from cardioseg.cli.render import finish
 
 
 def measure_command(
-    mask: Annotated[Path | None, typer.Argument(metavar="[CINE_MASK]", show_default=False, help="Mask of a cine.")] = None,
+    mask: Annotated[
+        Path | None, typer.Argument(metavar="[MASK]", show_default=False, help="Mask of a cine or of a volume.")
+    ] = None,
     *,
     ed: Annotated[
         str | None,
@@ -46,7 +48,8 @@ def measure_command(
 ) -> None:
     """Measure a heart from any masks, also corrected by hand: volumes, EF, mass, cardiac output, wall thickness.
 
-    Pass a cine's mask (ED and ES are found from the LV volume, or named by frame), or --ed MASK --es MASK. The numbers are
+    Pass a cine's mask (ED and ES are found from the LV volume, or named by frame), or --ed MASK --es MASK. Of one volume the
+    structures' volumes, the LV's mass and the wall's thickness are told, as EDV and ESV take both phases. The numbers are
     those of `cardioseg segment`; height, weight and heart rate are taken from its results, or ACDC's Info.cfg, beside the mask.
     Research use only; not a medical device.
     """

@@ -58,14 +58,42 @@ def heart_function(ed: Volume | None, es: Volume | None, labels: LabelTable, bod
     """
     reasons: Reasons = {}
     ventricles = _ventricles(ed, es, labels, why_none, reasons)
-    found = {
-        **ventricles,
-        "indexed": _indexed(ventricles, body, reasons),
-        "cardiac_output": _output(ventricles["lv"]["sv_ml"], body, reasons),
-        "body": _body(body, reasons),
-        "wall_thickness": _wall(ed, labels, why_none, reasons),
-    }
-    return {**found, "reasons": reasons}
+    found = ventricles | _of_the_body(ventricles, body, reasons)
+    return {**found, "wall_thickness": _wall(ed, labels, why_none, reasons), "reasons": reasons}
+
+
+def volume_function(mask: Volume, labels: LabelTable, body: Body, *, phase: str, why_none: str) -> Numbers:
+    """What one volume says: the LV's mass and the wall's thickness at its phase.
+
+    Args:
+        mask: (X, Y, Z) label values.
+        labels: names of the values.
+        body: of the patient.
+        phase: "ED", "ES", or "" where nobody knows it.
+        why_none: why there is no EDV, and nothing that follows from it.
+
+    Returns:
+        As ``heart_function``; the phase of "wall_thickness" is None where it is not known.
+    """
+    reasons: Reasons = {}
+    ventricles = _ventricles(None, None, labels, why_none, reasons)
+    ventricles["lv"]["mass_g"] = _mass(mask, labels, reasons)
+    found = ventricles | _of_the_body(ventricles, body, reasons)
+    wall = _wall(mask, labels, why_none, reasons) | {"phase": phase or None}
+    if not phase:
+        reasons["wall_thickness.phase"] = "nothing tells the phase of the volume"
+    return {**found, "wall_thickness": wall, "reasons": reasons}
+
+
+def _mass(mask: Volume, labels: LabelTable, reasons: Reasons) -> float | None:
+    """Of the wall that one volume shows, with the reason set right."""
+    seen = _seen(mask, labels)
+    found = function_from_volumes(seen, seen)["lv"]["mass_g"]
+    if found is None:
+        reasons["lv.mass_g"] = _unseen("MYO", labels)
+    else:
+        del reasons["lv.mass_g"]
+    return _rounded(found)
 
 
 def _ventricles(ed: Volume | None, es: Volume | None, labels: LabelTable, why_none: str, reasons: Reasons) -> dict[str, Numbers]:
@@ -80,7 +108,7 @@ def _ventricles(ed: Volume | None, es: Volume | None, labels: LabelTable, why_no
         for name in quantities[side]:
             if numbers[name] is None:
                 structure = "MYO" if name == "mass_g" else side.upper()
-                reasons[f"{side}.{name}"] = _unseen(structure, at_ed, labels)
+                reasons[f"{side}.{name}"] = _unseen(structure, labels, "ES" if _shows(structure, at_ed, labels) else "ED")
     return {side: {name: _rounded(numbers[name]) for name in quantities[side]} for side, numbers in found.items()}
 
 
@@ -88,11 +116,23 @@ def _seen(mask: Volume, labels: LabelTable) -> dict[str, float]:
     return {name: ml for name, ml in structure_volumes_ml(mask, labels).items() if ml > 0}
 
 
-def _unseen(structure: str, at_ed: Mapping[str, float], labels: LabelTable) -> str:
+def _shows(structure: str, volumes_ml: Mapping[str, float], labels: LabelTable) -> bool:
     value = structure_value(structure, labels)
-    if value is None:
+    return value is not None and labels.names[value] in volumes_ml
+
+
+def _unseen(structure: str, labels: LabelTable, phase: str = "") -> str:
+    if structure_value(structure, labels) is None:
         return f"no structure {structure} among {', '.join(labels.structures)}"
-    return f"the mask shows no {structure} at {'ES' if labels.names[value] in at_ed else 'ED'}"
+    return f"the mask shows no {structure}" + (f" at {phase}" if phase else "")
+
+
+def _of_the_body(ventricles: Mapping[str, Numbers], body: Body, reasons: Reasons) -> Numbers:
+    return {
+        "indexed": _indexed(ventricles, body, reasons),
+        "cardiac_output": _output(ventricles["lv"]["sv_ml"], body, reasons),
+        "body": _body(body, reasons),
+    }
 
 
 def _indexed(ventricles: Mapping[str, Numbers], body: Body, reasons: Reasons) -> Numbers:

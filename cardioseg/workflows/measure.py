@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cardioseg.clinical.function import UNKNOWN, Body, heart_function
-from cardioseg.clinical.quality import check_pair
+from cardioseg.clinical.function import UNKNOWN, Body, heart_function, volume_function
+from cardioseg.clinical.phases import Phases
+from cardioseg.clinical.quality import check_pair, check_volume
 from cardioseg.core.atomic import write_json
 from cardioseg.core.errors import OutputError, UsageError
 from cardioseg.core.report import Report, Table
@@ -16,10 +17,12 @@ from cardioseg.workflows.function import (
     CLINICAL,
     CURVE_PICTURE,
     CURVE_TABLE,
+    ONE_VOLUME,
     Beat,
     check_frames,
     cine_function,
     clinical_facts,
+    frame_volumes_ml,
     pair_phases,
     read_clinical,
     write_function,
@@ -44,7 +47,7 @@ class MeasureRequest:
     """What the person asked for.
 
     Attributes:
-        cine: mask of every frame; None for two volumes.
+        cine: mask of every frame, or of one volume; None for two volumes.
         ed: mask at end-diastole; of a cine the frame, from 1; None leaves it to the volume curve.
         es: likewise end-systole.
         output: folder for the files; None writes none.
@@ -67,25 +70,25 @@ class MeasureRequest:
 
 
 def measure(request: MeasureRequest) -> Report:
-    """Volumes, EF, mass, output and wall thickness of one heart.
+    """Volumes, EF, mass, output and wall thickness of one heart; of one volume what does not take both phases.
 
     Raises:
-        UsageError: the call names neither a cine nor two volumes, or a frame that is not there.
+        UsageError: the call names no mask or only one phase's, or a frame that is not there.
         InputError: a mask cannot be read.
         LabelError: a mask holds values without a name.
         OutputError: a file is there already, or cannot be written.
     """
     check_body(request.body)
-    return _pair(request) if request.cine is None else _cine(request, request.cine)
-
-
-def _cine(request: MeasureRequest, path: Path) -> Report:
+    if request.cine is None:
+        return _pair(request)
     from cardioseg.imaging.nifti import open_image
 
-    image = open_image(path, trust=request.trust)
-    if image.frames == 1:
-        cure = "pass the masks of both phases as --ed MASK --es MASK"
-        raise UsageError(path, found="one volume", expected="a cine's mask, with frames", cure=cure)
+    image = open_image(request.cine, trust=request.trust)
+    return _volume(request, image) if image.frames == 1 else _cine(request, image)
+
+
+def _cine(request: MeasureRequest, image: "ImageFile") -> Report:
+    path = image.path
     case = case_name(path)
     body = _body(request.body, case, path)
     frame_ms = None if image.frame_seconds is None else 1000 * image.frame_seconds
@@ -108,6 +111,42 @@ def _cine_mask(image: "ImageFile", labels: "LabelTable") -> np.ndarray:
     return np.stack([label_values(image.frame(i).array, labels, path=image.path) for i in range(image.frames)], axis=-1)
 
 
+def _volume(request: MeasureRequest, image: "ImageFile") -> Report:
+    """Of one volume: what lies in it, and the mass and the wall's thickness at its phase."""
+    path = image.path
+    if request.ed is not None or request.es is not None:
+        cure = "pass the masks of both phases as --ed MASK --es MASK, or the one without them"
+        raise UsageError(path, found="one volume", expected="a cine's mask, with frames", cure=cure)
+    case = case_name(path)
+    _refuse_existing(request, case, (CLINICAL,))
+    labels = labels_of(path, request.labels)
+    mask = image.frame(0)
+    mask = mask.with_array(label_values(mask.array, labels, path=path))
+    patient = patient_of(case, path)
+    found = volume_function(mask, labels, _body(request.body, case, path), phase=patient.phase, why_none=ONE_VOLUME)
+    clinical = clinical_facts(case, found, phases=_phase(patient), why_none=ONE_VOLUME)
+    clinical["cases"] = {}  # no pair, and no cine: a folder's table of hearts leaves it out
+    clinical["volumes_ml"] = frame_volumes_ml(mask.array[..., None], labels, mask.spacing)
+    clinical["quality"] = check_volume(mask, labels).facts()
+    return _report(request, clinical, labels, _written(request, clinical))
+
+
+def _phase(patient: Patient) -> Phases:
+    """What is known of one volume's, and what its numbers are not."""
+    frames = {patient.phase: _frame_of(patient)}
+    whose = f"at {patient.phase}" if patient.phase else "at a phase that the file's name does not tell"
+    doubts = () if patient.phase == "ED" else (f"mass and wall thickness are those {whose}",)
+    return Phases(frames.get("ED"), frames.get("ES"), patient.told_by or "none", "none", (ONE_VOLUME, *doubts), ())
+
+
+def _written(request: MeasureRequest, clinical: dict[str, Any]) -> tuple[Path, ...]:
+    if request.output is None:
+        return ()
+    path = request.output / f"{clinical['case']}{CLINICAL}"
+    write_json(path, clinical)
+    return (path,)
+
+
 def _frame(option: str, text: str | None) -> int | None:
     if text is not None and not (text.isascii() and text.isdigit()):
         raise UsageError(option, found=repr(text), expected="a frame's number, as the mask is a cine", cure="count frames from 1")
@@ -116,7 +155,7 @@ def _frame(option: str, text: str | None) -> int | None:
 
 def _pair(request: MeasureRequest) -> Report:
     if request.ed is None or request.es is None:
-        cure = "pass a cine's mask, or the masks of both phases as --ed MASK --es MASK"
+        cure = "pass a mask, or those of both phases as --ed MASK --es MASK"
         raise UsageError("measure", found="no cine and not both phases", expected="one or the other", cure=cure)
     paths = [Path(request.ed), Path(request.es)]
     labels = labels_of(paths[0], request.labels)
@@ -129,11 +168,7 @@ def _pair(request: MeasureRequest) -> Report:
     clinical = clinical_facts(case, function, phases=phases, why_none="the file's name states no frame")
     clinical["cases"] = {"ed": case_name(paths[0]), "es": case_name(paths[1])}
     clinical["quality"] = check_pair(masks[0], masks[1], labels).facts()
-    files: tuple[Path, ...] = ()
-    if request.output is not None:
-        files = (request.output / f"{case}{CLINICAL}",)
-        write_json(files[0], clinical)
-    return _report(request, clinical, labels, files, _grids(*masks))
+    return _report(request, clinical, labels, _written(request, clinical), _grids(*masks))
 
 
 def _mask(path: Path, labels: "LabelTable", trust: "Trust") -> "Volume":
@@ -179,11 +214,19 @@ def _report(
     notes: tuple[str, ...] = (),
 ) -> Report:
     data = clinical | {"labels": {name: value for value, name in enumerate(labels.names)}}
-    doubts = tuple(f"phases: {reason}" for reason in clinical["phases"]["reasons"])
-    missing = tuple(f"{name}: {why}" for name, why in clinical["reasons"].items() if name.startswith(("lv.", "rv.")))
-    warnings = (*notes, *doubts, *missing, *case_warnings(clinical["case"], clinical))
+    doubts = clinical["phases"]["reasons"]
+    unknown = {name: why for name, why in clinical["reasons"].items() if name.startswith(("lv.", "rv.")) and why not in doubts}
+    missing = tuple(f"{name}: {why}" for name, why in unknown.items())
+    warnings = (*notes, *(f"phases: {reason}" for reason in doubts), *missing, *case_warnings(clinical["case"], clinical))
     code = quality_exit([clinical], strict=request.strict)
-    return Report("measure", data, (_numbers(clinical), _wall(clinical)), warnings, files, code)
+    volumes = (_volumes(clinical),) if clinical.get("cases") == {} else ()
+    return Report("measure", data, (*volumes, _numbers(clinical), _wall(clinical)), warnings, files, code)
+
+
+def _volumes(clinical: dict[str, Any]) -> Table:
+    """Of one volume."""
+    rows = tuple((name, _shown(ml)) for name, (ml,) in clinical["volumes_ml"].items())
+    return Table("Volumes", ("structure", "ml"), rows)
 
 
 def _numbers(clinical: dict[str, Any]) -> Table:
@@ -195,6 +238,8 @@ def _numbers(clinical: dict[str, Any]) -> Table:
     output = clinical["cardiac_output"]
     rows.append(("output (l/min)", _shown(output["l_per_min"]), "–", _shown(output["l_per_min_per_m2"]), "–"))
     frames = " and ".join(f"{phase.upper()} frame {clinical[f'{phase}_frame'] or '–'}" for phase in ("ed", "es"))
+    if clinical.get("cases") == {}:
+        frames = "one volume"
     title = f"{clinical['case']}, {frames}, quality {verdict_of(clinical)}; research use only, not a medical device"
     return Table(title, ("quantity", "LV", "RV", "LV per m²", "RV per m²"), tuple(rows))
 
@@ -204,7 +249,8 @@ def _wall(clinical: dict[str, Any]) -> Table:
     levels = ("basal", "mid", "apical")
     rows = tuple((name, *(_shown(wall["segments_mm"].get(f"{level} {name}")) for level in levels)) for name in AROUND)
     told = "; anterior side assumed from the picture" if wall["anterior"] == "as displayed" else ""
-    return Table(f"Wall thickness at ED (mm), mean {_shown(wall['mean_mm'])}{told}", ("wall", *levels), rows)
+    phase = wall["phase"] or "an unknown phase"
+    return Table(f"Wall thickness at {phase} (mm), mean {_shown(wall['mean_mm'])}{told}", ("wall", *levels), rows)
 
 
 def _shown(value: float | None) -> str:
