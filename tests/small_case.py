@@ -59,6 +59,7 @@ def write_case(folder, name="heart", *, frames=3, shown=0, experts=4, image_fold
         "expert_shares": [0.4, 0.3, 0.2, 0.1][:experts],
         "removed_voxels": {"RV": 12},
         "seconds": 1.5,
+        "times": {"predicting_seconds": 1.5, "total_seconds": 2.5, "made": "2026-01-02T03:04:05+00:00"},
         "warnings": [],
         "files": [],
     }

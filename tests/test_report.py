@@ -50,6 +50,7 @@ def test_the_report_says_what_the_files_say(tmp_path):
         "rdvit-2d",
     ]
     expected += [f"at most {LOOPS}, 2.40 used", "from the pixdim", "RV 12", "SHA-256 0000", "1.5 s on cpu", "torch 2.13.0"]
+    expected += ["2026-01-02 03:04:05 UTC"]
     assert [words for words in expected if words not in text] == []
     assert path.name == "heart_report.html"
 

@@ -7,6 +7,7 @@ import base64
 import os
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -204,6 +205,8 @@ def provenance(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Voxels removed", removed or "none"),
         ("Time", f"{record['seconds']:.1f} s on {record['device']}"),
     ]
+    if made := record.get("times", {}).get("made"):
+        found.append(("Made", f"{datetime.fromisoformat(made):%Y-%m-%d %H:%M:%S} UTC"))
     return found
 
 

@@ -1,6 +1,9 @@
 """What ``segment`` leaves behind for a case: maps, picture, run record."""
 
+import platform
 from dataclasses import replace
+from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +18,8 @@ from cardioseg.workflows.preview import draw_preview, label_table_file
 
 if TYPE_CHECKING:
     from cardioseg.bundle import Model
+
+LIBRARIES = ("torch", "monai", "numpy", "nibabel")  # whose versions a result may depend on
 
 
 class Cine:
@@ -87,8 +92,6 @@ def run_facts(
     name: str, image: ImageFile, model: "Model", *, recipe: dict[str, Any], cine: Cine, seconds: float
 ) -> dict[str, Any]:
     """The run record: what was used, what came out, what to be wary of; no path and no identity beyond the case name."""
-    import torch
-
     extrapolated = recipe["loops"] > model.max_loops
     shares = np.mean([frame["expert_shares"] for frame in cine.facts], axis=0)
     warnings = list(image.notes)
@@ -101,7 +104,7 @@ def run_facts(
         "research_use_only": "Not a medical device.",
         "recipe": recipe,
         "model": model.name,
-        "versions": {"cardioseg": __version__, "torch": torch.__version__},
+        "versions": software_versions(),
         "device": next(model.network.parameters()).device.type,
         "frames": image.frames,
         "spacing_mm": list(image.spacing),
@@ -115,5 +118,17 @@ def run_facts(
         "flops": cine.flops,
         "removed_voxels": cine.removed,
         "seconds": round(seconds, 2),
+        "times": times(seconds),
         "warnings": warnings,
     }
+
+
+def software_versions() -> dict[str, str]:
+    """Of Python, cardioseg and the libraries that read and compute."""
+    return {"python": platform.python_version(), "cardioseg": __version__, **{name: metadata.version(name) for name in LIBRARIES}}
+
+
+def times(predicting_seconds: float) -> dict[str, Any]:
+    """How long reading and predicting took, the whole case (not known before its last file), and when that was, in UTC."""
+    made = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"predicting_seconds": round(predicting_seconds, 2), "total_seconds": None, "made": made}

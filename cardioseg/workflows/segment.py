@@ -128,6 +128,7 @@ def _windows(request: SegmentRequest, model: "Model") -> WindowConfig:
 def _one(
     name: str, path: Path, request: SegmentRequest, model: "Model", windows: WindowConfig, tell: Callable[[float], None]
 ) -> CaseResult:
+    started = time.perf_counter()
     image = open_image(path, trust=request.trust, series=request.series)
     check_seg_input(request.save, image)
     for file in image.files:
@@ -146,7 +147,10 @@ def _one(
     if not request.overwrite:
         refuse_foreign(request.output, name)
     with claimed(request.output, name):
-        return CaseResult(name, "done", _segment_case(name, image, request, model, recipe, tell))
+        facts = _segment_case(name, image, request, model, recipe, tell)
+        facts["times"]["total_seconds"] = round(time.perf_counter() - started, 2)
+        write_json(request.output / f"{name}_run.json", facts)
+        return CaseResult(name, "done", facts)
 
 
 def _failed(name: str, path: Path, error: Exception) -> CaseResult:
@@ -188,7 +192,7 @@ def _recipe(image: ImageFile, request: SegmentRequest, model: "Model", windows: 
 def _segment_case(
     name: str, image: ImageFile, request: SegmentRequest, model: "Model", recipe: dict[str, Any], tell: Callable[[float], None]
 ) -> dict[str, Any]:
-    """Every frame through the model, then the files; the run record last."""
+    """Every frame through the model, then the files; the run record is returned, as it is written last."""
     from cardioseg.inference.native import predict_volume
 
     started = time.perf_counter()
@@ -211,7 +215,6 @@ def _segment_case(
     facts = make_products(Segmented(name, request, image, model.labels, maps, tuple(cine.facts), facts))
     facts["files"] = [path.name for path in case_files(request.output, name)]
     remember_source(request.output, name, image)
-    write_json(request.output / f"{name}_run.json", facts)
     return facts
 
 
