@@ -57,7 +57,7 @@ def test_results_that_moved_alone_ask_for_the_image(segment, out, image, tmp_pat
     out.rename(moved)
     error = view(moved / "heart", code=EXIT_INPUT)
     lost = tmp_path / "elsewhere" / "deeper" / "scans" / "heart.nii.gz"
-    assert f"found no image heart beside the results, nor {lost}, which was segmented; " in error
+    assert f"found no image heart beside the results, nor where it lay ({lost}); " in error
     assert "pass the image or the DICOM folder with --image" in error
     view(moved / "heart", "--image", image)
     (moved / SOURCE).unlink()
@@ -127,7 +127,7 @@ def test_a_dicom_study_is_viewed_too(segment, out, tmp_path):
     assert view(out)["data"]["shape"][2:] == [5, 9]
     view(out / "case7", "--ponder", out / "case7.gif")
     study.rename(tmp_path / "case7")
-    assert f"nor {study}, which was segmented" in view(out, code=EXIT_INPUT)
+    assert f"nor where it lay ({study})" in view(out, code=EXIT_INPUT)
     view(out, "--image", tmp_path / "case7")
 
 

@@ -165,7 +165,7 @@ def _found_image(folder: Path, name: str) -> Path:
     source = remembered_source(folder, name)
     if source is not None and os.path.exists(source):  # noqa: PTH110 — Path.exists raises where no name can be that long
         return source
-    found = f"no image {name} beside the results" + (f", nor {source}, which was segmented" if source else "")
+    found = f"no image {name} beside the results" + (f", nor where it lay ({source})" if source else "")
     cure = "pass the image or the DICOM folder with --image"
     raise InputError(folder, found=found, expected=f"{name}{ENDINGS[0]} or another format", cure=cure)
 
