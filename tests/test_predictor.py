@@ -17,7 +17,7 @@ from cardioseg.data.phantom import PhantomConfig, draw
 from cardioseg.imaging.preprocess import preprocess
 from cardioseg.inference import predictor as predictor_module
 from cardioseg.inference.flops import MISSING
-from cardioseg.inference.predictor import VIEWS, predict_maps, unview, view
+from cardioseg.inference.predictor import VIEWS, common_storage, predict_maps, unview, view
 from cardioseg.layers.embed import pad_to_multiple
 from cardioseg.networks import RDViT, RDViTConfig, SegOutput
 
@@ -165,19 +165,32 @@ def turned(array, flip, turns):
     return np.rot90(np.flip(array, -2) if flip else array, turns, (-3, -2)).copy()
 
 
+@pytest.mark.parametrize("focus", [False, True])
+@pytest.mark.parametrize("views", ["all", "none"])
 @pytest.mark.parametrize("shape", [(29, 52), (57, 33)])
-def test_all_eight_storage_orientations_give_the_same_answer(shape, fp32):
+def test_all_eight_storage_orientations_give_the_same_answer(shape, views, focus, fp32):
     image = np.random.default_rng(0).normal(size=(*shape, 2)).astype(np.float32)
     network = tiny(halting_threshold=0.5)
-    plain = predict(network, image, views="all")
+    asked = {"views": views, "focus": focus, "margin": 2}
+    plain = predict(network, image, **asked)
     assert plain.steps.std() > 0, "tokens differ, else there is nothing to misplace"
     for way in ORIENTATIONS[1:]:
-        stored = predict(network, turned(image, *way), views="all")
+        stored = predict(network, turned(image, *way), **asked)
         for name in ("probabilities", "steps", "routing"):
             found, expected = getattr(stored, name), turned(getattr(plain, name)[None], *way)[0]
             assert np.abs(found - expected).max() < 1e-4, f"{name} of {way}"
-    alone = predict(network, turned(image, True, 1), views="none")
-    assert np.abs(alone.probabilities - turned(predict(network, image).probabilities, True, 1)).max() > 1e-3
+
+
+@pytest.mark.parametrize("square", [True, False])
+def test_an_image_is_seen_in_the_storage_that_all_of_its_storages_share(square):
+    image = np.random.default_rng(1).random((40, 28, 3)).astype(np.float32)
+    shared = set()
+    for way in ORIENTATIONS:
+        stored = turned(image, *way)
+        seen = view(torch.from_numpy(stored)[None, None], *common_storage(stored, square=square))[0, 0].numpy()
+        assert square or seen.shape == stored.shape
+        shared.add(seen.tobytes())
+    assert len(shared) == (1 if square else 2), "axes stay where windows are not square"
 
 
 def test_orientation_does_not_matter_from_the_volume_on(fp32):

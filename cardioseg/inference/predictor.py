@@ -63,7 +63,7 @@ def predict_maps(
 
     With ``windows.focus`` a first look finds the heart, and what lies outside its box, or inside in a cluster of its own, becomes
     background. With several views the first look takes one, with little overlap, and all look again around the heart: a seventh
-    of the windows on ACDC.
+    of the windows on ACDC. However slices are stored, the network sees them in the same one of eight ways (``common_storage``).
 
     Args:
         network: in eval mode, on ``device``.
@@ -73,12 +73,44 @@ def predict_maps(
         device: where the windows are computed; stitching stays on the CPU.
         depth: loop budget and exit rule.
     """
-    batch = _network_input(image, neighbours, solid=len(windows.size) == 3)
+    stored = common_storage(image, square=windows.size[0] == windows.size[1])
+    batch = view(_network_input(image, neighbours, solid=len(windows.size) == 3), *stored)
     predictor = Predictor(network, depth, device)
     fields, place = _fields(predictor, batch, windows)
     maps = _maps(fields, predictor.classes)
     maps = maps if place is None else _clear_outside(maps, place)
-    return replace(maps, flops=predictor.tally.sums)
+    return replace(_as_it_was(maps, *stored), flops=predictor.tally.sums)
+
+
+def common_storage(image: np.ndarray, *, square: bool) -> tuple[bool, int]:
+    """The view (mirrored, quarter turns) that brings an image (U, V, W) to the one of its eight storages that all of them share.
+
+    That is the one whose brightness lies farthest towards the end of the first axis, then of the second. Windows and the first
+    look then fall alike on an image however it is stored; averaging views alone left Dice of a volume up to 0.013 apart.
+
+    Args:
+        image: finite intensities.
+        square: whether windows are; if not, the axes stay where they are.
+    """
+    plane = torch.from_numpy(image.mean(axis=2, dtype=np.float64))[None, None]
+
+    def towards_the_ends(storage: tuple[bool, int]) -> float:
+        seen = view(plane - plane.min(), *storage)[0, 0]
+        along = [torch.linspace(-size / 2, size / 2, size, dtype=torch.float64) for size in seen.shape]
+        return float(2 * (seen.sum(1) @ along[0]) + seen.sum(0) @ along[1])
+
+    return max(VIEWS["all" if square else "flips"], key=towards_the_ends)
+
+
+def _as_it_was(maps: Maps, flip: bool, quarter_turns: int) -> Maps:
+    """Undo ``view`` for arrays (…, U, V, W)."""
+
+    def back(array: np.ndarray) -> np.ndarray:
+        turned = np.rot90(array, -quarter_turns, (-3, -2))
+        return np.ascontiguousarray(np.flip(turned, -2) if flip else turned)
+
+    routing = None if maps.routing is None else back(maps.routing)
+    return replace(maps, probabilities=back(maps.probabilities), steps=back(maps.steps), routing=routing)
 
 
 def _fields(predictor: "Predictor", batch: Tensor, windows: WindowConfig) -> tuple[Tensor, Place | None]:
