@@ -134,10 +134,10 @@ MASK_RULES = (
     Rule("lv_small", "the LV holds {value:.1f} ml", warn=10, least=True, measure="lv_ml"),
     Rule("rv_small", "the RV holds {value:.1f} ml", warn=5, least=True, measure="rv_ml"),
     Rule("lv_large", "the LV holds {value:.1f} ml", warn=500, measure="lv_ml"),
-    Rule("entropy", "predictive entropy on and around the heart is {value:.3f}", warn=0.18, fail=0.22),
-    Rule("entropy_rv", "predictive entropy on and around the RV is {value:.3f}", warn=0.265),
-    Rule("entropy_myo", "predictive entropy on and around the myocardium is {value:.3f}", warn=0.22),
-    Rule("entropy_lv", "predictive entropy on and around the LV is {value:.3f}", warn=0.215),
+    Rule("entropy", "predictive entropy on and around the heart is {value:.3f}", warn=0.16, fail=0.19),
+    Rule("entropy_rv", "predictive entropy on and around the RV is {value:.3f}", warn=0.20),
+    Rule("entropy_myo", "predictive entropy on and around the myocardium is {value:.3f}", warn=0.23),
+    Rule("entropy_lv", "predictive entropy on and around the LV is {value:.3f}", warn=0.15),
     Rule("halting_spread", "every place used the same number of loops", warn=0.5, least=True),
 )
 PAIR_RULES = (
