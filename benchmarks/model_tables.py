@@ -1,12 +1,14 @@
 """The parts of docs/results.md that ask something of a trained model: depth, exits, halting, experts, loops, pruning, images."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from page_parts import MISSING, STRUCTURES, Results, markdown, measured
+from page_parts import MISSING, STRUCTURES, Result, Results, markdown, measured
 
 DEPTH_ROWS = {"rdvit-2d": "shipped, random loops", "rdvit-100-0": "random loops", "fixed-loops": "fixed loops (4)"}
 MODELS = ("rdvit-2d",)
 LOOPED = ("rdvit-2d", "bvit-100-0")
+CORE = ("core FLOPs", "core CPU time")
 STEPS = (("cosine", "cosine"), ("change", "relative_change"))
 
 
@@ -30,40 +32,34 @@ def depth_text(results: Results) -> str:
     )
 
 
+def _of_each(results: Results, table: str, names: Sequence[str], part: Callable[[str, Result], str]) -> str:
+    """A part for every model that has a result of the table, with the weights it is of; "not run yet" for the others."""
+    found = {name: results.get(table, name) for name in names}
+    shown = (
+        f"{name}: {MISSING}." if row is None else f"{part(name, row['result'])}\n\n{measured({name: row})}"
+        for name, row in found.items()
+    )
+    return "\n\n".join(shown)
+
+
 def exits_text(results: Results) -> str:
     """What exit rules cost and save."""
-    parts = []
-    for name in MODELS:
-        row = results.get("exits", name)
-        if row is None:
-            parts.append(f"{name}: {MISSING}.")
-            continue
-        result = row["result"]
-        dense = result["rules"]["fixed"]["dice"]["mean"]
-        lines = []
-        for rule, found in result["rules"].items():
-            core = result["core"].get(rule)
-            shares = [f"{core['flops_share']:.3f}", f"{core['cpu_share']:.3f}", _kept_saving(core)] if core else ["", "", ""]
-            dice = found["dice"]["mean"]
-            lines.append(
-                [rule, f"{dice:.4f}", f"{dice - dense:+.4f}", f"{found['mean_steps']:.2f}", f"{found['gflop']:.1f}", *shares]
-            )
-        columns = (
-            f"{name}: exit",
-            "mean Dice",
-            "against fixed",
-            "loops",
-            "GFLOP / volume",
-            "core FLOPs",
-            "core CPU time",
-            "saved",
-        )
-        parts.append(markdown(columns, lines) + "\n\n" + measured({name: row}))
     return (
         "Core: the looped part alone on whole slices, as a share of the same with every token running every loop (process CPU "
         "time, smallest of interleaved rounds). Saved: share of FLOPs saved over share of CPU time saved, the aim is at most 1.3."
-        "\n\n" + "\n\n".join(parts)
+        "\n\n" + _of_each(results, "exits", MODELS, _exits_part)
     )
+
+
+def _exits_part(name: str, result: Result) -> str:
+    dense = result["rules"]["fixed"]["dice"]["mean"]
+    lines = []
+    for rule, found in result["rules"].items():
+        core, dice = result["core"].get(rule), found["dice"]["mean"]
+        shares = [f"{core['flops_share']:.3f}", f"{core['cpu_share']:.3f}", _kept_saving(core)] if core else ["", "", ""]
+        costs = [f"{found['mean_steps']:.2f}", f"{found['gflop']:.1f}"]
+        lines.append([rule, f"{dice:.4f}", f"{dice - dense:+.4f}", *costs, *shares])
+    return markdown((f"{name}: exit", "mean Dice", "against fixed", "loops", "GFLOP / volume", *CORE, "saved"), lines)
 
 
 def _kept_saving(core: dict[str, float]) -> str:
@@ -73,41 +69,32 @@ def _kept_saving(core: dict[str, float]) -> str:
 
 def robustness_text(results: Results) -> str:
     """Dice on changed images."""
-    parts = []
-    for name in MODELS:
-        row = results.get("robustness", name)
-        if row is None:
-            parts.append(f"{name}: {MISSING}.")
-            continue
-        lines = [
-            [way, f"{cells['mean']:.3f}", *(f"{cells[c]['mean']:.3f} ± {cells[c]['sd']:.3f}" for c in STRUCTURES)]
-            for way, cells in row["result"].items()
-        ]
-        parts.append(markdown((f"{name}: images", "mean Dice", *STRUCTURES), lines) + "\n\n" + measured({name: row}))
-    return "The same volumes, changed as other scanners and protocols might. ± is over patients.\n\n" + "\n\n".join(parts)
+    opening = "The same volumes, changed as other scanners and protocols might. ± is over patients."
+    return f"{opening}\n\n{_of_each(results, 'robustness', MODELS, _robustness_part)}"
+
+
+def _robustness_part(name: str, result: Result) -> str:
+    lines = [[way, f"{cells['mean']:.3f}", *(_mean_sd(cells[c]) for c in STRUCTURES)] for way, cells in result.items()]
+    return markdown((f"{name}: images", "mean Dice", *STRUCTURES), lines)
 
 
 def halting_text(results: Results) -> str:
     """Table 4."""
-    parts = []
-    for name in MODELS:
-        row = results.get("halting", name)
-        if row is None:
-            parts.append(f"{name}: {MISSING}.")
-            continue
-        result = row["result"]
-        lines = []
-        for where in ("slices with it", "within 30 mm"):
-            for kind, cells in result[where].items():
-                lines.append([where, kind, *(_mean_sd(cells[c]) for c in STRUCTURES)])
-        kind, cells = next(iter(result["rank correlation with distance"].items()))
-        lines.append(["rank correlation", kind, *(_mean_sd(cells[c]) for c in STRUCTURES)])
-        parts.append(markdown((f"{name}: patches", "map", "RV", "MYO", "LV"), lines) + "\n\n" + measured({name: row}))
-    near = (
+    return (
         "AUROC for telling patches within 3 mm of a structure's true boundary from the others; 0.5 is chance. ± is over "
-        "patients. “Equal budget” maps hand out the very same loops, the most to the strongest edges, or to anybody."
+        "patients. “Equal budget” maps hand out the very same loops, the most to the strongest edges, or to anybody.\n\n"
+        + _of_each(results, "halting", MODELS, _halting_part)
     )
-    return "\n\n".join((near, *parts))
+
+
+def _halting_part(name: str, result: Result) -> str:
+    lines = []
+    for where in ("slices with it", "within 30 mm"):
+        for kind, cells in result[where].items():
+            lines.append([where, kind, *(_mean_sd(cells[c]) for c in STRUCTURES)])
+    kind, cells = next(iter(result["rank correlation with distance"].items()))
+    lines.append(["rank correlation", kind, *(_mean_sd(cells[c]) for c in STRUCTURES)])
+    return markdown((f"{name}: patches", "map", *STRUCTURES), lines)
 
 
 def _mean_sd(cell: dict[str, float] | None) -> str:
@@ -116,74 +103,56 @@ def _mean_sd(cell: dict[str, float] | None) -> str:
 
 def experts_text(results: Results) -> str:
     """Table 5."""
-    parts = []
-    for name in MODELS:
-        row = results.get("experts", name)
-        if row is None:
-            parts.append(f"{name}: {MISSING}.")
-            continue
-        result = row["result"]
-        count = len(next(iter(result["share_by_class"].values())))
-        experts = [f"expert {number + 1}" for number in range(count)]
-        shares = [(c, *(f"{100 * share:.0f} %" for share in line)) for c, line in result["share_by_class"].items()]
-        facts = [
-            (
-                where,
-                f"{a['nmi']:.3f}",
-                f"{a['null_mean']:.4f}, at most {a['null_largest']:.4f}",
-                f"{a['p']:.3f}",
-                str(a["patches"]),
-            )
-            for where, a in result["association"].items()
-        ]
-        lost = [(key, *(f"{cells[c]:+.4f}" for c in STRUCTURES)) for key, cells in result["dice_lost"].items() if key != "dice"]
-        parts += [
-            f"### {name}\n\nShare of the routed work by the patch's majority class:",
-            markdown(("class", *experts), shares),
-            "Normalised mutual information of expert and class, beside 200 shuffles of the classes within each slice:",
-            markdown(("", "found", "by chance", "p", "patches"), facts),
-            "Dice lost without an expert; rerouted: its tokens go to the router's next choice; silenced: to none.",
-            markdown(("", "RV", "MYO", "LV"), lost),
-            measured({name: row}),
-        ]
+    return _of_each(results, "experts", MODELS, _experts_part)
+
+
+def _experts_part(name: str, result: Result) -> str:
+    count = len(next(iter(result["share_by_class"].values())))
+    experts = [f"expert {number + 1}" for number in range(count)]
+    shares = [(c, *(f"{100 * share:.0f} %" for share in line)) for c, line in result["share_by_class"].items()]
+    facts = [
+        (where, f"{a['nmi']:.3f}", f"{a['null_mean']:.4f}, at most {a['null_largest']:.4f}", f"{a['p']:.3f}", str(a["patches"]))
+        for where, a in result["association"].items()
+    ]
+    lost = [(key, *(f"{cells[c]:+.4f}" for c in STRUCTURES)) for key, cells in result["dice_lost"].items() if key != "dice"]
+    parts = (
+        f"### {name}\n\nShare of the routed work by the patch's majority class:",
+        markdown(("class", *experts), shares),
+        "Normalised mutual information of expert and class, beside 200 shuffles of the classes within each slice:",
+        markdown(("", "found", "by chance", "p", "patches"), facts),
+        "Dice lost without an expert; rerouted: its tokens go to the router's next choice; silenced: to none.",
+        markdown(("", *STRUCTURES), lost),
+    )
     return "\n\n".join(parts)
 
 
 def similarity_text(results: Results) -> str:
     """Likeness of token states between loops."""
-    parts = []
-    for name in LOOPED:
-        row = results.get("similarity", name)
-        if row is None:
-            parts.append(f"{name}: {MISSING}.")
-            continue
-        result = row["result"]
-        loops = [str(number + 1) for number in range(result["loops"])]
-        lines = [(f"CKA, loop {number}", *_numbers(result["cka"][int(number) - 1])) for number in loops]
-        lines += [(f"{what} from the loop before", "", *_numbers(_steps(result[key]))) for what, key in STEPS]
-        parts.append(markdown((f"{name}: loop", *loops), lines) + "\n\n" + measured({name: row}))
-    return "Linear CKA of the states of the same tokens; 1 is the same up to rotation and scale.\n\n" + "\n\n".join(parts)
+    opening = "Linear CKA of the states of the same tokens; 1 is the same up to rotation and scale."
+    return f"{opening}\n\n{_of_each(results, 'similarity', LOOPED, _similarity_part)}"
+
+
+def _similarity_part(name: str, result: Result) -> str:
+    loops = [str(number + 1) for number in range(result["loops"])]
+    lines = [(f"CKA, loop {number}", *_numbers(result["cka"][int(number) - 1])) for number in loops]
+    lines += [(f"{what} from the loop before", "", *_numbers(_steps(result[key]))) for what, key in STEPS]
+    return markdown((f"{name}: loop", *loops), lines)
 
 
 def pruning_text(results: Results) -> str:
     """Dice without parts of the looped block."""
-    parts = []
-    for name in LOOPED:
-        row = results.get("pruning", name)
-        if row is None:
-            parts.append(f"{name}: {MISSING}.")
-            continue
-        result = row["result"]
-        lines = [line for kind in ("heads", "hidden") for line in _pruning_lines(kind, result[kind])]
-        text = f"{name}, {result['loops']} loops, nothing pruned: {result['whole']:.4f}."
-        columns = ("units", "part that goes", "per step", "shared", "random", "overlap of neighbouring loops")
-        parts.append(f"{text}\n\n{markdown(columns, lines)}\n\n{measured({name: row})}")
     return (
         "Mean Dice when the least important heads or hidden units of the looped block are silenced: each loop its own "
         "(per step), the same in every loop (shared), or any. Overlap: of the units that go in either loop, the share that go in "
-        "both."
-        "\n\n" + "\n\n".join(parts)
+        "both.\n\n" + _of_each(results, "pruning", LOOPED, _pruning_part)
     )
+
+
+def _pruning_part(name: str, result: Result) -> str:
+    lines = [line for kind in ("heads", "hidden") for line in _pruning_lines(kind, result[kind])]
+    text = f"{name}, {result['loops']} loops, nothing pruned: {result['whole']:.4f}."
+    columns = ("units", "part that goes", "per step", "shared", "random", "overlap of neighbouring loops")
+    return f"{text}\n\n{markdown(columns, lines)}"
 
 
 def _pruning_lines(kind: str, rows: dict[str, Any]) -> list[tuple[str, ...]]:

@@ -44,11 +44,26 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture
-def segment(model, tmp_path):
+def out(tmp_path):
+    """Where results go; not there yet."""
+    return tmp_path / "out"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from browser import Browser
+
+    opened = Browser()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def segment(model, out):
     """Run the command into ``out``; ends the test where the exit code is another."""
     from tiny import cardioseg
 
-    def run(*arguments, output=tmp_path / "out", code=EXIT_OK):
+    def run(*arguments, output=out, code=EXIT_OK):
         done = cardioseg("segment", *arguments, "--output", output, "--model", model, "--quiet")
         assert done.code == code, done.err
         return done

@@ -7,18 +7,13 @@ from pathlib import Path
 
 import pytest
 from broken import LINE, empty_folder, packed, refused
-from tiny import NETWORK, cardioseg, save_image, save_tiny_model
+from tiny import NETWORK, cardioseg, save_image
 
 from cardioseg.core.errors import (
     EXIT_INPUT,
     EXIT_MODEL,
     EXIT_USAGE,
 )
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture

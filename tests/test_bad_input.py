@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from broken import cut, flip, packed, refused, with_header
-from tiny import SHAPE, SPACING, besides_quality, cardioseg, names_in, save_image, save_tiny_model, stored, voxels
+from tiny import SHAPE, SPACING, besides_quality, cardioseg, names_in, save_image, stored, voxels
 
 from cardioseg.core.errors import (
     EXIT_INPUT,
@@ -21,11 +21,6 @@ from cardioseg.core.errors import (
     InputError,
 )
 from cardioseg.imaging.nifti import open_image
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture

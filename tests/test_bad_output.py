@@ -9,17 +9,12 @@ from pathlib import Path
 import nibabel as nib
 import pytest
 from broken import refused
-from tiny import SETS, SHAPE, cardioseg, names_in, run_record, save_image, save_tiny_model, write_patients
+from tiny import SETS, SHAPE, cardioseg, names_in, run_record, save_image, write_patients
 
 from cardioseg.core.errors import (
     EXIT_OK,
     EXIT_RESOURCES,
 )
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture

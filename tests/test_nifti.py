@@ -12,6 +12,7 @@ import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
+from tiny import GEOMETRY
 
 from cardioseg.core.errors import EXIT_INPUT, GeometryError, InputError, OutputError
 from cardioseg.core.volume import Volume
@@ -19,20 +20,6 @@ from cardioseg.data import phantom_files
 from cardioseg.imaging.image import stem
 from cardioseg.imaging.nifti import open_image, read, write
 
-GEOMETRY = (
-    "sform_code",
-    "qform_code",
-    "quatern_b",
-    "quatern_c",
-    "quatern_d",
-    "qoffset_x",
-    "qoffset_y",
-    "qoffset_z",
-    "srow_x",
-    "srow_y",
-    "srow_z",
-    "xyzt_units",
-)
 ZOOM_OFFSETS = {"x": 80, "y": 84, "z": 88}  # of pixdim[1..3] in a NIfTI-1 header
 
 

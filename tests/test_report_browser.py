@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from browser import Browser, needs_chromium
+from browser import needs_chromium
 from small_case import QUALITY, study_of, write_pair
 from small_case import write_reported_case as case
 
@@ -37,13 +37,6 @@ const says = (e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.tri
 const seen = (e) => !['SCRIPT', 'STYLE', 'title', 'desc'].includes(e.tagName);
 return [...document.querySelectorAll('body *')].filter((e) => seen(e) && says(e)).map(contrast);
 """
-
-
-@pytest.fixture(scope="module")
-def browser():
-    opened = Browser()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")

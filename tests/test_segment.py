@@ -27,12 +27,6 @@ from tiny import (
 from cardioseg.core.errors import EXIT_INPUT, EXIT_SOME_FAILED, EXIT_USAGE
 from cardioseg.workflows.inputs import find_images
 
-
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "out"
-
-
 # ---------------------------------------------------------------------------------------------------------------- what is written
 
 

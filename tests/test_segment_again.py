@@ -23,12 +23,6 @@ from tiny import (
 
 from cardioseg.core.errors import EXIT_INPUT, EXIT_OK, EXIT_RESOURCES
 
-
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "out"
-
-
 # --------------------------------------------------------------------------------------------------------------- what is kept
 
 

@@ -5,29 +5,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
-from tiny import MAPS, SHAPE, TABLES, names_in, results, run_record, save_image, stored, voxels
+from tiny import GEOMETRY, MAPS, SHAPE, TABLES, names_in, results, run_record, save_image, stored, voxels
 
 from cardioseg.data.phantom_files import acdc_header
-
-GEOMETRY = (
-    "sform_code",
-    "qform_code",
-    "quatern_b",
-    "quatern_c",
-    "quatern_d",
-    "qoffset_x",
-    "qoffset_y",
-    "qoffset_z",
-    "srow_x",
-    "srow_y",
-    "srow_z",
-    "xyzt_units",
-)
-
-
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "out"
 
 
 def oblique(order=(0, 1, 2), codes=(1, 1), mirrored=(1, 1, 1), spacing=(1.5, 1.5, 8.0)):

@@ -11,15 +11,9 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-import pytest
 import torch
 from PIL import Image
 from tiny import names_in, run_record, save_image, voxels
-
-
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "out"
 
 
 def test_the_record_says_with_what_and_when_it_was_made(segment, out, tmp_path):

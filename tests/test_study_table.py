@@ -9,11 +9,6 @@ from cardioseg.core.errors import EXIT_OK, EXIT_RESOURCES
 
 
 @pytest.fixture
-def out(tmp_path):
-    return tmp_path / "out"
-
-
-@pytest.fixture
 def segment(model, out, monkeypatch):
     draw_masks(monkeypatch)
     return segment_into(out, model)

@@ -8,19 +8,12 @@ import shutil
 import nibabel as nib
 import numpy as np
 import pytest
-from browser import Browser, Page, needs_chromium
+from browser import Page, needs_chromium
 from small_case import SPACING, write_case
 from tiny import names_in
 
 from cardioseg.core.labels import PALETTE
 from cardioseg.workflows.view import ViewRequest, view
-
-
-@pytest.fixture(scope="module")
-def browser():
-    opened = Browser()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")

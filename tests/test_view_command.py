@@ -14,11 +14,6 @@ SOURCE = ".heart_source"
 
 
 @pytest.fixture
-def out(tmp_path):
-    return tmp_path / "out"
-
-
-@pytest.fixture
 def image(tmp_path):
     return save_image(tmp_path / "scans" / "heart.nii.gz")
 

@@ -16,6 +16,20 @@ from cardioseg.cli import app
 
 SPACING = (1.5, 1.5, 8.0)
 SHAPE = (40, 36, 3)
+GEOMETRY = (
+    "sform_code",
+    "qform_code",
+    "quatern_b",
+    "quatern_c",
+    "quatern_d",
+    "qoffset_x",
+    "qoffset_y",
+    "qoffset_z",
+    "srow_x",
+    "srow_y",
+    "srow_z",
+    "xyzt_units",
+)  # fields of a NIfTI header that say where its voxels lie, spacing apart
 LABELS = ["background", "RV", "MYO", "LV"]
 NETWORK = {
     "name": "rdvit",

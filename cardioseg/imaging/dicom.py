@@ -116,7 +116,7 @@ def _check_decoders(grid: Grid, path: Path) -> None:
     for syntax in {UID(plane.syntax) for phase in grid.planes for plane in phase}:
         try:
             known = get_decoder(syntax).is_available
-        except NotImplementedError:
+        except NotImplementedError:  # pydicom's answer for a syntax that it has no decoder for at all
             known = False
         if not known:
             raise InputError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cardioseg import __version__
 from cardioseg.core.atomic import write_json
 from cardioseg.core.config import WindowConfig, validate
-from cardioseg.core.errors import EXIT_OK, EXIT_SOME_FAILED, OutputError, UsageError, exit_code, explain
+from cardioseg.core.errors import EXIT_OK, EXIT_SOME_FAILED, OutputError, UsageError, exit_code, explain_of
 from cardioseg.core.exits import check_depth
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report, Table
@@ -154,9 +154,7 @@ def _one(
 
 
 def _failed(name: str, path: Path, error: Exception) -> CaseResult:
-    text = explain(error)
-    named = text if " ".join(str(path).split()) in text else f"{path}: {text}"
-    return CaseResult(name, "failed", error=named, exit_code=exit_code(error))
+    return CaseResult(name, "failed", error=explain_of(path, error), exit_code=exit_code(error))
 
 
 def budget(request: SegmentRequest, model: "Model") -> int:
