@@ -172,7 +172,8 @@ def test_acdc_files_carry_the_header_trap(tmp_path) -> None:
 
 def test_acdc_info_reads_like_acdcs(tmp_path) -> None:
     write_acdc(tmp_path, patients=1)
-    facts = [line.split(": ") for line in (tmp_path / "patient001/Info.cfg").read_text().splitlines()]
+    assert [path.name for path in tmp_path.iterdir()] == ["patient901"], "no number that ACDC has: 1 to 150"
+    facts = [line.split(": ") for line in (tmp_path / "patient901/Info.cfg").read_text().splitlines()]
     assert [key for key, _ in facts] == ["ED", "ES", "Group", "Height", "NbFrame", "Weight"]
     values = dict(facts)
     assert (values["ED"], values["ES"], values["NbFrame"]) == ("1", "2", "2")
@@ -184,7 +185,7 @@ def test_acdc_info_reads_like_acdcs(tmp_path) -> None:
 def test_acdc_files_are_the_same_for_the_same_seed(tmp_path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         write_acdc(tmp_path / name, patients=1, seed=seed)
-    one, same, other = (np.asarray(nib.load(tmp_path / n / "patient001/patient001_frame01.nii.gz").dataobj) for n in "abc")
+    one, same, other = (np.asarray(nib.load(tmp_path / n / "patient901/patient901_frame01.nii.gz").dataobj) for n in "abc")
     assert np.array_equal(one, same)
     assert one.shape != other.shape or not np.array_equal(one, other)
 

@@ -259,8 +259,11 @@ def random_config(seed: int, *, frames: int = 2) -> PhantomConfig:
     )
 
 
-def write_acdc(folder: Path, *, patients: int, first: int = 1, seed: int = 0) -> None:
-    """Write an ACDC-like data set of ``patients`` phantoms at ED and ES, with ACDC's headers and ``Info.cfg``."""
+def write_acdc(folder: Path, *, patients: int, first: int = 901, seed: int = 0) -> None:
+    """Write an ACDC-like data set of ``patients`` phantoms at ED and ES, with ACDC's headers and ``Info.cfg``.
+
+    They are numbered from ``first``. ACDC has patients 1 to 150, and a name that validates there may not train (``--extra``).
+    """
     for number in range(first, first + patients):
         case_seed = seed * 100_003 + number
         phantom, rng = draw(random_config(case_seed)), np.random.default_rng([case_seed, 1])
