@@ -43,14 +43,13 @@ def test_the_manifest_says_what_was_trusted_and_how_often_it_mattered(raw, trust
         assert data["kept"] == kept
 
 
-def test_what_an_earlier_manifest_does_not_say_is_not_known(raw):
+def test_a_manifest_of_an_earlier_form_is_refused(raw):
     run(raw)
     path = raw.parent / "prepared/manifest.json"
     written = json.loads(path.read_text())
-    path.write_text(json.dumps({key: value for key, value in written.items() if key not in ("trust", "two_spacings")}))
-    manifest = Manifest.read(raw.parent / "prepared")
-    assert (manifest.trust, manifest.two_spacings) == (None, None)
-    assert len(manifest.entries) == len(written["cases"])
+    path.write_text(json.dumps({key: value for key, value in written.items() if key != "trust"}))
+    with pytest.raises(InputError, match="run cardioseg prepare again"):
+        Manifest.read(raw.parent / "prepared")
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"cases": [{"name": 1}]}', '{"cases": 3}'])

@@ -55,8 +55,8 @@ class Manifest:
         labels: names of the masks' values.
         preparation: settings it was made with.
         source: kind of the raw data set.
-        trust: which of two spacings in a header was believed; None where an earlier version did not write it down.
-        two_spacings: images whose header states another spacing in pixdim than in its affine; None likewise.
+        trust: which of two spacings in a header was believed.
+        two_spacings: images whose header states another spacing in pixdim than in its affine.
     """
 
     folder: Path
@@ -64,8 +64,8 @@ class Manifest:
     labels: LabelTable
     preparation: PreparationConfig
     source: str
-    trust: str | None = None
-    two_spacings: int | None = None
+    trust: str
+    two_spacings: int
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
@@ -84,7 +84,7 @@ class Manifest:
             data = json.loads(path.read_text(encoding="utf-8"))
             entries = tuple(Entry(**{**row, "spacing_mm": tuple(row["spacing_mm"])}) for row in data["cases"])
             labels, source = LabelTable(tuple(data["labels"])), str(data["source"])
-            settings, trust, two_spacings = data["preparation"], data.get("trust"), data.get("two_spacings")
+            settings, trust, two_spacings = data["preparation"], data["trust"], data["two_spacings"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
                 path,
