@@ -60,6 +60,7 @@ class Row:
         fraction: part of the training patients; None for all.
         draw: which draw of that part.
         seed: of weights and windows.
+        start: row whose trained network it goes on from, as ``--init-from`` does; its run lies beside this one's.
     """
 
     name: str
@@ -67,11 +68,12 @@ class Row:
     fraction: str | None = None
     draw: int = 0
     seed: int = 0
+    start: str | None = None
 
 
-def fill(table: str, rows: Sequence[Row], description: str | None) -> None:
+def fill(table: str, rows: Sequence[Row], description: str | None, *, steps: int = STEPS) -> None:
     """Train and score the rows that are asked for and not there yet, until the minutes are up."""
-    options = _options(rows, description)
+    options = _options(rows, description, steps)
     torch.set_num_threads(options.threads)
     started = time.monotonic()
     for row in _chosen(rows, options.only):
@@ -89,11 +91,11 @@ def fill(table: str, rows: Sequence[Row], description: str | None) -> None:
         print(f"{row.name}: written to {path}")
 
 
-def _options(rows: Sequence[Row], description: str | None) -> argparse.Namespace:
+def _options(rows: Sequence[Row], description: str | None, steps: int) -> argparse.Namespace:
     parser = data_arguments(description)
     parser.add_argument("--only", nargs="+", metavar="ROW", help=f"some of {', '.join(row.name for row in rows)}")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the run folders")
-    parser.add_argument("--steps", type=int, default=STEPS, help="optimiser steps of every row")
+    parser.add_argument("--steps", type=int, default=steps, help="optimiser steps of every row")
     parser.add_argument("--max-minutes", type=float, help="stop after that long; the same call goes on")
     parser.add_argument("--extra-set", nargs="+", default=[], metavar="SECTION.KEY=VALUE", help="for all rows; goes on record")
     parser.add_argument("--device", default="auto")
@@ -122,11 +124,23 @@ def _trained(row: Row, options: argparse.Namespace, minutes: float | None) -> di
         options.runs / row.name,
         overrides=_settings(row, options),
         split=SplitChoice(options.split, row.fraction, row.draw),
+        init_from=_start(row, options),
         resume=True,
         max_minutes=minutes,
         device=options.device,
     )
     return train(request, on_progress=_lines(row.name)).data
+
+
+def _start(row: Row, options: argparse.Namespace) -> str | None:
+    """Folder of the model that a row goes on from."""
+    if row.start is None:
+        return None
+    folder = options.runs / row.start / "model"
+    if not folder.is_dir():
+        found = f"nothing there, and row {row.name} starts from it"
+        raise UsageError(folder, found=found, expected="a finished run", cure=f"fill row {row.start} first")
+    return str(folder)
 
 
 def _settings(row: Row, options: argparse.Namespace) -> tuple[str, ...]:
@@ -153,6 +167,7 @@ def _measured(row: Row, options: argparse.Namespace, report: dict[str, Any]) -> 
         "fraction": row.fraction,
         "draw": row.draw,
         "seed": row.seed,
+        "start": row.start,
         "training": training | {"split": record["split"], "patients": record["patients"]},
         "parameters": report["parameters"],
         "model_sha256": model.sha256,

@@ -69,7 +69,11 @@ def volume_text(results: Results) -> str:
     """Table 2."""
     rows = volume_table.rows()
     lines = [[row.name, *run_cells(results.of(volume_table.TABLE, [row]), 1), PUBLISHED_3D[row.name]] for row in rows]
-    return f"{budget(results.of(volume_table.TABLE, rows))}\n\n" + markdown(
+    note = (
+        "Each goes on from the 2-D row of the same network, whose steps come on top. The model that ships started from a better "
+        "one: [its card](../models/rdvit-3d-moe/README.md)."
+    )
+    return f"{budget(results.of(volume_table.TABLE, rows))} {note}\n\n" + markdown(
         (DATA_COLUMNS[0], *DATA_COLUMNS[2:], "published mean Dice"), lines
     )
 

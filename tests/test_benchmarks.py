@@ -54,7 +54,11 @@ def result(tmp_path, table, name):
 
 def fill(module):
     rows = importlib.import_module("rows")
-    module.fill("data", (rows.Row("one", fraction="10"), rows.Row("two", ("training.learning_rate=1e-4",), seed=1)), "a table")
+    module.fill(
+        "data",
+        (rows.Row("one", fraction="10"), rows.Row("two", ("training.learning_rate=1e-4",), seed=1, start="one")),
+        "a table",
+    )
 
 
 def test_rows_train_stop_go_on_and_are_done_once(script, tmp_path, capsys):
@@ -62,6 +66,8 @@ def test_rows_train_stop_go_on_and_are_done_once(script, tmp_path, capsys):
     script("rows", *small, "--only", "one", "--max-minutes", "1e-9", call=fill)
     assert "stopped at step 1 of 2" in capsys.readouterr().out
     assert not (tmp_path / "results").exists()
+    with pytest.raises(UsageError, match="fill row one first"):
+        script("rows", *small[:1], tmp_path / "elsewhere", *small[2:], "--only", "two", call=fill)
     script("rows", *small, "--only", "one", call=fill)
     found = result(tmp_path, "data", "one")
     assert (found["training"]["steps"], found["training"]["patients"], found["fraction"]) == (2, 1, "10")
@@ -75,7 +81,9 @@ def test_rows_train_stop_go_on_and_are_done_once(script, tmp_path, capsys):
     script("rows", *small, call=fill)
     assert "one: done" in capsys.readouterr().out
     assert (tmp_path / "results" / "data" / "one.json").stat().st_mtime_ns == written
-    assert result(tmp_path, "data", "two")["seed"] == 1
+    assert (result(tmp_path, "data", "two")["seed"], result(tmp_path, "data", "two")["start"]) == (1, "one")
+    origin = json.loads((tmp_path / "runs" / "two" / "run.json").read_text())["training"]["started_from"]
+    assert found["model_sha256"][:16] in origin, "the row it starts from"
     with pytest.raises(OutputError, match="a row of 2 steps"):
         script("rows", "--runs", tmp_path / "runs", "--steps", 3, call=fill)
     with pytest.raises(UsageError, match="three"):

@@ -38,7 +38,7 @@ def run_folder(tmp_path):
             value.fill_(0.25)
     facts = checkpoint.Facts(step=7, minutes=1.26, settings="hash")
     folder.mkdir()
-    checkpoint.save(folder, facts, network, average, torch.optim.AdamW(network.parameters()))
+    checkpoint.save(folder, facts, network, average, [torch.optim.AdamW(network.parameters())])
     (folder / "config.toml").write_text(tomli_w.dumps(SETTINGS))
     (folder / "run.json").write_text(json.dumps({"labels": LABELS, "training": {"of": 10, "split": "all", "patients": 3}}))
     return folder

@@ -181,6 +181,19 @@ def test_all_eight_storage_orientations_give_the_same_answer(shape, views, focus
             assert np.abs(found - expected).max() < 1e-4, f"{name} of {way}"
 
 
+def test_a_network_that_trained_on_the_files_own_storage_sees_them_so(fp32):
+    image = np.random.default_rng(0).normal(size=(32, 32, 1)).astype(np.float32)
+    turns = next(turns for turns in range(4) if common_storage(np.rot90(image, turns), square=True) != (False, 0))
+    image = np.rot90(image, turns).copy()
+    network = tiny(halting_threshold=0.5)
+    seen = []
+    network.register_forward_pre_hook(lambda _, given: seen.append(given[0].clone()))
+    for common in (False, True):
+        predict(network, image, size=(32, 32), views="none", focus=False, common_storage=common)
+    assert np.array_equal(seen[0][0, 0].numpy(), image[..., 0])
+    assert not torch.equal(*seen[:2])
+
+
 @pytest.mark.parametrize("square", [True, False])
 def test_an_image_is_seen_in_the_storage_that_all_of_its_storages_share(square):
     image = np.random.default_rng(1).random((40, 28, 3)).astype(np.float32)

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,8 +29,11 @@ from cardioseg.data.manifest import Manifest
 from cardioseg.networks import RDViT, RDViTConfig, SegOutput
 from cardioseg.training.checkpoint import read_facts
 from cardioseg.training.losses import SegmentationLoss, batch_dice, token_weights
-from cardioseg.training.schedule import MovingAverage, learning_rate, weight_groups
+from cardioseg.training.muon import Muon
+from cardioseg.training.schedule import MovingAverage, learning_rate, optimizers
 from cardioseg.workflows.prepare import prepare
+from cardioseg.workflows.setup import resolve
+from cardioseg.workflows.starting import starting_model
 from cardioseg.workflows.train import SplitChoice, TrainingRequest, train
 
 SETTINGS = """
@@ -152,6 +156,30 @@ def test_a_run_may_start_from_a_model(prepared, whole, tmp_path):
     assert all(torch.allclose(found[f"network.{name}"], value, atol=2e-3) for name, value in expected.items())
     with pytest.raises(ConfigError, match="--init-from"):
         train(request(prepared, tmp_path / "other", "network.width=32", init_from=model))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ((), (True, "all")),
+        (("augment.storage=false",), (False, "none")),
+        (("augment.storage=false", 'windows.views="flips"'), (False, "flips")),
+        (("augment.storage=false", "windows.common_storage=true"), (True, "none")),
+    ],
+)
+def test_images_are_seen_as_training_stored_them(prepared, changes, told):
+    windows = resolve(None, changes, Manifest.read(prepared)).windows
+    assert (windows.common_storage, windows.views) == told
+
+
+def test_storage_is_this_run_s_and_not_that_of_the_model_it_starts_from(prepared, whole, tmp_path):
+    shutil.copytree(whole / "model", tmp_path / "filed")
+    path = tmp_path / "filed" / "config.toml"
+    path.write_text(path.read_text().replace("common_storage = true", "common_storage = false"))
+    manifest = Manifest.read(prepared)
+    start = starting_model(str(tmp_path / "filed"), "all", manifest)
+    assert not start.model.windows.common_storage
+    assert resolve(None, (), manifest, start=start).windows.common_storage
 
 
 def test_validation_leaves_no_trace_in_the_weights(prepared, whole, tmp_path):
@@ -339,16 +367,57 @@ def test_the_rate_warms_up_and_falls_along_a_cosine():
     assert learning_rate(500, peak=2.0, warmup=10, steps=110) == pytest.approx(0.02)
 
 
-def test_only_matrices_decay_and_the_injection_never():
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+def test_matrices_decay_and_the_injection_never(optimizer):
     network = RDViT(RDViTConfig(width=16, heads=2, stem_channels=(8, 8), lora="full", lora_rank=2))
-    decayed, plain = weight_groups(network, 0.1)
+    *muon, adamw = optimizers(network, optimizer, rate=1e-3, weight_decay=0.1)
+    decayed, plain = adamw.param_groups
     assert (decayed["weight_decay"], plain["weight_decay"]) == (0.1, 0.0)
     names = {id(parameter): name for name, parameter in network.named_parameters()}
     kept = {names[id(parameter)] for parameter in plain["params"]}
-    assert len(decayed["params"]) + len(kept) == len(names)
+    moved = {names[id(p)] for mover in muon for group in mover.param_groups for p in group["params"]}
+    assert len(decayed["params"]) + len(kept) + len(moved) == len(names), "each once"
     assert {"injection.input.weight", "injection.log_rate", "injection.step_bias", "core_norm.weight", "coda_norm.bias"} <= kept
-    assert not kept & {"block.attention.query.weight", "block.experts.routed.0.down.weight", "decoder.classify.weight"}
+    matrices = {"block.attention.query.weight", "block.experts.routed.0.down.weight", "stem.project.weight"}
+    assert not kept & matrices
     assert all(parameter.ndim >= 2 for parameter in decayed["params"])
+    assert (matrices <= moved) == (optimizer == "muon")
+    assert not any(name.startswith("lora") for name in moved), "adapters are stacks of small matrices"
+
+
+def test_adapters_alone_are_moved_by_adamw():
+    network = nn.Linear(32, 32)
+    network.weight.requires_grad_(False)
+    (mover,) = optimizers(network, "muon", rate=1e-3, weight_decay=0.1)
+    assert isinstance(mover, torch.optim.AdamW)
+
+
+@pytest.mark.parametrize("shape", [(24, 24), (16, 100), (64, 32, 3, 3), (32, 16, 2, 2, 3)])
+def test_muon_steps_are_orthogonal_and_as_large_as_adamw_s(shape):
+    torch.manual_seed(0)
+    weight = nn.Parameter(torch.zeros(shape))
+    spread = torch.randn(shape).flatten(1)
+    spread[:8] *= 10  # a few rows hold nearly all of the gradient
+    weight.grad = spread.view(shape)
+    Muon([weight], lr=1e-2, weight_decay=0.0).step()
+    values = torch.linalg.svdvals(weight.detach().flatten(1)) / (1e-2 * 0.2 * max(spread.shape) ** 0.5)
+    assert 0.25 < values.min() <= values.max() < 1.3, "every direction moves alike"
+    assert weight.detach().square().mean().sqrt() < 2.1e-3
+
+
+def test_muon_decays_keeps_momentum_and_waits_without_a_gradient():
+    weight, idle = nn.Parameter(torch.ones(16, 16)), nn.Parameter(torch.ones(16, 16))
+    mover = Muon([weight, idle], lr=0.1, weight_decay=0.5)
+    weight.grad = torch.zeros(16, 16)
+    mover.step()
+    assert torch.allclose(weight, torch.full((16, 16), 0.95)), "no gradient, no direction: decay alone"
+    assert torch.equal(idle, torch.ones(16, 16))
+    weight.grad = torch.eye(16)
+    mover.step()
+    weight.grad = torch.zeros(16, 16)
+    before = weight.detach().clone()
+    mover.step()
+    assert (weight.diagonal() < 0.95 * before.diagonal() - 0.01).all(), "it goes on where it was going"
 
 
 def test_the_moving_average_follows_and_copies_the_balance():

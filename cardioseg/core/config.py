@@ -49,6 +49,10 @@ class WindowConfig(Settings):
     )
     overlap: float = Field(0.5, ge=0, lt=1, description="share of a window that the next one covers again")
     views: Literal["none", "flips", "all"] = Field("all", description="reflections and rotations averaged: 1, 4 or 8")
+    common_storage: bool = Field(
+        True,
+        description="bring every image to the one of its eight storages that all share; off where training kept the files' own",
+    )
     focus: bool = Field(True, description="find the heart with one view, look again there with all views, and clear the rest")
     margin: int = Field(16, ge=0, description="voxels kept around what the first look found")
     batch: int = Field(8, ge=1, description="windows per forward pass")

@@ -23,8 +23,9 @@ from cardioseg.inference.flops import FlopTally
 from cardioseg.inference.heart import Place, find_heart, heart_voxels
 from cardioseg.networks import SegOutput
 
+AS_FILED = (False, 0)
 VIEWS = {
-    "none": ((False, 0),),
+    "none": (AS_FILED,),
     "flips": ((False, 0), (False, 2), (True, 0), (True, 2)),
     "all": tuple((flip, k) for flip in (False, True) for k in range(4)),
 }
@@ -63,7 +64,8 @@ def predict_maps(
 
     With ``windows.focus`` a first look finds the heart, and what lies outside its box, or inside in a cluster of its own, becomes
     background. With several views the first look takes one, with little overlap, and all look again around the heart: a seventh
-    of the windows on ACDC. However slices are stored, the network sees them in the same one of eight ways (``common_storage``).
+    of the windows on ACDC. With ``windows.common_storage`` the network sees slices in the same one of eight ways, however they
+    are stored.
 
     Args:
         network: in eval mode, on ``device``.
@@ -73,7 +75,8 @@ def predict_maps(
         device: where the windows are computed; stitching stays on the CPU.
         depth: loop budget and exit rule.
     """
-    stored = common_storage(image, square=windows.size[0] == windows.size[1])
+    square = windows.size[0] == windows.size[1]
+    stored = common_storage(image, square=square) if windows.common_storage else AS_FILED
     batch = view(_network_input(image, neighbours, solid=len(windows.size) == 3), *stored)
     predictor = Predictor(network, depth, device)
     fields, place = _fields(predictor, batch, windows)

@@ -1,9 +1,10 @@
 """A training state on disk: one safetensors file, its facts as JSON in the header; written atomically, never unpickled.
 
-Tensors: ``network.*``, ``average.*`` (the moving average), ``optimizer.<index>.<slot>``, ``rng`` (torch's generator).
+Tensors: ``network.*``, ``average.*`` (the moving average), ``optimizer.<which>.<index>.<slot>``, ``rng`` (torch's generator).
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,13 +38,16 @@ class Facts:
     best: float = -1.0
 
 
-def save(folder: Path, facts: Facts, network: nn.Module, average: MovingAverage, optimizer: torch.optim.Optimizer) -> None:
+def save(
+    folder: Path, facts: Facts, network: nn.Module, average: MovingAverage, optimizers: Sequence[torch.optim.Optimizer]
+) -> None:
     """Write the state of a run; a kill at any moment leaves the previous one whole."""
     tensors: dict[str, Tensor] = {"rng": torch.get_rng_state()}
     tensors |= {f"network.{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.weights.items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{slot}": torch.as_tensor(value) for slot, value in state.items()}
+    for which, optimizer in enumerate(optimizers):
+        for index, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{which}.{index}.{slot}": torch.as_tensor(value) for slot, value in state.items()}
     held = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     write_bytes(folder / FILE, serialize(held, metadata={"facts": json.dumps(asdict(facts))}))
 
@@ -66,19 +70,18 @@ def read_facts(folder: Path) -> Facts | None:
         ) from None
 
 
-def restore(folder: Path, network: nn.Module, average: MovingAverage, optimizer: torch.optim.Optimizer) -> None:
-    """Load weights, moving average, optimiser and generator from a checkpoint into objects of the same shape."""
+def restore(folder: Path, network: nn.Module, average: MovingAverage, optimizers: Sequence[torch.optim.Optimizer]) -> None:
+    """Load weights, moving average, optimisers and generator from a checkpoint into objects of the same shape."""
     tensors = load_file(folder / FILE)
     torch.set_rng_state(tensors.pop("rng").to(torch.uint8))
     network.load_state_dict({name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")})
     for name, value in tensors.items():
         if name.startswith("average."):
             average.weights[name.removeprefix("average.")].copy_(value)
-    state = optimizer.state_dict()
-    slots: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, slot = name.split(".")
-            slots.setdefault(int(index), {})[slot] = value
-    state["state"] = slots
-    optimizer.load_state_dict(state)
+    for which, optimizer in enumerate(optimizers):
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            if name.startswith(f"optimizer.{which}."):
+                index, slot = name.split(".")[2:]
+                slots.setdefault(int(index), {})[slot] = value
+        optimizer.load_state_dict(optimizer.state_dict() | {"state": slots})

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
@@ -24,7 +24,7 @@ from cardioseg.core.config import Settings
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.training.checkpoint import Facts, read_facts, restore, save
 from cardioseg.training.losses import SegmentationLoss, batch_dice, token_weights
-from cardioseg.training.schedule import MovingAverage, gradient_norm, learning_rate, weight_groups
+from cardioseg.training.schedule import MovingAverage, gradient_norm, learning_rate, optimizers
 
 Validate = Callable[[nn.Module], dict[str, float]]
 
@@ -44,7 +44,8 @@ class TrainingConfig(Settings):
 
     steps: int = Field(6000, ge=1, description="optimiser steps in all")
     batch: int = Field(16, ge=1, le=1024, description="windows per step and process")
-    learning_rate: float = Field(1e-3, gt=0)
+    optimizer: Literal["muon", "adamw"] = Field("muon", description="muon: for matrices and kernels, AdamW for the rest")
+    learning_rate: float = Field(1e-3, gt=0, description="highest, of AdamW; Muon's steps are as large")
     warmup: int = Field(300, ge=1)
     weight_decay: float = Field(0.05, ge=0)
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
@@ -76,7 +77,7 @@ class Run:
         config: training settings.
         settings: hash of everything that decides what a step does.
         network: what is trained.
-        optimizer: AdamW over it.
+        optimizers: what moves its weights.
         average: moving average of its weights.
         step: steps taken.
         minutes: minutes spent before this process started.
@@ -87,7 +88,7 @@ class Run:
     config: TrainingConfig
     settings: str
     network: nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizers: tuple[torch.optim.Optimizer, ...]
     average: MovingAverage
     step: int = 0
     minutes: float = 0.0
@@ -102,17 +103,17 @@ class Run:
     def save(self) -> None:
         """Write the checkpoint."""
         facts = Facts(self.step, self.spent_minutes, self.settings, self.best)
-        save(self.folder, facts, self.network, self.average, self.optimizer)
+        save(self.folder, facts, self.network, self.average, self.optimizers)
 
 
 def start(folder: Path, network: nn.Module, config: TrainingConfig, *, settings: str, resume: bool) -> Run:
     """A new run, or the continuation of the one in ``folder``."""
     torch.manual_seed(config.seed + 1)
-    optimizer = torch.optim.AdamW(weight_groups(network, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.95))
-    run = Run(folder, config, settings, network, optimizer, MovingAverage(network, config.average))
+    movers = optimizers(network, config.optimizer, rate=config.learning_rate, weight_decay=config.weight_decay)
+    run = Run(folder, config, settings, network, movers, MovingAverage(network, config.average))
     facts = read_facts(folder) if resume else None
     if facts is not None:
-        restore(folder, network, run.average, optimizer)
+        restore(folder, network, run.average, run.optimizers)
         run.step, run.minutes, run.best = facts.step, facts.minutes, facts.best
     return run
 
@@ -137,13 +138,13 @@ def train(
         on_progress: told of every step.
     """
     config = run.config
-    network, optimizer = fabric.setup(run.network, run.optimizer)
+    network, *movers = fabric.setup(run.network, *run.optimizers)
     network.train()
     loss_of = SegmentationLoss(early_weight=config.early_weight, penalties=config.penalties)
     meter, saved = Meter(), time.monotonic()
     with closing(RunLog(run.folder)) as log:
         for batch in _batches(data, run, fabric):
-            facts = _step(run, network, optimizer, batch, loss_of, fabric)
+            facts = _step(run, network, movers, batch, loss_of, fabric)
             meter.add(facts)
             run.step += 1
             on_progress(Progress(run.step, config.steps, "", meter.fields()))
@@ -180,18 +181,19 @@ def _batches(data: Dataset[dict[str, Tensor]], run: Run, fabric: Fabric) -> Iter
 
 
 def _step(
-    run: Run, network: Any, optimizer: Any, batch: dict[str, Tensor], loss_of: SegmentationLoss, fabric: Fabric
+    run: Run, network: Any, movers: list[Any], batch: dict[str, Tensor], loss_of: SegmentationLoss, fabric: Fabric
 ) -> dict[str, float]:
     config = run.config
     rate = learning_rate(run.step, peak=config.learning_rate, warmup=config.warmup, steps=config.steps)
-    for group in run.optimizer.param_groups:
+    for group in (group for optimizer in run.optimizers for group in optimizer.param_groups):
         group["lr"] = rate
     output = network(batch["image"])
     loss, parts = loss_of(output, batch["label"])
-    optimizer.zero_grad()
+    run.network.zero_grad()
     fabric.backward(loss)
     norm = gradient_norm(run.network.parameters(), config.clip)
-    optimizer.step()
+    for mover in movers:
+        mover.step()
     if output.routing is not None and config.balance_rate > 0:
         weights = token_weights(batch["label"], tuple(output.routing.shape[2:]), output.logits.shape[1])
         run.network.rebalance(output.routing, weights, rate=config.balance_rate)  # type: ignore[operator]

@@ -1,10 +1,13 @@
-"""Learning rate over steps, weight groups, and the moving average of the weights that is kept in the end."""
+"""Learning rate over steps, which optimiser moves what, and the moving average of the weights that is kept in the end."""
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
+
+from cardioseg.training.muon import Muon, is_matrix
 
 NO_DECAY = ("norm", "bias", "log_rate", "step_bias", "log_step", "scale", "injection", "balance")
 
@@ -17,15 +20,25 @@ def learning_rate(step: int, *, peak: float, warmup: int, steps: int, final: flo
     return peak * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def weight_groups(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """AdamW groups: matrices decay, norms, biases and the injection do not (Parcae, section 1.4 of its recipe)."""
+def optimizers(network: nn.Module, kind: str, *, rate: float, weight_decay: float) -> tuple[torch.optim.Optimizer, ...]:
+    """AdamW over what trains; with ``kind`` "muon" it leaves matrices and kernels to Muon, which comes first.
+
+    Matrices decay; norms, biases and the injection do not (Parcae, section 1.4 of its recipe).
+    """
     named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
     plain = [p for name, p in named if p.ndim < 2 or any(part in name for part in NO_DECAY)]
     kept = {id(p) for p in plain}
-    return [
-        {"params": [p for _, p in named if id(p) not in kept], "weight_decay": weight_decay},
+    decayed = [p for _, p in named if id(p) not in kept]
+    matrices = [p for p in decayed if is_matrix(p)] if kind == "muon" else []
+    taken = {id(p) for p in matrices}
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in decayed if id(p) not in taken], "weight_decay": weight_decay},
         {"params": plain, "weight_decay": 0.0},
     ]
+    adamw = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95))
+    if not matrices:
+        return (adamw,)
+    return Muon(matrices, lr=rate, weight_decay=weight_decay), adamw
 
 
 class MovingAverage:

@@ -60,19 +60,26 @@ def resolve(
         )
     sampling = validate(SamplingConfig, values.get("sampling", {}), source=source)
     network = _network_settings(values.get("network", {}), manifest, sampling.window, source)
+    augment = validate(AugmentConfig, values.get("augment", {}), source=source)
     training = validate(TrainingConfig, values.get("training", {}), source=source)
     if start is not None:
         start.check(network)
         if start.tune != "all":  # the router is frozen, and its balance with it
             training = training.model_copy(update={"balance_rate": 0.0})
+    inference = {"size": sampling.window} | values.get("windows", {}) | _storage(augment.storage) | asked_for.get("windows", {})
     return TrainingSetup(
         network=network,
         preparation=manifest.preparation,
         sampling=sampling,
-        augment=validate(AugmentConfig, values.get("augment", {}), source=source),
+        augment=augment,
         training=training,
-        windows=validate(WindowConfig, {"size": sampling.window} | values.get("windows", {}), source=source),
+        windows=validate(WindowConfig, inference, source=source),
     )
+
+
+def _storage(drawn: bool) -> dict[str, Any]:
+    """How images are seen at inference, as in training: in one storage for all where every one was drawn, else in the files'."""
+    return {"common_storage": True} if drawn else {"common_storage": False, "views": "none"}
 
 
 def check_sections(values: Mapping[str, Any], source: str) -> None:

@@ -1,0 +1,75 @@
+"""Muon: momentum that is made orthogonal before it moves a matrix, so that no direction of it waits for the others.
+
+Sources: Jordan et al. 2024 (kellerjordan.github.io/posts/muon: momentum, Newton-Schulz iteration and its coefficients); Liu et
+al. 2025 (arXiv 2502.16982, equation 4: the step's size, as large as AdamW's, so that one learning rate serves both).
+
+torch's own takes matrices alone. Here a convolution's kernel is one too, (first axis, all others): it is there that the gain lies
+(trials in the lab log, 2026-11-21). What is no matrix is left to AdamW.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+SMALLEST = 16  # rows and columns; below, there is little to make orthogonal
+ROUNDS = 5
+
+
+class Muon(torch.optim.Optimizer):
+    """Steps of orthogonal momentum, Nesterov's, with decoupled weight decay.
+
+    Args:
+        params: matrices and kernels.
+        lr: of AdamW for the same weights.
+        weight_decay: share of a weight, times ``lr``, that a step takes away.
+        momentum: share of the last steps' mean that is kept.
+    """
+
+    def __init__(self, params: Iterable[nn.Parameter], *, lr: float, weight_decay: float, momentum: float = 0.95) -> None:
+        super().__init__([{"params": list(params)}], {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """Move every weight that has a gradient."""
+        loss = None if closure is None else torch.enable_grad()(closure)()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self._move(parameter, parameter.grad, group)
+        return loss
+
+    def _move(self, parameter: nn.Parameter, gradient: Tensor, group: dict[str, Any]) -> None:
+        state = self.state[parameter]
+        if not state:
+            state["momentum"] = torch.zeros_like(parameter)
+        mean = state["momentum"]
+        mean.lerp_(gradient, 1 - group["momentum"])
+        ahead = torch.lerp(gradient, mean, group["momentum"])
+        direction = orthogonal(ahead.flatten(1))
+        size = 0.2 * max(direction.shape) ** 0.5
+        parameter.mul_(1 - group["lr"] * group["weight_decay"])
+        parameter.add_(direction.view_as(parameter), alpha=-group["lr"] * size)
+
+
+def orthogonal(matrix: Tensor) -> Tensor:
+    """Nearly the orthogonal matrix next to one (M, N), singular values between about 0.7 and 1.2; zeros stay zeros.
+
+    Five rounds of a polynomial of fifth degree in bf16, in which products are fast.
+    """
+    x = matrix.bfloat16()
+    x = x / (x.norm() + 1e-7)
+    tall = x.shape[0] > x.shape[1]
+    x = x.T if tall else x
+    for _ in range(ROUNDS):
+        square = x @ x.T
+        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+    return (x.T if tall else x).to(matrix.dtype)
+
+
+def is_matrix(parameter: Tensor) -> bool:
+    """Whether a weight is a matrix or a convolution's kernel that is large enough; a stack of matrices (3 axes) is not one."""
+    if parameter.ndim < 2 or parameter.ndim == 3:
+        return False
+    return min(parameter.shape[0], parameter[0].numel()) >= SMALLEST
