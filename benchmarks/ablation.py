@@ -23,6 +23,7 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "fixed-loops": ("network.random_depth=false", "network.loops=4"),
     "act": ("network.halting=act",),
     "paper": ("network.preset=paper",),
+    "adamw": ("training.optimizer=adamw",),
 }
 
 

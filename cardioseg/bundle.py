@@ -242,16 +242,24 @@ def _compact(value: Tensor) -> Tensor:
 def monai_metadata(network: Mapping[str, Any], labels: tuple[str, ...]) -> dict[str, Any]:
     """What MONAI's bundle schema asks for, as far as the settings know it."""
     channels = {str(index): f"slice {index - int(network['channels']) // 2:+d}" for index in range(int(network["channels"]))}
+    solid = len(network["patch_size"]) == 3
+    seen = "patches of slices" if solid else "one slice with its neighbours as channels"
     image = {"type": "image", "format": "magnitude", "modality": "MR", "dtype": "float32", "is_patch_data": True}
     return {
         "version": __version__,
         "pytorch_version": torch.__version__.split("+")[0],
         "task": "Segmentation of short-axis cardiac MRI",
         "intended_use": "Research only; not a medical device.",
-        "image_classes": "one slice with its neighbours as channels, standardised per volume",
+        "image_classes": f"{seen}, standardised per volume",
         "label_classes": ", ".join(f"{value} {name}" for value, name in enumerate(labels)),
         "network_data_format": {
-            "inputs": {"image": {**image, "num_channels": int(network["channels"]), "channel_def": channels}},
+            "inputs": {
+                "image": {
+                    **image,
+                    "num_channels": int(network["channels"]),
+                    "channel_def": {"0": "intensity"} if solid else channels,
+                }
+            },
             "outputs": {
                 "pred": {
                     "type": "probabilities",

@@ -15,7 +15,16 @@ from safetensors.torch import save as serialize
 from tiny import LABELS, NETWORK, SETTINGS, names_in, save_tiny_model
 
 from cardioseg import bundle
-from cardioseg.bundle import build_network, find_model, load_model, models_folder, read_metadata, save_model, shipped_models
+from cardioseg.bundle import (
+    build_network,
+    find_model,
+    load_model,
+    models_folder,
+    monai_metadata,
+    read_metadata,
+    save_model,
+    shipped_models,
+)
 from cardioseg.core.errors import EXIT_MODEL, ConfigError, ModelError
 
 ROOT = Path(__file__).parents[1]
@@ -85,7 +94,12 @@ def test_metadata_counts_names_and_hashes(whole):
     assert metadata["parameters"] == sum(p.numel() for p in load_model(whole).network.parameters())  # buffers are none
     outputs = metadata["network_data_format"]["outputs"]["pred"]
     assert outputs["channel_def"] == {str(value): name for value, name in enumerate(LABELS)}
-    assert metadata["network_data_format"]["inputs"]["image"]["num_channels"] == 3
+    image = metadata["network_data_format"]["inputs"]["image"]
+    assert (image["num_channels"], image["channel_def"]["2"]) == (3, "slice +1")
+    assert metadata["image_classes"].startswith("one slice with its neighbours")
+    solid = monai_metadata({"channels": 1, "patch_size": [8, 8, 1]}, tuple(LABELS))
+    assert solid["image_classes"].startswith("patches of slices")
+    assert solid["network_data_format"]["inputs"]["image"]["channel_def"] == {"0": "intensity"}
 
 
 def test_saving_twice_gives_the_same_weights(whole, tmp_path):
