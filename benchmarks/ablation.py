@@ -16,6 +16,7 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "lora-full": ("network.lora_rank=8", "network.lora=full"),
     "injection-rdt": ("network.injection=rdt",),
     "no-experts": ("network.experts=0",),
+    "no-prelude": ("network.prelude_blocks=0",),
     "coda": ("network.coda_blocks=1",),
     "width-128": ("network.width=128", "network.heads=2"),
     "width-192": ("network.width=192", "network.heads=3"),

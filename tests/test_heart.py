@@ -31,6 +31,16 @@ def test_the_heart_is_where_all_structures_are() -> None:
     assert place.box == (slice(32, 68), slice(14, 58))
 
 
+def test_of_two_that_hold_all_structures_it_is_the_one_in_the_middle() -> None:
+    label = np.zeros((150, 140, 6), int)
+    for top, left, size in ((65, 60, 20), (110, 4, 24)):  # an untrained network's heart in the liver is the larger of the two
+        for value in (1, 2, 3):
+            label[top : top + size, left + 8 * (value - 1) : left + 8 * value, 1:5] = value
+    place = find_heart(certain(label), margin=0, window=(8, 8))
+    assert place is not None
+    assert place.box == (slice(65, 85), slice(60, 84))
+
+
 def test_a_heart_torn_by_a_breath_hold_stays_whole() -> None:
     label = chest()
     label[:, :, 4] = np.roll(label[:, :, 4], 18, axis=0)  # 27 mm at 1.5 mm: the cavity moves, as on one expert mask of ACDC
