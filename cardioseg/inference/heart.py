@@ -3,8 +3,8 @@
 A network that sees a window at a time finds round bright things with dark rims elsewhere too (stomach, kidney, shoulder). The
 volume as a whole tells them from the heart: it is the largest cluster of structures over all slices, weighed by how many
 different structures it holds and by how near it lies to the middle of the picture, where whoever plans short-axis slices puts the
-heart (its centre lies within half of the half extents on all of ACDC). Whole clusters are compared, never pieces of one structure: breath-hold shifts tear
-ventricles apart between slices, but do not carry them across the chest.
+heart (within half of the half extents on all of ACDC). Whole clusters are compared, never pieces of one structure: breath-hold
+shifts tear ventricles apart between slices, but do not carry them across the chest.
 
 Shape legend: U, V, W working grid, slices last; K classes, background first.
 """

@@ -27,7 +27,7 @@ def refuse_foreign(output: Path, name: str) -> None:
     Raises:
         OutputError: there is such a file.
     """
-    if _record(output, name).exists() or _mark(output, name).exists():
+    if record_of(output, name).exists() or _mark(output, name).exists():
         return
     for path in case_files(output, name):
         cure = "choose another --output, or pass --overwrite to lose it"
@@ -51,7 +51,7 @@ def refuse_foreign_study(output: Path, names: Iterable[str]) -> None:
 def finished(output: Path, name: str) -> dict[str, Any] | None:
     """The run record of a case whose files are all there."""
     try:
-        data = json.loads(_record(output, name).read_text(encoding="utf-8"))
+        data = json.loads(record_of(output, name).read_text(encoding="utf-8"))
         whole = data["case"] == name and all((output / file).is_file() for file in data["files"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -91,7 +91,7 @@ def _remove_empty(folders: list[Path]) -> None:
 
 
 def _clear(output: Path, name: str) -> None:
-    remove(_record(output, name))  # first: what remains of a case without it is not taken for a result
+    remove(record_of(output, name))  # first: what remains of a case without it is not taken for a result
     for path in (*case_files(output, name), *_sources(output, name)):
         remove(path)
 
@@ -115,7 +115,8 @@ def _files(output: Path) -> Iterator[Path]:
     return output.iterdir() if output.is_dir() else iter(())
 
 
-def _record(output: Path, name: str) -> Path:
+def record_of(output: Path, name: str) -> Path:
+    """Where the run record of a case lies."""
     return output / f"{name}{RECORD}"
 
 

@@ -15,9 +15,8 @@ from cardioseg.core.labels import LabelTable
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
 from cardioseg.imaging.nifti import ENDINGS, ImageFile, open_image
+from cardioseg.workflows.claim import RECORD
 from cardioseg.workflows.source import remembered_source
-
-RECORD = "_run.json"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 from cardioseg.core.errors import LabelError, UsageError
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
 from cardioseg.data.pairs import case_name, labels_beside
+from cardioseg.workflows.claim import record_of
 
 LABEL_TOLERANCE = 1e-3
 VALUES_SHOWN = 5
@@ -46,7 +47,7 @@ def labels_of(mask: Path, asked: str | None = None) -> LabelTable:
     if asked is not None:
         return parse_labels(asked)
     table = labels_beside(mask.parent)
-    recorded = _recorded(mask.with_name(f"{case_name(mask)}_run.json"))
+    recorded = _recorded(record_of(mask.parent, case_name(mask)))
     return recorded if recorded is not None and table is ACDC_LABELS else table
 
 

@@ -14,7 +14,15 @@ from cardioseg.core.exits import check_depth
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report, Table
 from cardioseg.imaging.nifti import ImageFile, check_whole, open_image
-from cardioseg.workflows.claim import case_files, claimed, finished, finished_cases, refuse_foreign, refuse_foreign_study
+from cardioseg.workflows.claim import (
+    case_files,
+    claimed,
+    finished,
+    finished_cases,
+    record_of,
+    refuse_foreign,
+    refuse_foreign_study,
+)
 from cardioseg.workflows.dicom_out import SEGMENTATIONS, check_seg_input, check_seg_library
 from cardioseg.workflows.function import check_frames, function_table
 from cardioseg.workflows.inputs import find_images
@@ -142,14 +150,15 @@ def _one(
             remember_source(request.output, name, image)
             return CaseResult(name, "kept", earlier)
         found = "results made from another image, model or settings"
-        record = request.output / f"{name}_run.json"
-        raise OutputError(record, found=found, expected="none", cure="pass --overwrite, or another --output")
+        raise OutputError(
+            record_of(request.output, name), found=found, expected="none", cure="pass --overwrite, or another --output"
+        )
     if not request.overwrite:
         refuse_foreign(request.output, name)
     with claimed(request.output, name):
         facts = _segment_case(name, image, request, model, recipe, tell)
         facts["times"]["total_seconds"] = round(time.perf_counter() - started, 2)
-        write_json(request.output / f"{name}_run.json", facts)
+        write_json(record_of(request.output, name), facts)
         return CaseResult(name, "done", facts)
 
 
