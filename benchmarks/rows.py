@@ -18,8 +18,10 @@ from held_out import data_arguments, score, volumes
 
 from cardioseg.bundle import load_model
 from cardioseg.core.atomic import write_json
+from cardioseg.core.config import read_toml
 from cardioseg.core.errors import OutputError, UsageError
 from cardioseg.core.progress import Progress
+from cardioseg.training.checkpoint import read_facts
 from cardioseg.workflows.train import SplitChoice, TrainingRequest, train
 
 STEPS = 600
@@ -136,11 +138,12 @@ def _start(row: Row, options: argparse.Namespace) -> str | None:
     """Folder of the model that a row goes on from."""
     if row.start is None:
         return None
-    folder = options.runs / row.start / "model"
-    if not folder.is_dir():
-        found = f"nothing there, and row {row.name} starts from it"
+    folder = options.runs / row.start
+    facts = read_facts(folder)
+    if facts is None or facts.step < read_toml(folder / "config.toml")["training"]["steps"]:
+        found = f"{'nothing there' if facts is None else f'step {facts.step}'}, and row {row.name} starts from it"
         raise UsageError(folder, found=found, expected="a finished run", cure=f"fill row {row.start} first")
-    return str(folder)
+    return str(folder / "model")
 
 
 def _settings(row: Row, options: argparse.Namespace) -> tuple[str, ...]:

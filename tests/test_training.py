@@ -175,11 +175,15 @@ def test_images_are_seen_as_training_stored_them(prepared, changes, told):
 def test_storage_is_this_run_s_and_not_that_of_the_model_it_starts_from(prepared, whole, tmp_path):
     shutil.copytree(whole / "model", tmp_path / "filed")
     path = tmp_path / "filed" / "config.toml"
-    path.write_text(path.read_text().replace("common_storage = true", "common_storage = false"))
+    filed = path.read_text().replace("common_storage = true", "common_storage = false").replace('views = "all"', 'views = "none"')
+    path.write_text(filed)
     manifest = Manifest.read(prepared)
     start = starting_model(str(tmp_path / "filed"), "all", manifest)
-    assert not start.model.windows.common_storage
-    assert resolve(None, (), manifest, start=start).windows.common_storage
+    assert (start.model.windows.common_storage, start.model.windows.views) == (False, "none")
+    windows = resolve(None, (), manifest, start=start).windows
+    assert (windows.common_storage, windows.views) == (True, "all")
+    windows = resolve(None, ("augment.storage=false",), manifest, start=start).windows
+    assert (windows.common_storage, windows.views) == (False, "none")
 
 
 def test_validation_leaves_no_trace_in_the_weights(prepared, whole, tmp_path):
@@ -379,7 +383,7 @@ def test_matrices_decay_and_the_injection_never(optimizer):
     assert len(decayed["params"]) + len(kept) + len(moved) == len(names), "each once"
     assert {"injection.input.weight", "injection.log_rate", "injection.step_bias", "core_norm.weight", "coda_norm.bias"} <= kept
     matrices = {"block.attention.query.weight", "block.experts.routed.0.down.weight", "stem.project.weight"}
-    assert not kept & matrices
+    assert not kept & (matrices | {"decoder.classify.weight"})
     assert all(parameter.ndim >= 2 for parameter in decayed["params"])
     assert (matrices <= moved) == (optimizer == "muon")
     assert not any(name.startswith("lora") for name in moved), "adapters are stacks of small matrices"
@@ -392,7 +396,7 @@ def test_adapters_alone_are_moved_by_adamw():
     assert isinstance(mover, torch.optim.AdamW)
 
 
-@pytest.mark.parametrize("shape", [(24, 24), (16, 100), (64, 32, 3, 3), (32, 16, 2, 2, 3)])
+@pytest.mark.parametrize("shape", [(24, 24), (16, 100), (100, 16), (64, 32, 3, 3), (32, 16, 2, 2, 3)])
 def test_muon_steps_are_orthogonal_and_as_large_as_adamw_s(shape):
     torch.manual_seed(0)
     weight = nn.Parameter(torch.zeros(shape))

@@ -21,6 +21,7 @@ from cardioseg.core.exits import OWN_DEPTH, Depth
 from cardioseg.imaging.preprocess import neighbouring_slices
 from cardioseg.inference.flops import FlopTally
 from cardioseg.inference.heart import Place, find_heart, heart_voxels
+from cardioseg.layers.precision import fast_bf16
 from cardioseg.networks import SegOutput
 
 AS_FILED = (False, 0)
@@ -246,11 +247,3 @@ def unview(x: Tensor, flip: bool, quarter_turns: int) -> Tensor:
     """Undo ``view``."""
     turned = torch.rot90(x, -quarter_turns, (2, 3))
     return turned.flip(3) if flip else turned
-
-
-def fast_bf16(device: torch.device) -> bool:
-    """Whether bf16 matrix products are faster than fp32 there: GPUs, and CPUs with matrix units (AMX) or AVX-512 bf16."""
-    if device.type == "cpu":
-        # torch has no public question for it yet.
-        return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())  # noqa: SLF001
-    return device.type == "cuda" and torch.cuda.is_bf16_supported()

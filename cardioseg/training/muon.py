@@ -1,10 +1,11 @@
-"""Muon: momentum that is made orthogonal before it moves a matrix, so that no direction of it waits for the others.
+"""Muon: momentum that is made orthogonal before it moves a matrix, so that weak directions move with the strong ones.
 
 Sources: Jordan et al. 2024 (kellerjordan.github.io/posts/muon: momentum, Newton-Schulz iteration and its coefficients); Liu et
 al. 2025 (arXiv 2502.16982, equation 4: the step's size, as large as AdamW's, so that one learning rate serves both).
 
-torch's own takes matrices alone. Here a convolution's kernel is one too, (first axis, all others): it is there that the gain lies
-(trials in the lab log, 2026-11-21). What is no matrix is left to AdamW.
+torch's own takes matrices alone. Here a convolution's kernel is one too, (first axis, all others), a transposed one's (inputs,
+outputs x extent): it is there that the gain lies (lab log, 2026-11-21). The first and last layers are among them,
+which the first source leaves to AdamW.
 """
 
 from collections.abc import Iterable
@@ -12,6 +13,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from cardioseg.layers.precision import fast_bf16
 
 SMALLEST = 16  # rows and columns; below, there is little to make orthogonal
 ROUNDS = 5
@@ -54,11 +57,12 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """Nearly the orthogonal matrix next to one (M, N), singular values between about 0.7 and 1.2; zeros stay zeros.
+    """Nearly the orthogonal matrix next to one (M, N); zeros stay zeros.
 
-    Five rounds of a polynomial of fifth degree in bf16, in which products are fast.
+    Singular values of a thousandth of the norm and more end between about 0.7 and 1.2; five rounds of a polynomial of fifth
+    degree raise smaller ones up to 485-fold. In bf16 where products are fast in it, else in fp32.
     """
-    x = matrix.bfloat16()
+    x = matrix.to(torch.bfloat16 if fast_bf16(matrix.device) else torch.float32)
     x = x / (x.norm() + 1e-7)
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x

@@ -66,7 +66,10 @@ def resolve(
         start.check(network)
         if start.tune != "all":  # the router is frozen, and its balance with it
             training = training.model_copy(update={"balance_rate": 0.0})
-    inference = {"size": sampling.window} | values.get("windows", {}) | _storage(augment.storage) | asked_for.get("windows", {})
+    inference = {"size": sampling.window} | values.get("windows", {})
+    if inference.get("common_storage", True) != augment.storage:  # the starting model saw images otherwise
+        inference |= {"common_storage": augment.storage, "views": "all" if augment.storage else "none"}
+    inference |= asked_for.get("windows", {})
     return TrainingSetup(
         network=network,
         preparation=manifest.preparation,
@@ -75,11 +78,6 @@ def resolve(
         training=training,
         windows=validate(WindowConfig, inference, source=source),
     )
-
-
-def _storage(drawn: bool) -> dict[str, Any]:
-    """How images are seen at inference, as in training: in one storage for all where every one was drawn, else in the files'."""
-    return {"common_storage": True} if drawn else {"common_storage": False, "views": "none"}
 
 
 def check_sections(values: Mapping[str, Any], source: str) -> None:

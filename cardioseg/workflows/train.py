@@ -85,7 +85,7 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
 
     from cardioseg.bundle import build_network
     from cardioseg.inference.native import choose_device
-    from cardioseg.inference.predictor import fast_bf16
+    from cardioseg.layers.precision import fast_bf16
     from cardioseg.training.loop import start
     from cardioseg.training.loop import train as run_loop
 
@@ -102,7 +102,7 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
     )
     fabric.launch()
     torch.manual_seed(config.training.seed)
-    network = build_network(config.network, source=str(request.settings or "--set"))
+    network = fabric.to_device(build_network(config.network, source=str(request.settings or "--set")))
     taken = 0 if origin is None else origin.fill(network, config.network)
     started = None if origin is None else origin.told(taken, network, config.network)
     fingerprint = _claim(request, config, split, labels=manifest.labels, origin=origin, started=started)
