@@ -45,19 +45,7 @@ def resolve(
     asked_for = merge(read_toml(settings) if settings else {}, parse_overrides(overrides))
     check_sections(asked_for, source)
     values = start.under(asked_for) if start else asked_for
-    asked = values.get("preparation", {})
-    differing = {
-        k
-        for k, v in asked.items()
-        if validate(PreparationConfig, asked, source=source).model_dump()[k] != manifest.preparation.model_dump()[k]
-    }
-    if differing:
-        raise ConfigError(
-            source,
-            found=f"preparation.{min(differing)} unlike the data's",
-            expected=str(manifest.folder),
-            cure="run cardioseg prepare with these settings",
-        )
+    _check_preparation(values.get("preparation", {}), manifest, source)
     sampling = validate(SamplingConfig, values.get("sampling", {}), source=source)
     network = _network_settings(values.get("network", {}), manifest, sampling.window, source)
     augment = validate(AugmentConfig, values.get("augment", {}), source=source)
@@ -66,18 +54,35 @@ def resolve(
         start.check(network)
         if start.tune != "all":  # the router is frozen, and its balance with it
             training = training.model_copy(update={"balance_rate": 0.0})
-    inference = {"size": sampling.window} | values.get("windows", {})
-    if inference.get("common_storage", True) != augment.storage:  # the starting model saw images otherwise
-        inference |= {"common_storage": augment.storage, "views": "all" if augment.storage else "none"}
-    inference |= asked_for.get("windows", {})
+    seen = _seen(values.get("windows", {}), storage=augment.storage) | asked_for.get("windows", {})
     return TrainingSetup(
         network=network,
         preparation=manifest.preparation,
         sampling=sampling,
         augment=augment,
         training=training,
-        windows=validate(WindowConfig, inference, source=source),
+        windows=validate(WindowConfig, {"size": sampling.window} | seen, source=source),
     )
+
+
+def _check_preparation(asked: Mapping[str, Any], manifest: Manifest, source: str) -> None:
+    """ConfigError when the data were prepared otherwise than asked for."""
+    wanted, found = validate(PreparationConfig, asked, source=source).model_dump(), manifest.preparation.model_dump()
+    differing = {key for key in asked if wanted[key] != found[key]}
+    if differing:
+        raise ConfigError(
+            source,
+            found=f"preparation.{min(differing)} unlike the data's",
+            expected=str(manifest.folder),
+            cure="run cardioseg prepare with these settings",
+        )
+
+
+def _seen(windows: Mapping[str, Any], *, storage: bool) -> dict[str, Any]:
+    """How images are seen at inference: as in training, in one storage for all where every one was drawn, else in the files'."""
+    if windows.get("common_storage", True) == storage:
+        return dict(windows)
+    return {**windows, "common_storage": storage, "views": "all" if storage else "none"}
 
 
 def check_sections(values: Mapping[str, Any], source: str) -> None:
