@@ -226,9 +226,9 @@ def save_model(folder: Path, weights: Mapping[str, Tensor], settings: Mapping[st
     content = save(held)
     write_bytes(folder / WEIGHTS, content)
     write_text(folder / "config.toml", tomli_w.dumps(dict(settings)))
-    network = dict(settings)["network"]
-    facts = monai_metadata(network, tuple(metadata["labels"])) | dict(metadata)
-    parameters = sum(p.numel() for p in build_network(network, source=folder / "config.toml").parameters())
+    network: Any = build_network(dict(settings)["network"], source=folder / "config.toml")
+    facts = monai_metadata(network.config.model_dump(), tuple(metadata["labels"])) | dict(metadata)
+    parameters = sum(p.numel() for p in network.parameters())
     facts |= {"weights_sha256": hashlib.sha256(content).hexdigest(), "parameters": parameters}
     write_json(folder / "metadata.json", facts)
 
