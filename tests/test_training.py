@@ -27,10 +27,11 @@ from cardioseg.data.augment import AugmentConfig
 from cardioseg.data.loading import SamplingConfig, WindowDataset, load_voxels
 from cardioseg.data.manifest import Manifest
 from cardioseg.networks import RDViT, RDViTConfig, SegOutput
+from cardioseg.training import muon as muon_module
 from cardioseg.training.checkpoint import read_facts
 from cardioseg.training.losses import SegmentationLoss, batch_dice, token_weights
 from cardioseg.training.muon import Muon
-from cardioseg.training.schedule import MovingAverage, learning_rate, optimizers
+from cardioseg.training.schedule import MovingAverage, build_optimizers, learning_rate
 from cardioseg.workflows.prepare import prepare
 from cardioseg.workflows.setup import resolve
 from cardioseg.workflows.starting import starting_model
@@ -163,6 +164,7 @@ def test_a_run_may_start_from_a_model(prepared, whole, tmp_path):
     [
         ((), (True, "all")),
         (("augment.storage=false",), (False, "none")),
+        (("augment.storage=false", "windows.common_storage=false"), (False, "none")),
         (("augment.storage=false", 'windows.views="flips"'), (False, "flips")),
         (("augment.storage=false", "windows.common_storage=true"), (True, "none")),
     ],
@@ -374,7 +376,7 @@ def test_the_rate_warms_up_and_falls_along_a_cosine():
 @pytest.mark.parametrize("optimizer", ["muon", "adamw"])
 def test_matrices_decay_and_the_injection_never(optimizer):
     network = RDViT(RDViTConfig(width=16, heads=2, stem_channels=(8, 8), lora="full", lora_rank=2))
-    *muon, adamw = optimizers(network, optimizer, rate=1e-3, weight_decay=0.1)
+    *muon, adamw = build_optimizers(network, optimizer, rate=1e-3, weight_decay=0.1)
     decayed, plain = adamw.param_groups
     assert (decayed["weight_decay"], plain["weight_decay"]) == (0.1, 0.0)
     names = {id(parameter): name for name, parameter in network.named_parameters()}
@@ -392,12 +394,14 @@ def test_matrices_decay_and_the_injection_never(optimizer):
 def test_adapters_alone_are_moved_by_adamw():
     network = nn.Linear(32, 32)
     network.weight.requires_grad_(False)
-    (mover,) = optimizers(network, "muon", rate=1e-3, weight_decay=0.1)
+    (mover,) = build_optimizers(network, "muon", rate=1e-3, weight_decay=0.1)
     assert isinstance(mover, torch.optim.AdamW)
 
 
+@pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("shape", [(24, 24), (16, 100), (100, 16), (64, 32, 3, 3), (32, 16, 2, 2, 3)])
-def test_muon_steps_are_orthogonal_and_as_large_as_adamw_s(shape):
+def test_muon_steps_are_orthogonal_and_as_large_as_adamw_s(monkeypatch, shape, fast):
+    monkeypatch.setattr(muon_module, "fast_bf16", lambda device: fast)
     torch.manual_seed(0)
     weight = nn.Parameter(torch.zeros(shape))
     spread = torch.randn(shape).flatten(1)

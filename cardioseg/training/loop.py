@@ -24,7 +24,7 @@ from cardioseg.core.config import Settings
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.training.checkpoint import Facts, read_facts, restore, save
 from cardioseg.training.losses import SegmentationLoss, batch_dice, token_weights
-from cardioseg.training.schedule import MovingAverage, gradient_norm, learning_rate, optimizers
+from cardioseg.training.schedule import MovingAverage, build_optimizers, gradient_norm, learning_rate
 
 Validate = Callable[[nn.Module], dict[str, float]]
 
@@ -107,13 +107,13 @@ class Run:
 
 
 def start(folder: Path, network: nn.Module, config: TrainingConfig, *, settings: str, resume: bool) -> Run:
-    """A new run, or the continuation of the one in ``folder``."""
+    """A new run, or the continuation of the one in ``folder``; the network is on its device already."""
     torch.manual_seed(config.seed + 1)
-    movers = optimizers(network, config.optimizer, rate=config.learning_rate, weight_decay=config.weight_decay)
-    run = Run(folder, config, settings, network, movers, MovingAverage(network, config.average))
+    optimizers = build_optimizers(network, config.optimizer, rate=config.learning_rate, weight_decay=config.weight_decay)
+    run = Run(folder, config, settings, network, optimizers, MovingAverage(network, config.average))
     facts = read_facts(folder) if resume else None
     if facts is not None:
-        restore(folder, network, run.average, run.optimizers)
+        restore(folder, network, run.average, optimizers)
         run.step, run.minutes, run.best = facts.step, facts.minutes, facts.best
     return run
 
@@ -138,13 +138,13 @@ def train(
         on_progress: told of every step.
     """
     config = run.config
-    network, *movers = fabric.setup(run.network, *run.optimizers)
+    network, *optimizers = fabric.setup(run.network, *run.optimizers)
     network.train()
     loss_of = SegmentationLoss(early_weight=config.early_weight, penalties=config.penalties)
     meter, saved = Meter(), time.monotonic()
     with closing(RunLog(run.folder)) as log:
         for batch in _batches(data, run, fabric):
-            facts = _step(run, network, movers, batch, loss_of, fabric)
+            facts = _step(run, network, optimizers, batch, loss_of, fabric)
             meter.add(facts)
             run.step += 1
             on_progress(Progress(run.step, config.steps, "", meter.fields()))
@@ -181,19 +181,19 @@ def _batches(data: Dataset[dict[str, Tensor]], run: Run, fabric: Fabric) -> Iter
 
 
 def _step(
-    run: Run, network: Any, movers: list[Any], batch: dict[str, Tensor], loss_of: SegmentationLoss, fabric: Fabric
+    run: Run, network: Any, optimizers: list[Any], batch: dict[str, Tensor], loss_of: SegmentationLoss, fabric: Fabric
 ) -> dict[str, float]:
     config = run.config
     rate = learning_rate(run.step, peak=config.learning_rate, warmup=config.warmup, steps=config.steps)
-    for group in (group for optimizer in run.optimizers for group in optimizer.param_groups):
+    for group in (group for optimizer in optimizers for group in optimizer.param_groups):
         group["lr"] = rate
     output = network(batch["image"])
     loss, parts = loss_of(output, batch["label"])
     run.network.zero_grad()
     fabric.backward(loss)
     norm = gradient_norm(run.network.parameters(), config.clip)
-    for mover in movers:
-        mover.step()
+    for optimizer in optimizers:
+        optimizer.step()
     if output.routing is not None and config.balance_rate > 0:
         weights = token_weights(batch["label"], tuple(output.routing.shape[2:]), output.logits.shape[1])
         run.network.rebalance(output.routing, weights, rate=config.balance_rate)  # type: ignore[operator]

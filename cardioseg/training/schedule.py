@@ -20,25 +20,29 @@ def learning_rate(step: int, *, peak: float, warmup: int, steps: int, final: flo
     return peak * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def optimizers(network: nn.Module, kind: str, *, rate: float, weight_decay: float) -> tuple[torch.optim.Optimizer, ...]:
+def build_optimizers(network: nn.Module, kind: str, *, rate: float, weight_decay: float) -> tuple[torch.optim.Optimizer, ...]:
     """AdamW over what trains; with ``kind`` "muon" it leaves matrices and kernels to Muon, which comes first.
 
     Matrices decay; norms, biases and the injection do not (Parcae, section 1.4 of its recipe).
     """
-    named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
-    plain = [p for name, p in named if p.ndim < 2 or any(part in name for part in NO_DECAY)]
-    kept = {id(p) for p in plain}
-    decayed = [p for _, p in named if id(p) not in kept]
-    matrices = [p for p in decayed if is_matrix(p)] if kind == "muon" else []
-    taken = {id(p) for p in matrices}
+    plain: list[nn.Parameter] = []
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        if parameter.ndim < 2 or any(part in name for part in NO_DECAY):
+            plain.append(parameter)
+        elif kind == "muon" and is_matrix(parameter):
+            matrices.append(parameter)
+        else:
+            others.append(parameter)
     groups: list[dict[str, Any]] = [
-        {"params": [p for p in decayed if id(p) not in taken], "weight_decay": weight_decay},
+        {"params": others, "weight_decay": weight_decay},
         {"params": plain, "weight_decay": 0.0},
     ]
     adamw = torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95))
-    if not matrices:
-        return (adamw,)
-    return Muon(matrices, lr=rate, weight_decay=weight_decay), adamw
+    return (Muon(matrices, lr=rate, weight_decay=weight_decay), adamw) if matrices else (adamw,)
 
 
 class MovingAverage:

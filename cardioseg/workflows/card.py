@@ -121,6 +121,7 @@ def _limits() -> str:
         "- ACDC is one hospital's scanners (1.5 T and 3 T, Dijon) and five groups of patients; elsewhere contrast, field of "
         "view, coverage and reading conventions differ, and so will the results. Look at the pictures.\n"
         "- Papillary muscles belong to the cavity, as in ACDC. Long-axis views, late enhancement and maps were never seen.\n"
+        "- Where several places look like a heart, those nearer the middle of the picture count more.\n"
         "- Loops count per token (8 × 8 voxels of 1.5 mm); overlapping windows and views are averaged, then rounded.\n"
         "- More loops than in training are extrapolation; the run record says so."
     )

@@ -54,14 +54,16 @@ def resolve(
         start.check(network)
         if start.tune != "all":  # the router is frozen, and its balance with it
             training = training.model_copy(update={"balance_rate": 0.0})
-    seen = _seen(values.get("windows", {}), storage=augment.storage) | asked_for.get("windows", {})
+    windows = values.get("windows", {})
+    if start is not None and start.model.windows.common_storage != augment.storage:
+        windows = windows | _seen(augment.storage) | asked_for.get("windows", {})
     return TrainingSetup(
         network=network,
         preparation=manifest.preparation,
         sampling=sampling,
         augment=augment,
         training=training,
-        windows=validate(WindowConfig, {"size": sampling.window} | seen, source=source),
+        windows=validate(WindowConfig, {"size": sampling.window} | _seen(augment.storage) | windows, source=source),
     )
 
 
@@ -78,11 +80,9 @@ def _check_preparation(asked: Mapping[str, Any], manifest: Manifest, source: str
         )
 
 
-def _seen(windows: Mapping[str, Any], *, storage: bool) -> dict[str, Any]:
+def _seen(storage: bool) -> dict[str, Any]:
     """How images are seen at inference: as in training, in one storage for all where every one was drawn, else in the files'."""
-    if windows.get("common_storage", True) == storage:
-        return dict(windows)
-    return {**windows, "common_storage": storage, "views": "all" if storage else "none"}
+    return {"common_storage": storage, "views": "all" if storage else "none"}
 
 
 def check_sections(values: Mapping[str, Any], source: str) -> None:
