@@ -225,21 +225,25 @@ KILLED = """
 
 @pytest.fixture(scope="module")
 def killed(prepared, tmp_path_factory):
-    """A run whose process was killed in its fifth step, and what that process printed."""
+    """A run whose process was killed in its fifth step, and what that process printed to stdout and stderr."""
     folder = tmp_path_factory.mktemp("killed") / "run"
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(KILLED), str(prepared), str(folder)]
     process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert process.returncode == -signal.SIGKILL, process.stderr
-    return folder, process.stdout.split()
+    return folder, process.stdout.split(), process.stderr
 
 
 def test_training_imports_no_simpleitk(killed):
     assert killed[1] == ["clean"]
 
 
+def test_no_library_talks_while_training(killed):
+    assert killed[2] == ""
+
+
 def test_after_a_kill_the_run_goes_on_as_if_nothing_had_happened(prepared, killed, whole):
-    folder, _ = killed
+    folder, *_ = killed
     assert read_facts(folder).step == 4
     report = train(request(prepared, folder, resume=True))
     assert (report.data["step"], report.data["finished"]) == (STEPS, True)

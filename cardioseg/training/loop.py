@@ -1,6 +1,6 @@
 """The loop: one batch, one step, and now and then a checkpoint and a validation.
 
-Lightning Fabric carries device, precision and processes. Everything random follows from the seed, the step and torch's
+Lightning Fabric carries device and precision. Everything random follows from the seed, the step and torch's
 generator, all of which a checkpoint holds, so that a resumed run continues where the killed one was.
 """
 
@@ -43,7 +43,7 @@ class TrainingConfig(Settings):
     """How a network is trained."""
 
     steps: int = Field(6000, ge=1, description="optimiser steps in all")
-    batch: int = Field(16, ge=1, le=1024, description="windows per step and process")
+    batch: int = Field(16, ge=1, le=1024, description="windows per step")
     optimizer: Literal["muon", "adamw"] = Field("muon", description="muon: for matrices and kernels, AdamW for the rest")
     learning_rate: float = Field(1e-3, gt=0, description="highest, of AdamW; Muon's steps are as large")
     warmup: int = Field(300, ge=1)
@@ -132,7 +132,7 @@ def train(
     Args:
         run: from ``start``.
         data: window ``i`` of the whole run at index ``i``.
-        fabric: launched already.
+        fabric: carries the run's device.
         validate: scores the averaged weights.
         max_minutes: wall-clock limit of this call.
         on_progress: told of every step.
@@ -152,23 +152,19 @@ def train(
                 log.write({"step": run.step, "minutes": round(run.spent_minutes, 3), **meter.means()})
             if validate and (run.step % config.validate_every == 0 or run.step == config.steps):
                 _validate(run, validate, log)
-            out_of_time = max_minutes is not None and (time.monotonic() - run.started) / 60 >= max_minutes
-            if fabric.is_global_zero and (time.monotonic() - saved > config.checkpoint_minutes * 60 or out_of_time):
+            if max_minutes is not None and (time.monotonic() - run.started) / 60 >= max_minutes:
+                break
+            if time.monotonic() - saved > config.checkpoint_minutes * 60:
                 run.save()
                 saved = time.monotonic()
-            if out_of_time:
-                break
-    if fabric.is_global_zero:
-        run.save()
+    run.save()
     return run.step >= config.steps
 
 
 def _batches(data: Dataset[dict[str, Tensor]], run: Run, fabric: Fabric) -> Iterator[dict[str, Tensor]]:
-    """Batches from the run's step on, every process its own share."""
-    config, world, rank = run.config, fabric.world_size, fabric.global_rank
-    per_step = config.batch * world
-    starts = [step * per_step + rank * config.batch for step in range(run.step, config.steps)]
-    indices: Any = [range(start, start + config.batch) for start in starts]
+    """Batches from the run's step on."""
+    config = run.config
+    indices: Any = [range(step * config.batch, (step + 1) * config.batch) for step in range(run.step, config.steps)]
     loader = DataLoader(
         data,
         batch_sampler=indices,
@@ -176,7 +172,7 @@ def _batches(data: Dataset[dict[str, Tensor]], run: Run, fabric: Fabric) -> Iter
         prefetch_factor=4 if config.workers else None,
         generator=torch.Generator(),  # else it draws from torch's own, once per start, and a resumed run would part from there
     )
-    batches: Any = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
+    batches: Any = fabric.setup_dataloaders(loader)
     yield from batches
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from cardioseg.workflows.starting import StartingModel, starting_model
 from cardioseg.workflows.validation import validation
 
 if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
     from cardioseg.training.loop import Run
 
 
@@ -81,11 +84,8 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
         InputError: the prepared data cannot be read, or have no patient to train on, or further data one who validates.
     """
     import torch
-    from lightning_fabric import Fabric
 
     from cardioseg.bundle import build_network
-    from cardioseg.inference.native import choose_device
-    from cardioseg.layers.precision import fast_bf16
     from cardioseg.training.loop import start
     from cardioseg.training.loop import train as run_loop
 
@@ -94,13 +94,7 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
     config = resolve(request.settings, request.overrides, manifest, start=origin)
     split = choose_split(request.split, manifest)
     manifests = (manifest, *_extra(request, manifest, split))
-    device = choose_device(request.device)
-    fabric = Fabric(
-        accelerator=device.type,
-        devices="auto" if device.type == "cuda" else 1,
-        precision="bf16-mixed" if fast_bf16(device) else "32-true",
-    )
-    fabric.launch()
+    fabric = _fabric(request.device)
     torch.manual_seed(config.training.seed)
     network = fabric.to_device(build_network(config.network, source=str(request.settings or "--set")))
     taken = 0 if origin is None else origin.fill(network, config.network)
@@ -113,6 +107,24 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
     )
     export_run(run.folder, output=run.folder / "model")
     return _report(run, finished, split)
+
+
+def _fabric(name: str) -> "Fabric":
+    """One device, in the precision that is fast there."""
+    from lightning_fabric import Fabric
+
+    from cardioseg.inference.native import choose_device
+    from cardioseg.layers.precision import fast_bf16
+
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces the precision, --quiet or not
+    device = choose_device(name)
+    fabric = Fabric(
+        accelerator=device.type,
+        devices=[device.index or 0] if device.type == "cuda" else 1,
+        precision="bf16-mixed" if fast_bf16(device) else "32-true",
+    )
+    fabric.launch()
+    return fabric
 
 
 def choose_split(choice: SplitChoice, manifest: Manifest) -> Split:
@@ -134,29 +146,12 @@ def _claim(
     origin: StartingModel | None,
     started: str | None,
 ) -> str:
-    """Write the run's settings down; the returned hash over them guards ``--resume``."""
+    """Write a new run's settings down; the returned hash over them guards ``--resume``."""
     import tomli_w
-
-    from cardioseg.training.checkpoint import read_facts
 
     settings = config.as_dict()
     fingerprint = _fingerprint(settings, split, origin)
-    facts = read_facts(request.output)
-    if facts is not None and not request.resume:
-        raise OutputError(
-            request.output,
-            found=f"a run of {facts.step} steps",
-            expected="a new folder",
-            cure="pass --resume, or another --output",
-        )
-    if facts is not None and facts.settings != fingerprint:
-        raise ConfigError(
-            request.output,
-            found="a run with other settings or patients, or from another start",
-            expected="the same as before",
-            cure="drop the changed option, or start a new run",
-        )
-    if facts is None:
+    if not _goes_on(request.output, fingerprint, resume=request.resume):
         write_text(request.output / "config.toml", tomli_w.dumps(settings))
         sides = {"origin": split.origin, "train": sorted(split.train), "val": sorted(split.val)}
         write_json(request.output / "split.json", sides)
@@ -165,6 +160,27 @@ def _claim(
             training["started_from"] = started
         write_json(request.output / "run.json", {"labels": list(labels.names), "training": training})
     return fingerprint
+
+
+def _goes_on(folder: Path, fingerprint: str, *, resume: bool) -> bool:
+    """Whether a run lies there and may go on; refused without ``--resume``, and with other settings."""
+    from cardioseg.training.checkpoint import read_facts
+
+    facts = read_facts(folder)
+    if facts is None:
+        return False
+    if not resume:
+        raise OutputError(
+            folder, found=f"a run of {facts.step} steps", expected="a new folder", cure="pass --resume, or another --output"
+        )
+    if facts.settings != fingerprint:
+        raise ConfigError(
+            folder,
+            found="a run with other settings or patients, or from another start",
+            expected="the same as before",
+            cure="drop the changed option, or start a new run",
+        )
+    return True
 
 
 def _fingerprint(settings: dict[str, dict[str, Any]], split: Split, origin: StartingModel | None) -> str:
@@ -215,7 +231,7 @@ def _windows(config: TrainingSetup, manifests: Sequence[Manifest], split: Split)
         sampling=config.sampling,
         augment=config.augment,
         seed=training.seed,
-        length=training.steps * training.batch * 64,
+        length=training.steps * training.batch,
     )
 
 
