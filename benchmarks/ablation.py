@@ -1,6 +1,6 @@
 """Table: what each part of RD-ViT is worth. One change at a time, all training patients, seed 0.
 
-The unchanged network is row rdvit-100-0 of data_table.py. ``paper`` is the published form: plain patches, rdt injection, ACT, a
+The unchanged network is two rows of data_table.py. ``paper`` is the published form: plain patches, rdt injection, ACT, a
 loop index, a fixed number of loops, one coda block.
 
     python benchmarks/ablation.py PREPARED --split split.json --only stem-patch --max-minutes 20
@@ -9,7 +9,7 @@ loop index, a fixed number of loops, one coda block.
 from rows import Row, fill
 
 TABLE = "ablation"
-BASE = "rdvit-100-0"
+UNCHANGED = ("rdvit-100-0", "rdvit-100-1")  # rows of data_table.py
 CHANGES: dict[str, tuple[str, ...]] = {
     "stem-patch": ("network.stem=patch",),
     "lora-scale": ("network.lora_rank=8",),

@@ -1,6 +1,7 @@
 """The tables of docs/results.md that are made of training rows: data, volumes, loops over training, ablation."""
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import ablation
@@ -36,13 +37,14 @@ def budget(found: Sequence[Result]) -> str:
     if not found:
         return "No row has been run yet."
     steps = sorted({row["training"]["steps"] for row in found})
-    minutes = [row["training"]["minutes"] for row in found]
+    minutes = sorted(round(row["training"]["minutes"]) for row in found)
+    lasted = f"{minutes[0]} to {minutes[-1]}" if minutes[0] < minutes[-1] else f"{minutes[0]}"
     batches = {next(s for s in reversed(row["training"]["recipe"]) if s.startswith("training.batch=")) for row in found}
     each = {(row["patients"], row["volumes"], row["views"]) for row in found}
     told = "; ".join(f"{patients} patients, {count} volumes, views {views}" for patients, count, views in sorted(each))
     return (
-        f"Budget of each run: {' or '.join(map(str, steps))} steps ({', '.join(sorted(batches))}), {min(minutes):.0f} to "
-        f"{max(minutes):.0f} minutes. Scored on {told}."
+        f"Budget of each run: {' or '.join(map(str, steps))} steps ({', '.join(sorted(batches))}), {lasted} minutes. "
+        f"Scored on {told}."
     )
 
 
@@ -82,7 +84,7 @@ def ponder_text(results: Results) -> str:
     """Table 6, first half."""
     lines = []
     for table, name, how in (
-        (data_table.TABLE, ablation.BASE, "learned exit"),
+        (data_table.TABLE, ablation.UNCHANGED[0], "learned exit"),
         (ablation.TABLE, "act", "ACT"),
         (ablation.TABLE, "paper", "published form, ACT"),
     ):
@@ -96,12 +98,13 @@ def ponder_text(results: Results) -> str:
 
 def ablation_text(results: Results) -> str:
     """Table 6, second half."""
-    base = results.get(data_table.TABLE, ablation.BASE)
-    lines = [[f"unchanged ({ablation.BASE})", *run_cells([base] if base else [], 1), ""]]
+    base = results.of(data_table.TABLE, [row for row in data_table.rows() if row.name in ablation.UNCHANGED])
+    lines = [[f"unchanged ({', '.join(ablation.UNCHANGED)})", *run_cells(base, len(ablation.UNCHANGED)), ""]]
     for row in ablation.rows():
         found = results.of(ablation.TABLE, [row])
-        change = f"{found[0]['dice']['mean'] - base['dice']['mean']:+.4f}" if found and base else ""
+        change = f"{found[0]['dice']['mean'] - fmean(one['dice']['mean'] for one in base):+.4f}" if found and base else ""
         lines.append([f"{row.name}: {', '.join(row.settings)}", *run_cells(found, 1), change])
-    return f"{budget(results.of(ablation.TABLE, ablation.rows()))}\n\n" + markdown(
+    note = "One run each; ± of the unchanged network is over its seeds, and a change of that size says nothing."
+    return f"{budget(results.of(ablation.TABLE, ablation.rows()))} {note}\n\n" + markdown(
         ("network", *DATA_COLUMNS[2:], "against unchanged"), lines
     )

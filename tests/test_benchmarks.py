@@ -185,6 +185,6 @@ def test_rows_without_a_result_are_shown_and_several_have_a_spread(monkeypatch, 
     (tmp_path / "data" / "rdvit-100-0.json").write_text(json.dumps({**row, "dice": dice}))
     filled = page.page(tmp_path)
     assert "| vit | 10 % | 2 of 3 | 0.8500 ± 0.0707 |" in filled
-    assert "Budget of each run: 7 steps (training.batch=8), 1 to 1 minutes" in filled
+    assert "Budget of each run: 7 steps (training.batch=8), 1 minutes" in filled
     assert "| rdvit-100-0: learned exit | 2.25 | 5 |" in filled
-    assert "| unchanged (rdvit-100-0) | 1 of 1 | 0.9000 |" in filled
+    assert "| unchanged (rdvit-100-0, rdvit-100-1) | 1 of 2 | 0.9000 |" in filled
