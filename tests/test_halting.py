@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cardioseg.layers.halting import ACT, HaltingHead, settled_target
+from cardioseg.layers.halting import ACT, HaltingHead, LinearHaltingHead, settled_target
 
 SCORES = hnp.arrays(np.float32, st.tuples(st.integers(1, 24), st.integers(1, 7)), elements=st.floats(-40, 40, width=32))
 THRESHOLDS = st.floats(0.01, 0.999)
@@ -82,6 +82,12 @@ def test_the_head_sees_direction_and_relative_step_not_scale():
     state, before = torch.randn(2, 2, 5, 16)
     assert torch.allclose(head(1000 * state, 1000 * before), head(state, before), atol=1e-3)
     assert not torch.allclose(head(state, before), head(state, state - 0.01 * (state - before)), atol=1e-2)
+
+
+def test_the_published_head_is_a_weight_per_channel_and_a_bias():
+    head = LinearHaltingHead(16)
+    state, before = torch.randn(2, 2, 5, 16)
+    assert torch.allclose(head(state, before), state @ head.score.weight[0] + head.score.bias, atol=1e-6)
 
 
 def test_the_head_is_finite_where_a_loop_moved_nothing():

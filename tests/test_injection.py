@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cardioseg.layers.attention import axial_rotary
-from cardioseg.layers.injection import ParcaeInjection, RDTInjection
+from cardioseg.layers.injection import ParcaeInjection, RDTInjection, loop_index_embedding
 from cardioseg.networks.rdvit import RDViT, RDViTConfig
 
 LARGEST = float(np.finfo(np.float32).max)
@@ -108,6 +108,17 @@ def test_one_loop_of_the_network_is_the_papers_line():
     scrambled(parcae.injection)
     expected, _ = parcae.block(parcae.injection.decay * h + parcae.injection.drive(e), rotary)
     assert torch.allclose(parcae._one_loop(h, parcae.injection.drive(e), rotary, 3)[0], expected, atol=1e-6)
+
+
+@torch.no_grad()
+def test_the_loop_index_is_for_the_block_and_stays_out_of_the_state():
+    rotary = axial_rotary((2, 3), 8, device=torch.device("cpu"))
+    h, e = torch.randn(2, 1, 6, 16)
+    told = h + loop_index_embedding(3, 16, device=h.device)
+    rdt = core("rdt", loop_index=True)
+    scrambled(rdt.injection)
+    expected = rdt.injection.decay * h + rdt.injection.input * e + rdt.block(rdt.inject_norm(told + e), rotary)[0]
+    assert torch.allclose(rdt._one_loop(h, e, rotary, 3)[0], expected, atol=1e-6)
 
 
 @torch.no_grad()

@@ -146,6 +146,15 @@ def test_a_gradient_reaches_every_parameter(name, changes):
     assert not untouched
 
 
+def test_under_act_the_gradient_reaches_the_block_however_early_all_tokens_halt():
+    network = rdvit(halting="act", experts=0, gradient_loops=1, max_loops=8).train()
+    torch.nn.init.constant_(network.halting.score.bias, 20.0)
+    output = network(image_for(network), loops=8)
+    assert output.steps.max() == 1
+    output.logits.square().mean().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.block.attention.parameters())
+
+
 @contract
 @torch.no_grad()
 def test_saving_and_loading_changes_nothing(name, changes):

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from cardioseg.layers.halting import HaltingHead
+from cardioseg.layers.halting import Head
 
 Decode = Callable[[Tensor], Tensor]
 THRESHOLDS = {"fixed": 0.0, "argmax": 0.0, "accel": 0.1, "entropy": 0.05}
@@ -77,7 +77,7 @@ class Learned:
         threshold: probability at which a token leaves.
     """
 
-    def __init__(self, head: HaltingHead, threshold: float) -> None:
+    def __init__(self, head: Head, threshold: float) -> None:
         self.head, self.threshold, self.flops_per_token = head, 1 - threshold, head.flops_per_token
 
     def unsettled(self, loop: Loop) -> Tensor:
@@ -93,7 +93,7 @@ class Adaptive:
         tokens: M.
     """
 
-    def __init__(self, head: HaltingHead, threshold: float, tokens: Tensor) -> None:
+    def __init__(self, head: Head, threshold: float, tokens: Tensor) -> None:
         self.head, self.threshold, self.flops_per_token = head, 1 - threshold, head.flops_per_token
         self.left = torch.ones(len(tokens), device=tokens.device)
         self.mixture = torch.zeros_like(tokens)

@@ -38,6 +38,22 @@ class HaltingHead(nn.Module):
         return self.score(F.gelu(self.hidden(features))).squeeze(-1)
 
 
+class LinearHaltingHead(nn.Module):
+    """As published for the recurrent-depth transformer: one weight per channel of the state as it is, and a bias."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.flops_per_token = 2 * width
+        self.score = nn.Linear(width, 1)
+
+    def forward(self, state: Tensor, previous: Tensor) -> Tensor:
+        """Logit (B, N) of halting after the loop that made ``state`` (B, N, D); where it came from does not matter."""
+        return self.score(state).squeeze(-1)
+
+
+Head = HaltingHead | LinearHaltingHead
+
+
 @dataclass(frozen=True)
 class ACT:
     """Running account of a batch of tokens under adaptive computation time.

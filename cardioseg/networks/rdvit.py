@@ -1,8 +1,9 @@
 """RD-ViT (arXiv 2605.03999): prelude → one shared block, looped → coda → decoder.
 
 The paper adapts the recurrent-depth transformer: LTI-stable injection of the prelude's output in every loop, per-token
-halting, depth-wise LoRA, experts in the looped block. ``preset = "paper"`` keeps the published formulas; the default takes
-Parcae's injection (inject, then block), no loop index in the state, and halting learned from an oracle.
+halting, depth-wise LoRA, experts in the looped block. ``preset = "paper"`` keeps the published formulas, with LayerNorm for
+RMSNorm, a last loop that takes what is left of the halting mass, and this project's decoder; the default takes Parcae's
+injection (inject, then block; the prelude's output normalised), no loop index, and halting learned from an oracle.
 
 Knows nothing of windows, files or training.
 
@@ -25,7 +26,7 @@ from cardioseg.layers.embed import Tokens, pad_to_multiple, token_map
 from cardioseg.layers.exits import Adaptive, Learned, Rule, readout_rule
 from cardioseg.layers.experts import Experts
 from cardioseg.layers.frame import FrameConfig, build_decoder, build_stem, decode_tokens
-from cardioseg.layers.halting import ACT, HaltingHead, settled_target
+from cardioseg.layers.halting import ACT, HaltingHead, Head, LinearHaltingHead, settled_target
 from cardioseg.layers.injection import ParcaeInjection, RDTInjection, loop_index_embedding
 from cardioseg.layers.looping import Core, Looped
 from cardioseg.layers.lora import depthwise_lora
@@ -37,6 +38,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "stem": "patch",
         "injection": "rdt",
         "halting": "act",
+        "halting_head": "linear",
         "loop_index": True,
         "random_depth": False,
         "gradient_loops": None,
@@ -56,12 +58,20 @@ class RDViTConfig(FrameConfig):
     mean_loops: float = Field(4.0, ge=1, description="mean of the random loop count")
     max_loops: int = Field(8, ge=1, description="longest loop count of training; more is extrapolation")
     gradient_loops: int | None = Field(
-        3, ge=1, description="training follows the gradient through that many last loops; unset: all"
+        3,
+        ge=1,
+        description="training follows the gradient through that many last loops; max_loops: all. ACT, whose last loop is not "
+        "known before, follows it through all",
     )
     early_share: float = Field(0.25, gt=0, le=1, description="share of a training batch also supervised after an earlier loop")
     injection: Literal["parcae", "rdt"] = "parcae"
-    loop_index: bool = Field(False, description="add a sinusoidal loop index to the state (published; rules out exact skipping)")
+    loop_index: bool = Field(
+        False, description="add a sinusoidal loop index to what the block sees (published; rules out exact skipping)"
+    )
     halting: Literal["oracle", "act", "none"] = "oracle"
+    halting_head: Literal["normalised", "linear"] = Field(
+        "normalised", description="normalised: of the normed state and its last step; linear: of the state (published)"
+    )
     halting_threshold: float = Field(
         0.99, gt=0, lt=1, description="ACT: cumulative probability; oracle: score at which a token stops"
     )
@@ -117,13 +127,16 @@ class RDViT(nn.Module):
             )
         self.stem = build_stem(config)
         self.prelude = nn.ModuleList(Block(width, config.heads, hidden) for _ in range(config.prelude_blocks))
-        self.prelude_norm = nn.LayerNorm(width)
-        self.injection: Any = ParcaeInjection(width) if config.injection == "parcae" else RDTInjection(width)
-        self.inject_norm = nn.LayerNorm(width) if config.injection == "rdt" else None
+        parcae = config.injection == "parcae"
+        self.prelude_norm = nn.LayerNorm(width) if parcae else nn.Identity()
+        self.injection: Any = ParcaeInjection(width) if parcae else RDTInjection(width)
+        self.inject_norm = None if parcae else nn.LayerNorm(width)
         self.block = Block(width, config.heads, hidden, experts=experts)
         self.lora = depthwise_lora(config.lora, width, config.lora_rank, config.max_loops)
-        self.halting = HaltingHead(width) if config.halting != "none" else None
-        self.core_norm = nn.LayerNorm(width)
+        self.halting: Head | None = None
+        if config.halting != "none":
+            self.halting = HaltingHead(width) if config.halting_head == "normalised" else LinearHaltingHead(width)
+        self.core_norm = nn.LayerNorm(width) if parcae else nn.Identity()
         self.coda = nn.ModuleList(Block(width, config.heads, hidden) for _ in range(config.coda_blocks))
         self.coda_norm = nn.LayerNorm(width)
         self.decoder = build_decoder(config)
@@ -173,10 +186,11 @@ class RDViT(nn.Module):
         account = ACT.start(e, config.halting_threshold)
         mixture = torch.zeros_like(e) if config.halting == "act" else None
         routing = None
+        followed = None if config.halting == "act" else config.gradient_loops
         trace = Trace(h, account.steps)
         for loop in range(loops):
             before, active = h, account.active[..., None]
-            with gradient_of_last(config.gradient_loops, loop, loops):
+            with gradient_of_last(followed, loop, loops):
                 h, routed = self._one_loop(before, drive, rotary, loop)
             weight, account = account.step(self._act_probability(h, before, account), last=loop == loops - 1)
             if mixture is not None:
@@ -255,13 +269,12 @@ class RDViT(nn.Module):
         )
 
     def _one_loop(self, h: Tensor, drive: Tensor, rotary: Rotary, loop: int) -> tuple[Tensor, Tensor | None]:
-        if self.config.loop_index:
-            h = h + loop_index_embedding(loop, h.shape[-1], device=h.device)
+        told = h + loop_index_embedding(loop, h.shape[-1], device=h.device) if self.config.loop_index else h
         if isinstance(self.injection, ParcaeInjection):
-            out, routed = self.block(self.injection(h, drive), rotary)
+            out, routed = self.block(self.injection(told, drive), rotary)
             return out + self.lora(out, loop), routed
         assert self.inject_norm is not None
-        out, routed = self.block(self.inject_norm(h + drive), rotary)
+        out, routed = self.block(self.inject_norm(told + drive), rotary)
         return self.injection(h, drive, out + self.lora(out, loop)), routed
 
     def _decode(self, state: Tensor, tokens: Tokens, rotary: Rotary) -> Tensor:
