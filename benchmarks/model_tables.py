@@ -25,7 +25,8 @@ def depth_text(results: Results) -> str:
             shown = [f"{cell['dice']['mean']:.4f}" if cell else "" for cell in cells] if known else [MISSING]
             lines.append([f"{name}: {how}", exits, *(shown + [""] * len(counts))[: max(len(counts), 1)]])
     return (
-        "Mean Dice by loop budget; beyond 8 loops every network is extrapolating. Exit off: every token runs on.\n\n"
+        "Mean Dice by loop budget; beyond the longest count of its training (8, or the fixed one) a network is extrapolating. "
+        "Exit off: every token runs on.\n\n"
         + markdown(("network", "exit", *(map(str, counts) if counts else ("loops",))), lines)
         + "\n\n"
         + measured(found)

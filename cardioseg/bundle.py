@@ -44,7 +44,7 @@ class Model:
         labels: class names.
         sha256: of the weights file.
         config_sha256: of config.toml.
-        max_loops: longest loop count of its training; more is extrapolation.
+        trained_loops: longest loop count of its training; more is extrapolation.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Model:
     labels: LabelTable
     sha256: str
     config_sha256: str
-    max_loops: int
+    trained_loops: int
 
     @property
     def loops(self) -> int:
@@ -161,7 +161,7 @@ def _described(folder: Path, labels: tuple[str, ...], digest: str) -> Model:
         labels=LabelTable(labels),
         sha256=digest,
         config_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        max_loops=int(getattr(config, "max_loops", config.loops)),
+        trained_loops=config.trained_loops,
     )
 
 

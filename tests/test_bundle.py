@@ -69,7 +69,7 @@ def test_a_saved_network_comes_back(tmp_path):
     save_model(tmp_path / "m", network.state_dict(), SETTINGS, {"labels": LABELS, "description": "of noise"})
     model = load_model(tmp_path / "m")
     assert names_in(tmp_path / "m") == {"config.toml", "metadata.json", WEIGHTS}
-    assert (model.name, model.labels.names, model.loops, model.max_loops) == ("m", tuple(LABELS), 2, 2)
+    assert (model.name, model.labels.names, model.loops, model.trained_loops) == ("m", tuple(LABELS), 2, 2)
     assert (model.preparation.spacing_mm, model.windows.size, model.windows.views) == (1.5, (32, 32), "none")
     assert not model.network.training
     assert model.sha256 == hashlib.sha256((tmp_path / "m" / WEIGHTS).read_bytes()).hexdigest()

@@ -111,6 +111,33 @@ def test_a_share_of_the_loops_is_what_is_used(name, rule, compute):
         assert abs(one.mean().item() / 8 - compute) <= rounding
 
 
+@pytest.mark.parametrize(("name", "rule"), LEAVING)
+@torch.no_grad()
+def test_under_a_share_the_least_settled_go_on_and_nobody_is_dropped_blindly(name, rule, monkeypatch):
+    cuts = []
+
+    def recorded(answer, active, count, tokens):
+        chosen = least_settled(answer, active, count, tokens)
+        if count < len(active):
+            cuts.append((answer, chosen))
+        return chosen
+
+    monkeypatch.setattr(looping, "least_settled", recorded)
+    net, image = build(name)
+    net(image[:1], loops=8, exits=ExitRule(rule, compute=0.4))
+    assert cuts
+    for answer, chosen in cuts:
+        assert torch.isfinite(answer).all()
+        assert not chosen.any() or chosen.all() or answer[chosen].min() >= answer[~chosen].max()
+
+
+@torch.no_grad()
+def test_a_share_needs_a_rule_by_which_tokens_leave():
+    net, image = build("bvit")
+    with pytest.raises(ValueError, match="share"):
+        net(image, exits=ExitRule(compute=0.5))
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 @torch.no_grad()
 def test_fixed_runs_every_loop(name):
@@ -154,11 +181,12 @@ def test_flops_of_skipping_are_those_that_torch_counts():
     assert totals[0.3] == totals[0.9]
 
 
-@given(compute=st.floats(0.02, 1), loops=st.integers(1, 40), tokens=st.integers(1, 2000))
-def test_a_quota_starts_with_everybody_falls_and_adds_up(compute, loops, tokens):
-    compute = max(compute, 1 / loops)
-    counts = quota(compute, loops, tokens)
-    assert counts[0] == tokens
+@given(compute=st.floats(0.02, 1), loops=st.integers(1, 40), tokens=st.integers(1, 2000), everybody=st.integers(1, 3))
+def test_a_quota_starts_with_everybody_falls_and_adds_up(compute, loops, tokens, everybody):
+    everybody = min(everybody, loops)
+    compute = max(compute, everybody / loops)
+    counts = quota(compute, loops, tokens, everybody=everybody)
+    assert counts[:everybody] == [tokens] * everybody
     assert counts == sorted(counts, reverse=True)
     assert abs(sum(counts) - compute * loops * tokens) <= 0.5 * loops + 1e-6 * tokens
 
@@ -207,6 +235,8 @@ def test_exits_that_make_no_sense_are_refused(text, compute):
         (Depth(rule=ExitRule("act")), 8, ("learned", "fixed")),
         (Depth(rule=ExitRule(compute=0.1)), 8, ("learned", "fixed")),
         (Depth(rule=ExitRule(compute=0.5)), 8, ("fixed",)),
+        (Depth(rule=ExitRule(compute=0.5)), 8, ("fixed", "accel")),
+        (Depth(rule=ExitRule("accel", compute=0.2)), 8, ("learned", "accel")),
     ],
 )
 def test_what_a_model_cannot_do_is_refused(depth, loops, known):

@@ -11,7 +11,7 @@ from torch.testing import assert_close
 
 from cardioseg.core.config import validate
 from cardioseg.core.errors import ConfigError
-from cardioseg.networks import ARCHITECTURES, RDViT, RDViTConfig
+from cardioseg.networks import ARCHITECTURES, BViTConfig, EdgeRecViTConfig, RDViT, RDViTConfig
 from cardioseg.training.loop import PENALTIES
 from cardioseg.training.losses import SegmentationLoss
 
@@ -146,6 +146,17 @@ def test_a_gradient_reaches_every_parameter(name, changes):
     assert not untouched
 
 
+def test_more_loops_than_training_saw_are_extrapolation():
+    for config, trained in (
+        (RDViTConfig(), 8),
+        (RDViTConfig(random_depth=False, loops=4), 4),
+        (BViTConfig(loops=12), 12),
+        (BViTConfig(random_depth=True, loops=4, max_loops=9), 9),
+        (EdgeRecViTConfig(loops=5), 5),
+    ):
+        assert config.trained_loops == trained
+
+
 def test_under_act_the_gradient_reaches_the_block_however_early_all_tokens_halt():
     network = rdvit(halting="act", experts=0, gradient_loops=1, max_loops=8).train()
     torch.nn.init.constant_(network.halting.score.bias, 20.0)
@@ -173,7 +184,7 @@ def test_saving_and_loading_changes_nothing(name, changes):
 @contract
 def test_it_stays_finite_at_eight_times_the_loops(name, changes):
     network = stir(build(name, changes))
-    loops = 8 * network.config.max_loops
+    loops = 8 * network.config.trained_loops
     with torch.no_grad():
         output = network.eval()(image_for(network), loops=loops)
     assert torch.isfinite(output.logits).all()

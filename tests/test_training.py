@@ -21,9 +21,9 @@ from small_data import write_patients
 from torch import nn
 
 from cardioseg.bundle import load_model
-from cardioseg.core.config import PreparationConfig
+from cardioseg.core.config import PreparationConfig, read_toml
 from cardioseg.core.errors import EXIT_MODEL, EXIT_USAGE, ConfigError, InputError, ModelError, OutputError
-from cardioseg.data.augment import AugmentConfig
+from cardioseg.data.augment import AugmentConfig, augmentation
 from cardioseg.data.loading import SamplingConfig, WindowDataset, load_voxels
 from cardioseg.data.manifest import Manifest
 from cardioseg.networks import RDViT, RDViTConfig, SegOutput
@@ -288,7 +288,13 @@ def test_going_on_with_other_patients_is_refused(prepared, started):
 
 def test_more_steps_and_another_rhythm_are_allowed(prepared, started):
     changes = ("training.steps=3", "training.workers=0", "training.checkpoint_minutes=5", "training.validate_every=7")
-    assert train(request(prepared, started, *changes, resume=True)).data["step"] == 3
+    assert train(request(prepared, started, *changes, "windows.overlap=0.3", resume=True)).data["step"] == 3
+    for folder in (started, started / "model"):
+        settings = read_toml(folder / "config.toml")
+        assert (settings["training"]["steps"], settings["training"]["workers"], settings["windows"]["overlap"]) == (3, 0, 0.3)
+    assert json.loads((started / "model" / "metadata.json").read_text())["training"]["of"] == 3
+    with pytest.raises(ConfigError, match="3 steps taken"):
+        train(request(prepared, started, "training.steps=2", resume=True))
 
 
 BROKEN = {
@@ -379,7 +385,7 @@ def test_the_rate_warms_up_and_falls_along_a_cosine():
 
 @pytest.mark.parametrize("optimizer", ["muon", "adamw"])
 def test_matrices_decay_and_the_injection_never(optimizer):
-    network = RDViT(RDViTConfig(width=16, heads=2, stem_channels=(8, 8), lora="full", lora_rank=2))
+    network = RDViT(RDViTConfig(width=16, heads=2, stem_channels=(8, 8), lora_rank=16))
     *muon, adamw = build_optimizers(network, optimizer, rate=1e-3, weight_decay=0.1)
     decayed, plain = adamw.param_groups
     assert (decayed["weight_decay"], plain["weight_decay"]) == (0.1, 0.0)
@@ -392,7 +398,7 @@ def test_matrices_decay_and_the_injection_never(optimizer):
     assert not kept & (matrices | {"decoder.classify.weight"})
     assert all(parameter.ndim >= 2 for parameter in decayed["params"])
     assert (matrices <= moved) == (optimizer == "muon")
-    assert not any(name.startswith("lora") for name in moved), "adapters are stacks of small matrices"
+    assert not any(name.startswith("lora") for name in moved), "nor adapters, however large their rank"
 
 
 def test_adapters_alone_are_moved_by_adamw():
@@ -506,6 +512,29 @@ def windows(prepared, *, seed=0, augment=None, parts=1, **sampling):
     chosen = SamplingConfig(**{"window": (32, 32), "jitter": 4} | sampling)
     settings = AugmentConfig(**augment or {})
     return WindowDataset([cases] * parts, neighbours=1, sampling=chosen, augment=settings, seed=seed, length=1000)
+
+
+@pytest.mark.parametrize(("window", "ways"), [((32, 32), 8), ((32, 24), 4)])
+def test_windows_are_stored_in_every_way_that_keeps_their_shape(window, ways):
+    chances = [
+        "elastic",
+        "tissue",
+        "bias_field",
+        "gamma",
+        "histogram",
+        "noise",
+        "blur",
+        "sharpen",
+        "low_resolution",
+        "brightness",
+        "narrow_view",
+    ]
+    config = AugmentConfig(zoom=(1, 1), **dict.fromkeys(["rotation", "shear", "stretch", *chances], 0))
+    draw = augmentation(config, window).set_random_state(seed=0)
+    image = torch.arange(float(window[0] * window[1])).reshape(1, *window)
+    drawn = [draw({"image": image, "label": image})["label"] for _ in range(100)]
+    assert {tuple(each.shape) for each in drawn} == {(1, *window)}
+    assert len({tuple(each.flatten().round().tolist()) for each in drawn}) == ways
 
 
 def test_a_window_follows_from_seed_and_index_alone(prepared):

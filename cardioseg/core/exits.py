@@ -10,6 +10,7 @@ from cardioseg.core.errors import UsageError
 
 EXITS = ("fixed", "act", "learned", "ranker", "argmax", "accel", "entropy")
 MOST_LOOPS = 255  # halting maps are uint8
+FIRST_ANSWER = {"accel": 2, "argmax": 2}  # loop after which a rule can tell tokens apart, where that is not the first
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,11 @@ def check_depth(depth: Depth, *, loops: int, known: tuple[str, ...], model: str)
         raise UsageError("--exit", found=f"{rule.name} with {model}", expected=f"one of {', '.join(known)}", cure=cure)
     if rule.compute is None:
         return
-    if known == ("fixed",):
-        cure = "use --loops, or another --model"
-        raise UsageError("--compute", found=f"{model}, whose tokens never leave", expected="a looped network", cure=cure)
-    if rule.compute * loops < 1:
-        expected = f"at least {1 / loops:.3g}: every token runs one of {loops} loops"
+    if (rule.name or known[0]) == "fixed":
+        others = ", ".join(known[1:])
+        cure = f"add --exit, one of {others}" if others else "use --loops, or another --model"
+        raise UsageError("--compute", found=f"{model}, whose tokens never leave", expected="a rule by which they do", cure=cure)
+    first = FIRST_ANSWER.get(rule.name or known[0], 1)
+    if rule.compute * loops < first:
+        expected = f"at least {first / loops:.3g}: every token runs {first} of {loops} loops"
         raise UsageError("--compute", found=f"{rule.compute:g}", expected=expected, cure="raise it, or --loops")

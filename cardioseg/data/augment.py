@@ -149,14 +149,17 @@ class RandAnatomyd(MapTransform, Randomizable):
 
 def augmentation(config: AugmentConfig, window: tuple[int, int]) -> Compose:
     """Random transforms that turn a generous crop into a training window of ``window`` voxels."""
-    return Compose([RandAnatomyd(config, window), *_storage(config), *_appearance(config)])
+    return Compose([RandAnatomyd(config, window), *_storage(config, window), *_appearance(config)])
 
 
-def _storage(config: AugmentConfig) -> list[Any]:
-    """The eight ways to store a slice."""
+def _storage(config: AugmentConfig, window: tuple[int, int]) -> list[Any]:
+    """The eight ways to store a slice; of a window that is not square the four that keep its shape."""
     if not config.storage:
         return []
-    return [RandFlipd(BOTH, prob=0.5, spatial_axis=0), RandRotate90d(BOTH, prob=0.75, max_k=3)]
+    turned = RandFlipd(BOTH, prob=0.5, spatial_axis=1)
+    if window[0] == window[1]:
+        turned = RandRotate90d(BOTH, prob=0.75, max_k=3)
+    return [RandFlipd(BOTH, prob=0.5, spatial_axis=0), turned]
 
 
 def _appearance(config: AugmentConfig) -> list[Any]:

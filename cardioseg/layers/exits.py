@@ -209,19 +209,20 @@ def readout_rule(name: str, threshold: float | None, decode: Decode, patch_size:
     return (Entropy if name == "entropy" else StableClass)(decode, patch_size, limit)
 
 
-def quota(compute: float, loops: int, tokens: int) -> list[int]:
+def quota(compute: float, loops: int, tokens: int, *, everybody: int = 1) -> list[int]:
     """How many of an image's tokens run in each loop so that the mean is a share ``compute`` of the loops.
 
-    All run in the first; after that each loop keeps the same share of those before it.
+    All run in the first ``everybody`` loops; after that each keeps the same share of those before it.
     """
+    falls = [max(0, loop - everybody + 1) for loop in range(loops)]
     low, high = 0.0, 1.0
     for _ in range(50):
         ratio = (low + high) / 2
-        if sum(ratio**loop for loop in range(loops)) < compute * loops:
+        if sum(ratio**fall for fall in falls) < compute * loops:
             low = ratio
         else:
             high = ratio
-    return [round(tokens * high**loop) for loop in range(loops)]
+    return [round(tokens * high**fall) for fall in falls]
 
 
 def least_settled(answer: Tensor, active: Tensor, count: int, tokens: int) -> Tensor:

@@ -13,10 +13,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from cardioseg.core.exits import ExitRule
+from cardioseg.core.exits import FIRST_ANSWER, ExitRule
 from cardioseg.layers.attention import Rotary
 from cardioseg.layers.block import Block
-from cardioseg.layers.exits import Adaptive, Loop, Rule, least_settled, quota
+from cardioseg.layers.exits import Adaptive, Fixed, Loop, Rule, least_settled, quota
 from cardioseg.layers.lora import LoRA
 from cardioseg.layers.skipping import KeyValueStore
 
@@ -71,9 +71,16 @@ class Core:
     lora: LoRA | None = None
 
     def run(self, start: Tensor, rule: Rule, exits: ExitRule, loops: int) -> Looped:
-        """Loop the states (B, N, D) under a rule and, if ``exits`` asks for one, a quota."""
+        """Loop the states (B, N, D) under a rule and, if ``exits`` asks for one, a quota.
+
+        Raises:
+            ValueError: a quota for a rule that lets nobody leave, and so cannot say who should.
+        """
         images, tokens, _ = start.shape
-        kept = None if exits.compute is None else quota(exits.compute, loops, tokens)
+        if exits.compute is not None and isinstance(rule, Fixed):
+            raise ValueError("under fixed nobody leaves; a share of the loops needs another exit")
+        first = FIRST_ANSWER.get(exits.name or "", 1)
+        kept = None if exits.compute is None else quota(exits.compute, loops, tokens, everybody=first)
         dense = self._dense_flops(images, tokens)
         if self.skips:
             step: Step = SkippingStep(self.block, self.rotary, images, inject=self.inject, lora=self.lora)

@@ -1,8 +1,8 @@
 """A ranker that gives each token its depth before the loops begin.
 
 Source: Edge-RecViT (CVPR 2026): H = GELU(W1 X), Z = W2 H without biases, p = softmax(Z), depth = argmax p, confidence = max p;
-losses that keep the scores small (STB) and the depths in use (DU). As published nothing ties depth to usefulness: the only
-gradient to the ranker goes through the confidence. ``depth_gate`` gives it one (straight-through), ``oracle_loss`` a teacher.
+losses that keep the scores small (STB) and the depths in use (DU). As published nothing ties depth to usefulness: the
+task's only gradient to the ranker goes through the confidence. ``depth_gate`` gives it one (straight-through), ``oracle_loss`` a teacher.
 
 Shape legend: B batch, N tokens, D features, L depths (1 to L loops), S* spatial axes.
 """
@@ -31,8 +31,10 @@ def chosen_depth(scores: Tensor) -> Tensor:
 
 def depth_gate(scores: Tensor, *, temperature: float = 1.0) -> Tensor:
     """(B, N, L) of 1 while a token loops and 0 after; a Gumbel sample forward, its softmax's gradient backward."""
-    sample = F.gumbel_softmax(scores.float(), tau=temperature, hard=True, dim=-1)
-    return running(sample)
+    noise = -torch.empty(scores.shape).exponential_().log()  # drawn on the CPU, whose generator a checkpoint holds
+    soft = ((scores.float() + noise.to(scores.device)) / temperature).softmax(-1)
+    hard = F.one_hot(soft.argmax(-1), soft.shape[-1]).to(soft.dtype)
+    return running(hard - soft.detach() + soft)
 
 
 def running(depth: Tensor) -> Tensor:

@@ -26,7 +26,12 @@ class BViTConfig(FrameConfig):
     loops: int = Field(6, ge=1, description="times the block is applied")
     random_depth: bool = Field(False, description="train with 1 + Poisson loops instead of a fixed number (not in the paper)")
     mean_loops: float = Field(4.0, ge=1, description="mean of the random loop count")
-    max_loops: int = Field(6, ge=1, description="longest loop count of training; more is extrapolation")
+    max_loops: int = Field(6, ge=1, description="longest of the random loop counts")
+
+    @property
+    def trained_loops(self) -> int:
+        """Longest loop count of training; more is extrapolation."""
+        return self.max_loops if self.random_depth else self.loops
 
 
 class BViT(nn.Module):

@@ -42,7 +42,7 @@ class EdgeRecViTConfig(FrameConfig):
     early_share: float = Field(0.25, gt=0, le=1, description="share of a training batch also supervised after an earlier loop")
 
     @property
-    def max_loops(self) -> int:
+    def trained_loops(self) -> int:
         """Longest loop count of training; more is extrapolation."""
         return self.loops
 

@@ -56,7 +56,7 @@ class RDViTConfig(FrameConfig):
     loops: int = Field(8, ge=1, description="loop budget when none is asked for")
     random_depth: bool = Field(True, description="train with 1 + Poisson loops instead of a fixed number")
     mean_loops: float = Field(4.0, ge=1, description="mean of the random loop count")
-    max_loops: int = Field(8, ge=1, description="longest loop count of training; more is extrapolation")
+    max_loops: int = Field(8, ge=1, description="longest of the random loop counts, and rows of the adapters' table")
     gradient_loops: int | None = Field(
         3,
         ge=1,
@@ -82,6 +82,11 @@ class RDViTConfig(FrameConfig):
     shared_experts: int = Field(1, ge=0)
     top_k: int = Field(1, ge=1)
     expert_hidden: int = Field(256, ge=1)
+
+    @property
+    def trained_loops(self) -> int:
+        """Longest loop count of training; more is extrapolation."""
+        return self.max_loops if self.random_depth else self.loops
 
     @model_validator(mode="before")
     @classmethod

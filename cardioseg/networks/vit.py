@@ -23,7 +23,7 @@ class ViTConfig(FrameConfig):
     loops: int = Field(6, ge=1, description="number of blocks; the word is the looped networks'")
 
     @property
-    def max_loops(self) -> int:
+    def trained_loops(self) -> int:
         """A block that is not there cannot be run."""
         return self.loops
 

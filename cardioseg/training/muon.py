@@ -5,7 +5,7 @@ al. 2025 (arXiv 2502.16982, equation 4: the step's size, as large as AdamW's, so
 
 torch's own takes matrices alone, and works in bf16 where that is slow too. Here a convolution's kernel is a matrix as well,
 (first axis, all others), a transposed one's (inputs, outputs x extent): it is there that the gain lies (lab log, 2026-11-21). The
-first and last layers are among them, which the first source leaves to AdamW.
+last layer is among them, and the first of a patch stem, which the first source leaves to AdamW.
 """
 
 from collections.abc import Iterable

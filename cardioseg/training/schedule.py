@@ -21,7 +21,7 @@ def learning_rate(step: int, *, peak: float, warmup: int, steps: int, final: flo
 
 
 def build_optimizers(network: nn.Module, kind: str, *, rate: float, weight_decay: float) -> tuple[torch.optim.Optimizer, ...]:
-    """AdamW over what trains; with ``kind`` "muon" it leaves matrices and kernels to Muon, which comes first.
+    """AdamW over what trains; with ``kind`` "muon" it leaves matrices and kernels, adapters aside, to Muon, which comes first.
 
     Matrices decay; norms, biases and the injection do not (Parcae, section 1.4 of its recipe).
     """
@@ -33,7 +33,7 @@ def build_optimizers(network: nn.Module, kind: str, *, rate: float, weight_decay
             continue
         if parameter.ndim < 2 or any(part in name for part in NO_DECAY):
             plain.append(parameter)
-        elif kind == "muon" and is_matrix(parameter):
+        elif kind == "muon" and is_matrix(parameter) and not name.startswith("lora."):
             matrices.append(parameter)
         else:
             others.append(parameter)

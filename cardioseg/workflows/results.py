@@ -92,11 +92,11 @@ def run_facts(
     name: str, image: ImageFile, model: "Model", *, recipe: dict[str, Any], cine: Cine, seconds: float
 ) -> dict[str, Any]:
     """The run record: what was used, what came out, what to be wary of; no path and no identity beyond the case name."""
-    extrapolated = recipe["loops"] > model.max_loops
+    extrapolated = recipe["loops"] > model.trained_loops
     shares = np.mean([frame["expert_shares"] for frame in cine.facts], axis=0)
     warnings = list(image.notes)
     if extrapolated:
-        warnings.append(f"{recipe['loops']} loops are more than the {model.max_loops} of training")
+        warnings.append(f"{recipe['loops']} loops are more than the {model.trained_loops} of training")
     if not any((mask > 0).any() for mask in cine.maps["mask"]):
         warnings.append("no structure found: the mask is empty")
     return {

@@ -146,29 +146,29 @@ def _claim(
     origin: StartingModel | None,
     started: str | None,
 ) -> str:
-    """Write a new run's settings down; the returned hash over them guards ``--resume``."""
+    """Write down what the run does from here on; the returned hash guards ``--resume``."""
     import tomli_w
 
     settings = config.as_dict()
     fingerprint = _fingerprint(settings, split, origin)
-    if not _goes_on(request.output, fingerprint, resume=request.resume):
-        write_text(request.output / "config.toml", tomli_w.dumps(settings))
-        sides = {"origin": split.origin, "train": sorted(split.train), "val": sorted(split.val)}
-        write_json(request.output / "split.json", sides)
-        training = {"of": config.training.steps, "split": split.origin, "patients": len(split.train)}
-        if started is not None:
-            training["started_from"] = started
-        write_json(request.output / "run.json", {"labels": list(labels.names), "training": training})
+    _check_run(request.output, fingerprint, steps=config.training.steps, resume=request.resume)
+    write_text(request.output / "config.toml", tomli_w.dumps(settings))
+    sides = {"origin": split.origin, "train": sorted(split.train), "val": sorted(split.val)}
+    write_json(request.output / "split.json", sides)
+    training = {"of": config.training.steps, "split": split.origin, "patients": len(split.train)}
+    if started is not None:
+        training["started_from"] = started
+    write_json(request.output / "run.json", {"labels": list(labels.names), "training": training})
     return fingerprint
 
 
-def _goes_on(folder: Path, fingerprint: str, *, resume: bool) -> bool:
-    """Whether a run lies there and may go on; refused without ``--resume``, and with other settings."""
+def _check_run(folder: Path, fingerprint: str, *, steps: int, resume: bool) -> None:
+    """Refuse a run that lies there without ``resume``, with other settings, or with more steps than are asked for."""
     from cardioseg.training.checkpoint import read_facts
 
     facts = read_facts(folder)
     if facts is None:
-        return False
+        return
     if not resume:
         raise OutputError(
             folder, found=f"a run of {facts.step} steps", expected="a new folder", cure="pass --resume, or another --output"
@@ -180,7 +180,13 @@ def _goes_on(folder: Path, fingerprint: str, *, resume: bool) -> bool:
             expected="the same as before",
             cure="drop the changed option, or start a new run",
         )
-    return True
+    if facts.step > steps:
+        raise ConfigError(
+            folder,
+            found=f"{facts.step} steps taken, and training.steps = {steps}",
+            expected="as many steps or more",
+            cure="raise training.steps, or start a new run",
+        )
 
 
 def _fingerprint(settings: dict[str, dict[str, Any]], split: Split, origin: StartingModel | None) -> str:
