@@ -7,7 +7,7 @@ from held_out import arguments, keep, model_of, score, volumes
 
 from cardioseg.core.exits import OWN, ExitRule
 
-LOOPS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
+LOOPS = (1, 2, 4, 6, 8, 12, 16, 24)
 
 
 def main() -> None:

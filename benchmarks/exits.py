@@ -9,14 +9,16 @@ core with every token running every loop: process time, smallest of interleaved 
 import argparse
 import time
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from held_out import arguments, keep, model_of, score, volumes
 
 from cardioseg.bundle import Model
-from cardioseg.core.exits import ExitRule, parse_exit
+from cardioseg.core.exits import FIRST_ANSWER, ExitRule, parse_exit
 from cardioseg.imaging.preprocess import neighbouring_slices
-from cardioseg.inference.predictor import fast_bf16
+from cardioseg.layers.looping import Core
+from cardioseg.layers.precision import fast_bf16
 
 CPU = torch.device("cpu")
 RULES = (
@@ -27,9 +29,11 @@ SHARES = (0.15, 0.2, 0.4)
 
 
 def rules(model: Model) -> dict[str, ExitRule]:
-    """Every rule that the model can follow, and its own under a few budgets."""
+    """Every rule that the model can follow, and its own (accel where it has none) under a few budgets."""
     known = {text: parse_exit(text) for text in RULES if text.partition(":")[0] in model.exits}
-    return known | {f"{model.exits[0]}, compute {share}": ExitRule(compute=share) for share in SHARES}
+    shared = "accel" if model.exits[0] == "fixed" else model.exits[0]
+    shares = [share for share in SHARES if share * model.loops >= FIRST_ANSWER.get(shared, 1)]
+    return known | {f"{shared}, compute {share}": ExitRule(shared, compute=share) for share in shares}
 
 
 def dice_table(model: Model, options: argparse.Namespace) -> dict[str, Any]:
@@ -58,25 +62,22 @@ def core_times(model: Model, images: list[torch.Tensor], rounds: int) -> dict[st
     chosen = {name: rule for name, rule in rules(model).items() if not name.startswith(("argmax", "entropy"))}
     seconds = {name: float("inf") for name in chosen}
     flops = dict.fromkeys(chosen, 0)
-    network: Any = model.network
-    real = network.loop_tokens
-    spent = 0.0
+    run, spent = Core.run, 0.0
 
     def timed(*arguments: Any) -> Any:
         nonlocal spent
         started = time.process_time()
-        looped = real(*arguments)
+        looped = run(*arguments)
         spent += time.process_time() - started
         return looped
 
-    network.loop_tokens = timed
-    for _ in range(rounds):
-        for name, rule in chosen.items():
-            spent = 0.0
-            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=fast_bf16(CPU)):
-                flops[name] = sum(network(image, exits=rule).core_flops for image in images)
-            seconds[name] = min(seconds[name], spent)
-    network.loop_tokens = real
+    with patch.object(Core, "run", timed):
+        for _ in range(rounds):
+            for name, rule in chosen.items():
+                spent = 0.0
+                with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=fast_bf16(CPU)):
+                    flops[name] = sum(model.network(image, exits=rule).core_flops for image in images)
+                seconds[name] = min(seconds[name], spent)
     return {
         name: {
             "flops_share": round(flops[name] / flops["fixed"], 3),
@@ -97,8 +98,7 @@ def main() -> None:
     images = slices(model, options, options.slices)
     times = core_times(model, images, options.rounds)
     print(times, flush=True)
-    tokens = [image.shape[2] // 8 * (image.shape[3] // 8) for image in images]
-    keep("exits", options, model, {"rules": dice_table(model, options), "core": times, "tokens": tokens})
+    keep("exits", options, model, {"rules": dice_table(model, options), "core": times})
 
 
 if __name__ == "__main__":

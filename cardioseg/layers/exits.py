@@ -213,7 +213,12 @@ def quota(compute: float, loops: int, tokens: int, *, everybody: int = 1) -> lis
     """How many of an image's tokens run in each loop so that the mean is a share ``compute`` of the loops.
 
     All run in the first ``everybody`` loops; after that each keeps the same share of those before it.
+
+    Raises:
+        ValueError: the share is spent before.
     """
+    if compute * loops < everybody - 1e-9:
+        raise ValueError(f"a share of {compute:g} of {loops} loops is spent in the {everybody} that every token runs")
     falls = [max(0, loop - everybody + 1) for loop in range(loops)]
     low, high = 0.0, 1.0
     for _ in range(50):

@@ -74,7 +74,7 @@ class Core:
         """Loop the states (B, N, D) under a rule and, if ``exits`` asks for one, a quota.
 
         Raises:
-            ValueError: a quota for a rule that lets nobody leave, and so cannot say who should.
+            ValueError: a quota for a rule that lets nobody leave, or one that is spent before the rule can tell tokens apart.
         """
         images, tokens, _ = start.shape
         if exits.compute is not None and isinstance(rule, Fixed):

@@ -1,8 +1,9 @@
 """A ranker that gives each token its depth before the loops begin.
 
 Source: Edge-RecViT (CVPR 2026): H = GELU(W1 X), Z = W2 H without biases, p = softmax(Z), depth = argmax p, confidence = max p;
-losses that keep the scores small (STB) and the depths in use (DU). As published nothing ties depth to usefulness: the
-task's only gradient to the ranker goes through the confidence. ``depth_gate`` gives it one (straight-through), ``oracle_loss`` a teacher.
+losses that keep the scores small (STB) and the depths in use (DU). As published nothing ties depth to usefulness: the task's
+only gradient to the ranker goes through the confidence. ``depth_gate`` gives it one (straight-through), ``oracle_loss`` a
+teacher.
 
 Shape legend: B batch, N tokens, D features, L depths (1 to L loops), S* spatial axes.
 """

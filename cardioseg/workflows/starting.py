@@ -77,10 +77,12 @@ class StartingModel:
         """What decides the start, for the run's record and the hash that guards ``--resume``."""
         return {"model": self.model.name, "weights_sha256": self.model.sha256, "tune": self.tune}
 
-    def told(self, taken: int, network: "nn.Module", settings: Mapping[str, Any]) -> str:
-        """The start in words, for the run's record; ``taken`` numbers came over into a network of these settings."""
+    def told(self, taken: Mapping[str, int], network: "nn.Module", settings: Mapping[str, Any]) -> str:
+        """The start in words, for the run's record; ``taken`` is what came over into a network of these settings."""
         every = sum(value.numel() for value in network.state_dict().values())
-        how = f"tune {self.tune}" if self.same_kind(settings) else f"{taken:,} of {every:,} numbers taken over"
+        parts = ", ".join(sorted({name.partition(".")[0] for name in taken}))
+        share = f"{sum(taken.values()):,} of {every:,} numbers taken over ({parts})"
+        how = f"tune {self.tune}" if self.same_kind(settings) else share
         return f"{self.model.name} (weights {self.model.sha256[:16]}), {how}"
 
     def check(self, network: Mapping[str, Any]) -> None:
@@ -93,7 +95,7 @@ class StartingModel:
         if network["lora_rank"] == 0:
             raise ConfigError("--set", found="network.lora_rank = 0", expected="1 or more for --tune lora", cure="leave it out")
 
-    def fill(self, network: "nn.Module", settings: Mapping[str, Any]) -> int:
+    def fill(self, network: "nn.Module", settings: Mapping[str, Any]) -> dict[str, int]:
         """Take over the weights and freeze what is not to train; new adapters start as no difference.
 
         Args:
@@ -101,7 +103,7 @@ class StartingModel:
             settings: its ``[network]``.
 
         Returns:
-            How many numbers were taken over.
+            How many numbers were taken over, by the weights' names.
 
         Raises:
             ConfigError: the weights do not fit a network of the model's own kind, or nothing fits one of another.
@@ -125,7 +127,7 @@ class StartingModel:
                 "--init-from", found="no weights that fit", expected="a stem or a decoder of the same shape", cure=cure
             )
         freeze(network, self.tune)
-        return sum(value.numel() for value in taken.values())
+        return {name: value.numel() for name, value in taken.items()}
 
 
 def _axes(asked: Mapping[str, Any], given: Mapping[str, Any]) -> int:

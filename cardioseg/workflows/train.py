@@ -97,7 +97,7 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
     fabric = _fabric(request.device)
     torch.manual_seed(config.training.seed)
     network = fabric.to_device(build_network(config.network, source=str(request.settings or "--set")))
-    taken = 0 if origin is None else origin.fill(network, config.network)
+    taken = {} if origin is None else origin.fill(network, config.network)
     started = None if origin is None else origin.told(taken, network, config.network)
     fingerprint = _claim(request, config, split, labels=manifest.labels, origin=origin, started=started)
     run = start(request.output, network, config.training, settings=fingerprint, resume=request.resume)
