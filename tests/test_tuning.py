@@ -88,7 +88,7 @@ def test_new_adapters_start_as_the_models_function(prepared, model, kind):
     origin = starting_model(str(model), "lora", Manifest.read(prepared))
     values = origin.under({"network": {"lora": kind, "lora_rank": 3}})["network"]
     network = build_network(values, source="test").eval()
-    taken = origin.fill(network, values)
+    taken = sum(origin.fill(network, values).values())
     assert 0 < taken < sum(value.numel() for value in network.state_dict().values())
     image = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     ours, theirs = network(image), origin.model.network(image)
@@ -130,14 +130,16 @@ def test_another_network_takes_over_what_fits_and_says_so(prepared, model, tmp_p
     theirs, mine = origin.model.network.state_dict(), network.state_dict()
     came = {name for name in mine if not torch.equal(mine[name], fresh[name])}
     assert {name.partition(".")[0] for name in came} >= {"stem", "decoder"}
+    assert came <= set(taken)
     assert any(name.startswith(("prelude", "block")) for name in came) or asked["network"].get("name") == "vit"
-    assert sum(mine[name].numel() for name in came) <= taken <= sum(value.numel() for value in mine.values())
+    assert sum(mine[name].numel() for name in came) <= sum(taken.values()) <= sum(value.numel() for value in mine.values())
     first = "stem.stages.0.0.weight"
     middle = theirs[first] if mine[first].ndim == 4 else theirs[first].sum(1, keepdim=True)[..., None]
     assert torch.equal(mine[first], middle)
     tuned(prepared, model, tmp_path / "run", "all", *overrides)
     told = json.loads((tmp_path / "run" / "run.json").read_text())["training"]["started_from"]
-    assert f"{taken:,} of " in told
+    assert f"{sum(taken.values()):,} of " in told
+    assert all(name.partition(".")[0] in told for name in taken)
 
 
 def test_an_inflated_kernel_sees_its_middle_slice_alone():

@@ -156,10 +156,10 @@ def _storage(config: AugmentConfig, window: tuple[int, int]) -> list[Any]:
     """The eight ways to store a slice; of a window that is not square the four that keep its shape."""
     if not config.storage:
         return []
-    turned = RandFlipd(BOTH, prob=0.5, spatial_axis=1)
-    if window[0] == window[1]:
-        turned = RandRotate90d(BOTH, prob=0.75, max_k=3)
-    return [RandFlipd(BOTH, prob=0.5, spatial_axis=0), turned]
+    first = RandFlipd(BOTH, prob=0.5, spatial_axis=0)
+    if window[0] != window[1]:
+        return [first, RandFlipd(BOTH, prob=0.5, spatial_axis=1)]
+    return [first, RandRotate90d(BOTH, prob=0.75, max_k=3)]
 
 
 def _appearance(config: AugmentConfig) -> list[Any]:
