@@ -91,8 +91,13 @@ def volumes(options: argparse.Namespace) -> Iterator[HeldOut]:
     patients = split.train if getattr(options, "side", "val") == "train" else split.val
     chosen = [entry for entry in manifest.entries if entry.patient in patients]
     for entry in chosen[:: options.every]:
-        arrays = load_case(manifest.folder, entry)
-        yield HeldOut(entry, arrays["image"].astype(np.float32), arrays["label"], arrays["reference"])
+        yield held_out(manifest, entry)
+
+
+def held_out(manifest: Manifest, entry: Entry) -> HeldOut:
+    """A case as it is scored."""
+    arrays = load_case(manifest.folder, entry)
+    return HeldOut(entry, arrays["image"].astype(np.float32), arrays["label"], arrays["reference"])
 
 
 def model_of(options: argparse.Namespace) -> Model:

@@ -176,3 +176,21 @@ def _steps(table: list[list[float]]) -> list[float]:
 
 def _numbers(values: list[float], digits: int = 3) -> list[str]:
     return [f"{value:.{digits}f}" for value in values]
+
+
+def tuning_text(results: Results) -> str:
+    """Tuning, by what trained and which optimiser moved it."""
+    found = results.get("tuning", "rdvit-2d")
+    if found is None:
+        return MISSING
+    about, rows = found["result"]["about"], found["result"]["rows"]
+    group = about["group"]
+    names = {"group": f"held-out {group}", "others": "held-out others", "turned": f"{group}, contrast turned round"}
+    lines = [[how, *(f"{row[name]['dice']['mean']:.4f}" if name in row else "" for name in names)] for how, row in rows.items()]
+    return (
+        f"{about['patients']} patients of group {group}, {about['steps']} steps, one run each. The last column is trained and "
+        "tested on images with bright and dark exchanged.\n\n"
+        + markdown(("what trains", *names.values()), lines)
+        + "\n\n"
+        + measured({"rdvit-2d": found})
+    )

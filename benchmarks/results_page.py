@@ -15,6 +15,7 @@ from model_tables import (
     pruning_text,
     robustness_text,
     similarity_text,
+    tuning_text,
 )
 from page_parts import ROOT, Results
 from training_tables import ablation_text, data_text, ponder_text, volume_text
@@ -33,6 +34,7 @@ SECTIONS: dict[str, Callable[[Results], str]] = {
     "Likeness of loops": similarity_text,
     "Step-specific pruning": pruning_text,
     "Other contrasts, voxels and coverage": robustness_text,
+    "Tuning on a few patients": tuning_text,
 }
 
 

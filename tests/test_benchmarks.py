@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_data import write_patients
+from small_data import write_patient, write_patients
 from tiny import NETWORK, TRAINING, save_tiny_model
 
 from cardioseg.core.config import PreparationConfig
 from cardioseg.core.errors import OutputError, UsageError
+from cardioseg.data.manifest import Manifest, load_case
 from cardioseg.workflows.prepare import prepare
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -129,6 +130,30 @@ def test_a_script_measures_a_model(script, data, tmp_path, name, options):
     assert found["result"]
     page = importlib.import_module("results_page").page(tmp_path / "results")
     assert found["model_sha256"][:12] in page or name == "maps"
+
+
+def test_tuning_is_scored_on_the_group_the_others_and_turned_images(monkeypatch, data, tmp_path):
+    for number, group in ((1, "HCM"), (2, "HCM"), (3, "NOR")):
+        write_patient(tmp_path / "raw", number, group=group)
+    prepare(tmp_path / "raw", output=tmp_path / "prepared", config=PreparationConfig(**SPACING))
+    (tmp_path / "split.json").write_text('{"train": [1], "val": [2, 3]}')
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    options = ["--split", "split.json", "--results", "results", "--runs", "runs", "--model", data / "tiny", "--name", "rdvit-2d"]
+    monkeypatch.setattr(sys, "argv", ["tuning", "prepared", *map(str, options), "--steps", "1"])
+    monkeypatch.chdir(tmp_path)
+    tuning = importlib.import_module("tuning")
+    monkeypatch.setattr(tuning, "TUNES", ("head",))
+    tuning.main()
+    rows = result(tmp_path, "tuning", "rdvit-2d")["result"]["rows"]
+    assert list(rows) == ["as it is", "head, adamw", "head, muon"]
+    assert {tuple(row) for row in rows.values()} == {("group", "others", "turned")}
+    plain, turned = (Manifest.read(tmp_path / folder) for folder in ("prepared", "runs/turned"))
+    assert [entry.patient for entry in turned.entries] == [entry.patient for entry in plain.entries[:4]]
+    before, after = (load_case(each.folder, each.entries[0]) for each in (plain, turned))
+    assert np.array_equal(after["image"], -before["image"])
+    assert np.array_equal(after["reference"], before["reference"])
+    page = importlib.import_module("results_page").page(tmp_path / "results")
+    assert "| head, muon | " in page
 
 
 def test_images_change_and_masks_follow_where_voxels_move(monkeypatch):

@@ -1,0 +1,132 @@
+"""Table: what tuning a model on a few patients of one group does to that group, to the others, and under a contrast turned round.
+
+Who is tuned on comes from the training side, so a model that trained on them has little to gain. Images with bright and dark
+exchanged (the prepared image times -1) are ones that it never saw: a stress test, and no scanner.
+
+    python benchmarks/tuning.py PREPARED --split split.json --every 4
+"""
+
+import argparse
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from held_out import arguments, held_out, keep, model_of, score
+from safetensors.numpy import save
+
+from cardioseg.bundle import Model, load_model
+from cardioseg.core.atomic import write_bytes, write_json
+from cardioseg.core.errors import UsageError
+from cardioseg.data.manifest import Entry, Manifest, load_case
+from cardioseg.data.splits import read_split
+from cardioseg.workflows.train import SplitChoice, TrainingRequest, train
+
+TUNES = ("lora", "head", "all")
+OPTIMIZERS = ("adamw", "muon")
+RECIPE = ("training.warmup=10", "training.batch=8", "training.validate_cases=0")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Who is in the table.
+
+    Attributes:
+        tuned: cases of the group's patients that are tuned on.
+        group: held-out cases of the same group.
+        others: held-out cases of the other groups.
+    """
+
+    tuned: tuple[Entry, ...]
+    group: tuple[Entry, ...]
+    others: tuple[Entry, ...]
+
+
+def parts(manifest: Manifest, options: argparse.Namespace) -> Parts:
+    """The first patients of the group on the training side, and those held out."""
+    split = read_split(options.split, [entry.patient for entry in manifest.entries])
+    inside = [entry for entry in manifest.entries if entry.group == options.group]
+    few = sorted({entry.patient for entry in inside if entry.patient in split.train})[: options.patients]
+    held = [entry for entry in manifest.entries if entry.patient in split.val]
+    found = Parts(
+        tuple(entry for entry in inside if entry.patient in few),
+        tuple(entry for entry in held if entry.group == options.group),
+        tuple(entry for entry in held if entry.group != options.group)[:: options.every],
+    )
+    if not found.tuned or not found.group:
+        known = ", ".join(sorted({entry.group for entry in manifest.entries}))
+        raise UsageError("--group", found=options.group, expected=f"a group on both sides ({known})", cure="choose another")
+    return found
+
+
+def turned_round(manifest: Manifest, entries: Iterable[Entry], folder: Path) -> Manifest:
+    """The same cases with bright and dark exchanged."""
+    written = []
+    for entry in entries:
+        arrays = load_case(manifest.folder, entry)
+        content = save({**arrays, "image": np.ascontiguousarray(-arrays["image"])})
+        write_bytes(folder / entry.file, content)
+        written.append(replace(entry, file_sha256=hashlib.sha256(content).hexdigest()))
+    copy = replace(manifest, folder=folder, entries=tuple(written))
+    copy.write()
+    return copy
+
+
+def tuned(manifest: Manifest, chosen: Parts, tune: str, optimizer: str, run: Path, options: argparse.Namespace) -> Model:
+    """The model after a short run on the few."""
+    sides = {"train": sorted({entry.patient for entry in chosen.tuned}), "val": sorted({entry.patient for entry in chosen.group})}
+    split = run.with_name(f"{run.name}_split.json")
+    write_json(split, sides)
+    rate = "3e-4" if tune == "all" else "1e-3"
+    settings = (*RECIPE, f"training.steps={options.steps}", f"training.optimizer={optimizer}", f"training.learning_rate={rate}")
+    train(
+        TrainingRequest(
+            manifest.folder, run, overrides=settings, split=SplitChoice(split), init_from=options.model, tune=tune, resume=True
+        )
+    )
+    return load_model(run / "model")
+
+
+def column(model: Model, manifest: Manifest, entries: Sequence[Entry], options: argparse.Namespace) -> dict[str, Any]:
+    """Dice and loops over some cases, as this manifest has them."""
+    names = {entry.name for entry in entries}
+    chosen = (entry for entry in manifest.entries if entry.name in names)
+    return score(model, (held_out(manifest, entry) for entry in chosen), views=options.views).summary()
+
+
+def columns(model: Model, manifest: Manifest, chosen: Parts, options: argparse.Namespace) -> dict[str, Any]:
+    """The group, and the others where there are any."""
+    sets = {"group": chosen.group, "others": chosen.others}
+    return {name: column(model, manifest, entries, options) for name, entries in sets.items() if entries}
+
+
+def main() -> None:
+    """Tune, score and keep."""
+    parser = arguments(__doc__)
+    parser.add_argument("--group", default="HCM", help="whose patients to tune on")
+    parser.add_argument("--patients", type=int, default=4, help="how many of them")
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--runs", type=Path, default=Path("runs/tuning"))
+    options = parser.parse_args()
+    model, manifest = model_of(options), Manifest.read(options.prepared)
+    torch.set_num_threads(options.threads)
+    chosen = parts(manifest, options)
+    turned = turned_round(manifest, (*chosen.tuned, *chosen.group), options.runs / "turned")
+    table = {"as it is": columns(model, manifest, chosen, options) | {"turned": column(model, turned, chosen.group, options)}}
+    for optimizer in OPTIMIZERS:
+        for tune in TUNES:
+            run = options.runs / f"{tune}-{optimizer}"
+            plain = tuned(manifest, chosen, tune, optimizer, run, options)
+            other = tuned(turned, chosen, tune, optimizer, run.with_name(f"{run.name}-turned"), options)
+            row = columns(plain, manifest, chosen, options) | {"turned": column(other, turned, chosen.group, options)}
+            table[f"{tune}, {optimizer}"] = row
+            print(tune, optimizer, {name: found["dice"]["mean"] for name, found in row.items()}, flush=True)
+    about = {"group": options.group, "patients": options.patients, "steps": options.steps}
+    keep("tuning", options, model, {"about": about, "rows": table})
+
+
+if __name__ == "__main__":
+    main()
