@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from cardioseg.layers.attention import axial_rotary
 from cardioseg.layers.injection import ParcaeInjection, RDTInjection, loop_index_embedding
-from cardioseg.networks.rdvit import RDViT, RDViTConfig
+from cardioseg.networks import RDViT, RDViTConfig
 
 LARGEST = float(np.finfo(np.float32).max)
 VALUES = hnp.arrays(np.float32, 5, elements=st.floats(-LARGEST, LARGEST, width=32) | st.floats(-200, 200, width=32))

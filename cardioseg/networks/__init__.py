@@ -6,7 +6,8 @@ from cardioseg.layers.frame import FrameConfig
 from cardioseg.networks.bvit import BViT, BViTConfig
 from cardioseg.networks.edge_recvit import EdgeRecViT, EdgeRecViTConfig
 from cardioseg.networks.output import SegOutput
-from cardioseg.networks.rdvit import RDViT, RDViTConfig
+from cardioseg.networks.rdvit import RDViT
+from cardioseg.networks.rdvit_config import RDViTConfig
 from cardioseg.networks.vit import ViT, ViTConfig
 
 ARCHITECTURES: dict[str, tuple[type[Any], type[FrameConfig]]] = {
