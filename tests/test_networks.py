@@ -354,6 +354,14 @@ def test_keys_and_values_do_not_know_the_loop(changes):
 
 
 @torch.no_grad()
+def test_the_paper_preset_has_no_norm_around_the_core_and_a_linear_head():
+    published, ours = rdvit(preset="paper"), rdvit()
+    for name in ("prelude_norm", "core_norm"):
+        assert not list(getattr(published, name).parameters())
+        assert list(getattr(ours, name).parameters())
+    assert {name for name, _ in published.halting.named_parameters()} == {"score.weight", "score.bias"}
+
+
 def test_the_paper_preset_knows_its_loop_and_so_rules_out_exact_skipping():
     network = rdvit(preset="paper", experts=0).eval()
     assert (network.config.loop_index, network.config.halting, network.config.stem) == (True, "act", "patch")
