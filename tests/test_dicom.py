@@ -8,7 +8,7 @@ import pydicom
 import pytest
 from pydicom.uid import MPEG2MPML, HTJ2KLossless
 
-from cardioseg.core.errors import GeometryError, InputError, UsageError
+from cardioseg.core.errors import GeometryError, InputError
 from cardioseg.imaging.nifti import check_whole, open_image
 
 LPS_TO_RAS = np.array([-1, -1, 1])
@@ -28,7 +28,7 @@ def check_all(image):
         check_whole(path)
 
 
-# ----------------------------------------------------------------------------------------------------------- geometry and order
+# ------------------------------------------------------------------------------------------------------------- geometry and order
 
 
 @pytest.mark.parametrize("kind", ["one file an image", "one file a cine"])
@@ -136,7 +136,7 @@ def test_a_single_image_is_a_slice(tmp_path):
     assert "one slice position only" in image.notes[0]
 
 
-# ------------------------------------------------------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------------------------------------------------------- what is refused
 
 
 def without(series, lost):
@@ -287,77 +287,3 @@ def test_other_files_among_the_images_are_passed_over(tmp_path):
     (study / ".hidden").write_bytes(b"\0" * 128 + b"DICM" + b"\0" * 99)
     (study / "empty").write_bytes(b"")
     assert np.array_equal(voxels_of(open_image(study)), series.array)
-
-
-# --------------------------------------------------------------------------------------------------------------- which series
-
-
-LONG_AXIS = made.cine((24, 20, 1, 9), axes=made.FOUR_CHAMBER, number=3, description="cine_4ch")
-SCOUT = made.cine((24, 20, 5, 1), axes=np.eye(3), number=1, description="scout")
-
-
-def stored(tmp_path, *series):
-    for one in series:
-        made.save(tmp_path / "study" / f"S{one.number}", made.images(one), seed=one.number)
-    return tmp_path / "study"
-
-
-def test_the_short_axis_cine_is_found_among_other_series(tmp_path):
-    series = made.cine()
-    study = stored(tmp_path, SCOUT, LONG_AXIS, series, replace(LONG_AXIS, number=4))
-    image = open_image(study)
-    assert np.array_equal(voxels_of(image), series.array)
-    assert image.notes == ("of 4 series, 12 (5 slices × 9 phases) was taken for the short-axis cine",)
-
-
-def test_slices_in_series_of_their_own_are_put_together(tmp_path):
-    series = made.cine()
-    parts = [made.one_slice(series, z, number=30 + z) for z in (2, 0, 4, 3, 1)]
-    image = open_image(stored(tmp_path, SCOUT, LONG_AXIS, *parts))
-    assert np.array_equal(voxels_of(image), series.array)
-    assert "of 7 series, 30-34 (5 slices × 9 phases)" in image.notes[0]
-
-
-def test_two_that_fit_are_a_question_that_series_answers(tmp_path):
-    first, second = made.cine(), made.cine(seed=9, number=14, description="cine_sax_again")
-    study = stored(tmp_path, SCOUT, first, second)
-    with pytest.raises(InputError) as refused:
-        open_image(study)
-    assert "12 'cine_sax' (5 slices × 9 phases); 14 'cine_sax_again' (5 slices × 9 phases)" in refused.value.found
-    assert "--series" in refused.value.cure
-    assert made.PATIENT.split("^")[0] not in str(refused.value)
-    assert np.array_equal(voxels_of(open_image(study, series=(14,))), second.array)
-
-
-def test_of_two_stacks_the_one_across_the_heart_is_taken(tmp_path):
-    series, axial = made.cine(), made.cine(seed=9, number=14, axes=np.eye(3), description="axial")
-    assert np.array_equal(voxels_of(open_image(stored(tmp_path, axial, series))), series.array)
-
-
-def test_where_none_fits_all_are_listed(tmp_path):
-    study = stored(tmp_path, SCOUT, LONG_AXIS)
-    with pytest.raises(InputError, match="no series that looks like a short-axis cine") as refused:
-        open_image(study)
-    assert "1 'scout' (5 slices × 1 phase); 3 'cine_4ch' (1 slice × 9 phases)" in refused.value.found
-    assert open_image(study, series=(3,)).shape == (24, 20, 1, 9)
-
-
-def test_images_at_one_time_after_the_r_wave_are_no_cine(tmp_path):
-    series = made.cine()
-    perfusion = made.images(made.cine(seed=2, number=20, description="perfusion"))
-    for data in perfusion:
-        data.TriggerTime = 210
-    made.save(tmp_path / "study", perfusion)
-    assert np.array_equal(voxels_of(open_image(stored(tmp_path, series))), series.array)
-
-
-def test_a_series_that_is_not_there_is_a_wrong_call(tmp_path):
-    with pytest.raises(UsageError, match="no series 7") as refused:
-        open_image(stored(tmp_path, SCOUT, made.cine()), series=(12, 7))
-    assert refused.value.expected == "numbers among 1,12"
-
-
-def test_two_studies_in_a_folder_are_refused(tmp_path):
-    study = stored(tmp_path, made.cine(), made.cine(number=13, study="1.2.3"))
-    with pytest.raises(InputError, match="2 studies"):
-        open_image(study)

@@ -2,7 +2,6 @@
 
 import io
 import itertools
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -18,9 +17,8 @@ from cardioseg.core.labels import ACDC_LABELS, PALETTE, LabelTable
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
 from cardioseg.data.phantom import PhantomConfig, draw
-from cardioseg.workflows import page as paper
-from cardioseg.workflows.page import LEFT, TOP, shortened, ticks
-from cardioseg.workflows.preview import EXPERT_COLOURS, draw_preview, label_table_file
+from cardioseg.workflows.page import LEFT, TOP
+from cardioseg.workflows.preview import EXPERT_COLOURS, draw_preview
 from cardioseg.workflows.sheet import GAP, MARGIN_MM, MOST_COLUMNS, cropped, lay_out, upright
 
 SPACING = (2.0, 1.0, 8.0)
@@ -73,7 +71,7 @@ def sheet_of(image, prediction):
     return lay_out(len(stack.image), rows=2 if stack.experts is None else 3, tile_mm=stack.tile_mm)
 
 
-# -------------------------------------------------------------------------------------------------------------------- upright
+# ------------------------------------------------------------------------------------------------------------------------ upright
 
 
 @pytest.mark.parametrize(("swap", "flip_x", "flip_y"), list(itertools.product((False, True), repeat=3)))
@@ -118,7 +116,7 @@ def test_slices_are_those_across_the_thick_axis():
     assert [plane.any() for plane in stack.mask] == [False, True, True, True, False]
 
 
-# ----------------------------------------------------------------------------------------------------------------------- crop
+# --------------------------------------------------------------------------------------------------------------------------- crop
 
 
 def test_the_crop_is_the_heart_and_a_margin_in_mm():
@@ -141,7 +139,7 @@ def test_the_crop_ends_at_the_picture_and_an_empty_mask_crops_nothing():
     assert cropped(upright(*scene(mask=mask))).image.shape == (SHAPE[2], SHAPE[1], SHAPE[0])
 
 
-# --------------------------------------------------------------------------------------------------------------------- layout
+# ------------------------------------------------------------------------------------------------------------------------- layout
 
 sizes_mm = st.floats(20, 400)
 
@@ -167,7 +165,7 @@ def test_ten_slices_make_two_blocks_of_five():
     assert (sheet.columns, sheet.blocks) == (5, 2)
 
 
-# -------------------------------------------------------------------------------------------------------------------- picture
+# ------------------------------------------------------------------------------------------------------------------------ picture
 
 
 def test_contours_lie_on_the_borders_of_the_mask_in_the_palette(tmp_path):
@@ -298,67 +296,3 @@ def test_a_closed_folder_is_an_output_error_and_leaves_nothing(tmp_path):
     with pytest.raises(OutputError):
         draw_preview(tmp_path / "file" / "a.png", *scene(), ACDC_LABELS, title="case")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
-# ---------------------------------------------------------------------------------------------------------------------- words
-
-
-@given(st.integers(1, 255))
-def test_ticks_are_few_integers_with_both_ends(loops):
-    found = ticks(loops)
-    assert found == sorted(set(found))
-    assert (found[0], found[-1]) == (1, loops)
-    assert len(found) <= 11
-    between = [after - before for before, after in itertools.pairwise(found)]
-    assert not between or min(between) * paper.BAR / loops >= 9, "labels overlap"
-
-
-def test_ticks_are_round():
-    assert ticks(8) == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert ticks(24) == [1, 5, 10, 15, 20, 24]
-
-
-@given(st.text(max_size=80), st.integers(8, 60))
-def test_a_long_title_keeps_its_ends(text, most):
-    short = shortened(text, most)
-    assert len(short) <= most
-    assert short == text if len(text) <= most else (short[0] == text[0] and short[-1] == text[-1] and "…" in short)
-
-
-# ---------------------------------------------------------------------------------------------------------------- label files
-
-
-def hexes(parts):
-    return "#" + "".join(f"{int(part):02x}" for part in parts)
-
-
-def test_itk_snap_reads_names_and_colours(tmp_path):
-    label_table_file(tmp_path / "labels.txt", ACDC_LABELS)
-    lines = (tmp_path / "labels.txt").read_text(encoding="utf-8").splitlines()
-    rows = [re.fullmatch(r'\s*(\d+)((?:\s+\d+){6})\s+"(.*)"', line) for line in lines if not line.startswith("#")]
-    assert all(rows)
-    assert [(int(row[1]), row[3]) for row in rows] == list(enumerate(ACDC_LABELS.names))
-    assert "ITK-SnAP Label Description File" in lines[1]
-    assert rows[0][2].split() == ["0"] * 6, "the background is clear and hidden"
-    for row in rows[1:]:
-        *colour, opacity, visible, mesh = row[2].split()
-        assert (hexes(colour), opacity, visible, mesh) == (PALETTE[row[3]], "1", "1", "1")
-
-
-def test_slicer_reads_names_and_colours(tmp_path):
-    labels = LabelTable(("background", "LV", 'left "atrium"'))
-    label_table_file(tmp_path / "labels.ctbl", labels)
-    first, *lines = (tmp_path / "labels.ctbl").read_text(encoding="utf-8").splitlines()
-    assert first.startswith("# Color table file")
-    rows = [line.split() for line in lines if not line.startswith("#")]
-    assert all(len(row) == 6 for row in rows), "a space in a name would shift the colours"
-    assert [(int(row[0]), row[1]) for row in rows] == [(0, "background"), (1, "LV"), (2, 'left_"atrium"')]
-    assert rows[0][2:] == ["0"] * 4
-    assert [(hexes(row[2:5]), row[5]) for row in rows[1:]] == [(colour, "255") for colour in labels.colours.values()]
-
-
-def test_a_quote_in_a_name_does_not_end_it(tmp_path):
-    label_table_file(tmp_path / "labels.txt", LabelTable(("background", 'left "atrium"')))
-    last = (tmp_path / "labels.txt").read_text(encoding="utf-8").splitlines()[-1]
-    assert last.count('"') == 2
-    assert "left 'atrium'" in last

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from broken_hearts import BREAKERS, a_second_heart, few_slices, middle, ragged, torn_by_a_breath
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -52,114 +53,6 @@ def test_a_right_heart_passes(truth):
     assert (pair.verdict, fired(pair)) == ("pass", set())
     cine = check_cine([volume(truth[..., t]) for t in range(8)], ACDC_LABELS, ed=0, es=3)
     assert (cine.verdict, fired(cine)) == ("pass", set())
-
-
-def middle(mask):
-    """Index of a slice through the middle of the LV, and the LV's columns in it."""
-    span = np.flatnonzero((mask == LV).any((0, 1)))
-    index = int(span[len(span) // 2])
-    return index, mask[:, :, index] == LV
-
-
-def no_rv(mask):
-    mask[mask == RV] = 0
-
-
-def at_the_border(mask):
-    mask[0, 50:53, 4] = RV
-
-
-def a_gap(mask):
-    mask[:, :, middle(mask)[0]] = 0
-
-
-def few_slices(mask):
-    keep = middle(mask)[0]
-    mask[:, :, [k for k in range(mask.shape[2]) if not keep - 2 <= k <= keep + 1]] = 0
-
-
-def two_bare_slices(mask):
-    span = np.flatnonzero((mask == LV).any((0, 1)))
-    for index in span[:2]:
-        mask[:, :, index][mask[:, :, index] == MYO] = 0
-
-
-def bare_rv(mask):
-    for index in np.flatnonzero((mask == RV).any((0, 1)))[:2]:
-        plane = mask[:, :, index]
-        plane[(plane == MYO) | (plane == LV)] = 0
-
-
-def an_open_ring(mask):
-    for index in range(mask.shape[2]):
-        lv = np.argwhere(mask[:, :, index] == LV)
-        if len(lv):
-            plane = mask[: int(lv[:, 0].mean()), :, index]
-            plane[plane == MYO] = 0
-
-
-def no_septum(mask):
-    for index in range(mask.shape[2]):
-        plane = mask[:, :, index]
-        lv = np.argwhere(plane == LV)
-        if len(lv):
-            plane[lv[:, 0].min() - 12 : lv[:, 0].min(), lv[:, 1].min() : lv[:, 1].max() + 1] = RV
-
-
-def ragged(mask):
-    lines = mask[::2]
-    lines[lines == MYO] = 0
-
-
-def torn_by_a_breath(mask):
-    half = middle(mask)[0]
-    mask[:, :, half:] = np.roll(mask[:, :, half:], 18, axis=1)
-
-
-def an_inflated_slice(mask):
-    index, _ = middle(mask)
-    x, y = np.argwhere(mask[:, :, index] == LV).mean(0)
-    away = np.hypot(*np.meshgrid(np.arange(mask.shape[0]) - x, np.arange(mask.shape[1]) - y, indexing="ij"))
-    mask[:, :, index][away < 32] = MYO
-
-
-def a_second_heart(mask):
-    mask[mask.shape[0] - 20 : mask.shape[0] - 5, 5:25, 3:6] = RV
-
-
-def a_tiny_lv(mask):
-    lv = mask == LV
-    mask[lv] = MYO
-    for index in np.flatnonzero(lv.any((0, 1))):
-        x, y = np.argwhere(lv[:, :, index]).mean(0).astype(int)
-        mask[x : x + 2, y : y + 2, index] = LV
-
-
-def a_tiny_rv(mask):
-    rv = np.flatnonzero(mask == RV)
-    mask.ravel()[rv[: len(rv) - 20]] = 0
-
-
-BREAKERS = {
-    "missing_structures": (no_rv, "fail"),
-    "border_voxels": (at_the_border, "fail"),
-    "gap_slices": (a_gap, "fail"),
-    "lv_slices": (few_slices, "fail"),
-    "lv_length_mm": (few_slices, "fail"),
-    "lv_slices_without_myo": (two_bare_slices, "fail"),
-    "rv_slices_without_myo": (bare_rv, "warn"),
-    "open_ring": (an_open_ring, "fail"),
-    "open_ring_anywhere": (an_open_ring, "warn"),
-    "rv_against_lv": (no_septum, "fail"),
-    "roughness": (ragged, "fail"),
-    "slice_shift_mm": (torn_by_a_breath, "warn"),
-    "area_jump": (an_inflated_slice, "warn"),
-    "loose_share": (a_second_heart, "warn"),
-    "torn_in_plane": (a_second_heart, "warn"),
-    "rv_torn_in_plane": (a_second_heart, "warn"),
-    "lv_small": (a_tiny_lv, "warn"),
-    "rv_small": (a_tiny_rv, "warn"),
-}
 
 
 @pytest.mark.parametrize("rule", BREAKERS)

@@ -1,0 +1,52 @@
+"""What a training step minimises and reports, on values computed by hand."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from cardioseg.networks import SegOutput
+from cardioseg.training.losses import SegmentationLoss, batch_dice, token_weights
+
+
+def test_the_loss_is_dice_and_cross_entropy_plus_weighted_parts():
+    label = torch.tensor([[[0, 1], [2, 1]], [[0, 0], [1, 2]]])
+    perfect = 30 * nn.functional.one_hot(label, 3).movedim(-1, 1).float()
+    loss_of = SegmentationLoss(early_weight=0.5, penalties={"ponder": 0.1, "halting": 2.0})
+    best, parts = loss_of(SegOutput(perfect, torch.ones(2, 1, 1)), label)
+    assert best.item() == pytest.approx(0, abs=1e-4)
+    assert parts.keys() == {"task"}
+    flat = torch.zeros(2, 3, 2, 2)
+    assert loss_of(SegOutput(flat, torch.ones(2, 1, 1)), label)[0].item() > math.log(3), "cross-entropy alone is log 3"
+    output = SegOutput(flat, torch.ones(2, 1, 1), penalties={"ponder": torch.tensor(3.0), "halting": torch.tensor(0.25)})
+    output.early = perfect[:1]
+    total, parts = loss_of(output, label)
+    assert parts["early"] == pytest.approx(0, abs=1e-4), "the early loss is of the first images only"
+    assert total.item() == pytest.approx(parts["task"] + 0.5 * parts["early"] + 0.1 * 3 + 2 * 0.25, abs=1e-5)
+
+
+def test_a_penalty_without_a_weight_is_no_silent_zero():
+    output = SegOutput(torch.zeros(1, 2, 2, 2), torch.ones(1, 1, 1), penalties={"new": torch.tensor(1.0)})
+    with pytest.raises(KeyError, match="new"):
+        SegmentationLoss(early_weight=0, penalties={})(output, torch.zeros(1, 2, 2, dtype=torch.long))
+
+
+def test_batch_dice_of_known_masks():
+    label = torch.zeros(1, 4, 4, dtype=torch.long)
+    label[0, :2] = 1
+    logits = torch.zeros(1, 3, 4, 4)
+    logits[0, 1, 0], logits[0, 0, 1:] = 5, 5
+    assert batch_dice(logits, label) == pytest.approx(2 * 4 / (4 + 8))
+    assert math.isnan(batch_dice(torch.zeros(1, 3, 4, 4), torch.zeros(1, 4, 4, dtype=torch.long)))
+
+
+@pytest.mark.parametrize("depth", [(), (2,)])
+def test_tokens_weigh_the_inverse_frequency_of_their_class(depth):
+    label = torch.zeros(1, *depth, 8, 8, dtype=torch.long)
+    label[..., :4, :4] = 2
+    label[..., 4:, 4:7] = 1
+    weights = token_weights(label, (*depth, 2, 2), 3)
+    count = depth[0] if depth else 1
+    expected = torch.tensor([[1.0, 0.5], [0.5, 1.0]]) / count
+    assert torch.allclose(weights[0], expected.expand(*depth, 2, 2))

@@ -1,0 +1,70 @@
+"""Words and numbers that stand in a picture, and the files that give labels names and colours."""
+
+import itertools
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cardioseg.core.labels import ACDC_LABELS, PALETTE, LabelTable
+from cardioseg.workflows import page as paper
+from cardioseg.workflows.page import shortened, ticks
+from cardioseg.workflows.preview import label_table_file
+
+
+@given(st.integers(1, 255))
+def test_ticks_are_few_integers_with_both_ends(loops):
+    found = ticks(loops)
+    assert found == sorted(set(found))
+    assert (found[0], found[-1]) == (1, loops)
+    assert len(found) <= 11
+    between = [after - before for before, after in itertools.pairwise(found)]
+    assert not between or min(between) * paper.BAR / loops >= 9, "labels overlap"
+
+
+def test_ticks_are_round():
+    assert ticks(8) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert ticks(24) == [1, 5, 10, 15, 20, 24]
+
+
+@given(st.text(max_size=80), st.integers(8, 60))
+def test_a_long_title_keeps_its_ends(text, most):
+    short = shortened(text, most)
+    assert len(short) <= most
+    assert short == text if len(text) <= most else (short[0] == text[0] and short[-1] == text[-1] and "…" in short)
+
+
+def hexes(parts):
+    return "#" + "".join(f"{int(part):02x}" for part in parts)
+
+
+def test_itk_snap_reads_names_and_colours(tmp_path):
+    label_table_file(tmp_path / "labels.txt", ACDC_LABELS)
+    lines = (tmp_path / "labels.txt").read_text(encoding="utf-8").splitlines()
+    rows = [re.fullmatch(r'\s*(\d+)((?:\s+\d+){6})\s+"(.*)"', line) for line in lines if not line.startswith("#")]
+    assert all(rows)
+    assert [(int(row[1]), row[3]) for row in rows] == list(enumerate(ACDC_LABELS.names))
+    assert "ITK-SnAP Label Description File" in lines[1]
+    assert rows[0][2].split() == ["0"] * 6, "the background is clear and hidden"
+    for row in rows[1:]:
+        *colour, opacity, visible, mesh = row[2].split()
+        assert (hexes(colour), opacity, visible, mesh) == (PALETTE[row[3]], "1", "1", "1")
+
+
+def test_slicer_reads_names_and_colours(tmp_path):
+    labels = LabelTable(("background", "LV", 'left "atrium"'))
+    label_table_file(tmp_path / "labels.ctbl", labels)
+    first, *lines = (tmp_path / "labels.ctbl").read_text(encoding="utf-8").splitlines()
+    assert first.startswith("# Color table file")
+    rows = [line.split() for line in lines if not line.startswith("#")]
+    assert all(len(row) == 6 for row in rows), "a space in a name would shift the colours"
+    assert [(int(row[0]), row[1]) for row in rows] == [(0, "background"), (1, "LV"), (2, 'left_"atrium"')]
+    assert rows[0][2:] == ["0"] * 4
+    assert [(hexes(row[2:5]), row[5]) for row in rows[1:]] == [(colour, "255") for colour in labels.colours.values()]
+
+
+def test_a_quote_in_a_name_does_not_end_it(tmp_path):
+    label_table_file(tmp_path / "labels.txt", LabelTable(("background", 'left "atrium"')))
+    last = (tmp_path / "labels.txt").read_text(encoding="utf-8").splitlines()[-1]
+    assert last.count('"') == 2
+    assert "left 'atrium'" in last
