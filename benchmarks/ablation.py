@@ -23,6 +23,7 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "width-384": ("network.width=384", "network.heads=6"),
     "fixed-loops": ("network.random_depth=false", "network.loops=4"),
     "act": ("network.halting=act",),
+    "act-light": ("network.halting=act", "training.penalties.ponder=0.001"),
     "paper": ("network.preset=paper",),
     "adamw": ("training.optimizer=adamw",),
 }

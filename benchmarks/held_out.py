@@ -86,12 +86,17 @@ def data_arguments(description: str | None) -> argparse.ArgumentParser:
 
 def volumes(options: argparse.Namespace) -> Iterator[HeldOut]:
     """The chosen volumes, one at a time."""
-    manifest = Manifest.read(options.prepared)
-    split = read_split(options.split, [entry.patient for entry in manifest.entries])
-    patients = split.train if getattr(options, "side", "val") == "train" else split.val
-    chosen = [entry for entry in manifest.entries if entry.patient in patients]
+    manifest, chosen = entries(options, getattr(options, "side", "val"))
     for entry in chosen[:: options.every]:
         yield held_out(manifest, entry)
+
+
+def entries(options: argparse.Namespace, side: str) -> tuple[Manifest, list[Entry]]:
+    """The prepared data set, and its cases whose patients are on a side of the split, ``train`` or ``val``."""
+    manifest = Manifest.read(options.prepared)
+    split = read_split(options.split, [entry.patient for entry in manifest.entries])
+    patients = split.train if side == "train" else split.val
+    return manifest, [entry for entry in manifest.entries if entry.patient in patients]
 
 
 def held_out(manifest: Manifest, entry: Entry) -> HeldOut:

@@ -144,8 +144,9 @@ def pruning_text(results: Results) -> str:
     """Dice without parts of the looped block."""
     return (
         "Mean Dice when the least important heads or hidden units of the looped block are silenced: each loop its own "
-        "(per step), the same in every loop (shared), or any. Overlap: of the units that go in either loop, the share that go in "
-        "both.\n\n" + _of_each(results, "pruning", LOOPED, _pruning_part)
+        "(per step), the same in every loop (shared), or any (random, mean of three draws). Overlap: of the units that go in "
+        "either loop, the share that go in both. Important is what the loss depends on (slope along the unit's output, on "
+        "windows of training patients).\n\n" + _of_each(results, "pruning", LOOPED, _pruning_part)
     )
 
 
@@ -153,7 +154,13 @@ def _pruning_part(name: str, result: Result) -> str:
     lines = [line for kind in ("heads", "hidden") for line in _pruning_lines(kind, result[kind])]
     text = f"{name}, {result['loops']} loops, nothing pruned: {result['whole']:.4f}."
     columns = ("units", "part that goes", "per step", "shared", "random", "overlap of neighbouring loops")
-    return f"{text}\n\n{markdown(columns, lines)}"
+    single = result["heads"]["single"]
+    heads = [f"head {number + 1}" for number in range(len(single[0]))]
+    alone = [(str(loop + 1), *(f"{value:+.4f}" for value in row)) for loop, row in enumerate(single)]
+    return (
+        f"{text}\n\n{markdown(columns, lines)}\n\nDice lost where one head is silent in one loop:\n\n"
+        f"{markdown(('loop', *heads), alone)}"
+    )
 
 
 def _pruning_lines(kind: str, rows: dict[str, Any]) -> list[tuple[str, ...]]:

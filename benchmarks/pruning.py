@@ -1,31 +1,66 @@
 """Analysis after bViT: step-specific pruning. What is left when each loop loses its own least important units, or all the same?
 
-Importance is measured on training patients, Dice on the others. Every token runs every loop.
+Importance is measured on windows of training patients, drawn and augmented as in training; Dice on the others. Every token
+runs every loop. Heads are also silenced one at a time, in one loop.
 
     python benchmarks/pruning.py PREPARED --split split.json --every 8
 """
 
 import argparse
-import copy
+from collections.abc import Iterator
+from statistics import mean
+from typing import get_args
 
 import torch
-from held_out import arguments, keep, model_of, predict, score, volumes
+from held_out import arguments, entries, keep, model_of, score, volumes
+from torch.utils.data import DataLoader
 
-from cardioseg.analysis.pruning import Kind, kept_units, overlap, pruned, recorded_importance
+from cardioseg.analysis.pruning import How, Kind, kept_units, overlap, pruned, unit_importance
 from cardioseg.bundle import Model
 from cardioseg.core.exits import ExitRule
+from cardioseg.data.augment import AugmentConfig
+from cardioseg.data.loading import SamplingConfig, WindowDataset, load_voxels
+from cardioseg.training.losses import SegmentationLoss
 
 ALL = ExitRule("fixed")
+BATCH = 8
+DRAWS = 3  # of random units
 
 
-def importance(model: Model, kind: Kind, options: argparse.Namespace) -> torch.Tensor:
-    """(T, U) on a few training volumes."""
-    training = copy.copy(options)
-    training.side, training.every = "train", options.learn_every
-    with recorded_importance(model.network, kind) as sums:
-        for volume in volumes(training):
-            predict(model, volume.image, loops=options.loops, views="none", exits=ALL)
-    return torch.stack(sums).float()
+def windows(model: Model, options: argparse.Namespace) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Batches of images and labels around the hearts of training patients."""
+    manifest, chosen = entries(options, "train")
+    drawn = WindowDataset(
+        [load_voxels(manifest, chosen[:: options.learn_every])],
+        neighbours=model.preparation.neighbours,
+        sampling=SamplingConfig(window=model.windows.size, foreground=1),
+        augment=AugmentConfig(),
+        seed=0,
+        length=options.learn_windows,
+    )
+    for batch in DataLoader(drawn, BATCH):
+        yield batch["image"], batch["label"]
+
+
+def task_loss(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    """Dice and cross-entropy, as in training."""
+    return SegmentationLoss(early_weight=0, penalties={}).task(logits, label[:, None])
+
+
+def single_heads(model: Model, options: argparse.Namespace, heads: int, whole: float) -> list[list[float]]:
+    """(T, H): Dice lost where one head is silent in one loop."""
+    lost = torch.zeros(options.loops, heads)
+    for loop, head in torch.cartesian_prod(torch.arange(options.loops), torch.arange(heads)).tolist():
+        kept = torch.ones_like(lost)
+        kept[loop, head] = 0
+        lost[loop, head] = whole - dice_without(model, options, "heads", kept)
+    return [[round(value, 4) for value in row] for row in lost.tolist()]
+
+
+def dice_without(model: Model, options: argparse.Namespace, kind: Kind, kept: torch.Tensor) -> float:
+    """Mean Dice with units silenced."""
+    with pruned(model.network, kind, kept):
+        return score(model, volumes(options), views=options.views, loops=options.loops, exits=ALL).dice["mean"]
 
 
 def main() -> None:
@@ -33,20 +68,23 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--loops", type=int, default=4)
     parser.add_argument("--shares", type=float, nargs="+", default=[0.25, 0.5, 0.75], help="parts of the units that go")
-    parser.add_argument("--learn-every", type=int, default=40, help="training volumes that importance is measured on")
+    parser.add_argument("--learn-every", type=int, default=4, help="training volumes that importance is measured on")
+    parser.add_argument("--learn-windows", type=int, default=128, help="windows drawn from them")
     options = parser.parse_args()
     model = model_of(options)
-    result: dict[str, object] = {"loops": options.loops}
-    result["whole"] = score(model, volumes(options), views=options.views, loops=options.loops, exits=ALL).dice["mean"]
+    whole = score(model, volumes(options), views=options.views, loops=options.loops, exits=ALL).dice["mean"]
+    result: dict[str, object] = {"loops": options.loops, "whole": whole}
     for kind in ("heads", "hidden"):
-        table = importance(model, kind, options)
+        table = unit_importance(model.network, kind, windows(model, options), loops=options.loops, loss=task_loss)
         rows: dict[str, object] = {"units": table.shape[1]}
+        if kind == "heads":
+            rows["single"] = single_heads(model, options, table.shape[1], whole)
+            print(rows["single"], flush=True)
         for share in options.shares:
-            for how in ("per step", "shared", "random"):
-                kept = kept_units(table, share, how)
-                with pruned(model.network, kind, kept):
-                    row = score(model, volumes(options), views=options.views, loops=options.loops, exits=ALL).dice["mean"]
-                rows[f"{share:.0%} {how}"] = row
+            for how in get_args(How):
+                tables = [kept_units(table, share, how, seed=draw) for draw in range(DRAWS if how == "random" else 1)]
+                row = mean(dice_without(model, options, kind, kept) for kept in tables)
+                rows[f"{share:.0%} {how}"] = round(row, 4)
                 print(kind, share, how, row, flush=True)
             gone = overlap(kept_units(table, share, "per step"))
             rows[f"{share:.0%} overlap"] = [[round(value, 3) for value in line] for line in gone]

@@ -86,6 +86,7 @@ def ponder_text(results: Results) -> str:
     for table, name, how in (
         (data_table.TABLE, ablation.UNCHANGED[0], "learned exit"),
         (ablation.TABLE, "act", "ACT"),
+        (ablation.TABLE, "act-light", "ACT, a tenth of the ponder cost"),
         (ablation.TABLE, "paper", "published form, ACT"),
     ):
         row = results.get(table, name)

@@ -14,7 +14,7 @@ from cardioseg.analysis.association import (
     same_values,
 )
 from cardioseg.analysis.loops import between_loops, counted_passes, linear_cka, mean_cosine, recorded_states, relative_change
-from cardioseg.analysis.pruning import expert_off, kept_units, overlap, pruned, recorded_importance, unit_count
+from cardioseg.analysis.pruning import expert_off, kept_units, overlap, pruned, unit_count, unit_importance
 from cardioseg.bundle import build_network
 from cardioseg.core.errors import UsageError
 from cardioseg.core.exits import ExitRule
@@ -133,20 +133,23 @@ def test_a_network_that_loops_nothing_is_refused():
 
 
 @pytest.mark.parametrize("kind", ["heads", "hidden"])
-def test_importance_is_the_length_of_what_a_unit_adds(network, image, kind):
-    with recorded_importance(network, kind) as sums:
-        logits(network, image)
-    assert len(sums) == LOOPS
-    assert all(len(row) == sum(unit_count(network.block, kind)) and (row >= 0).all() and row.sum() > 0 for row in sums)
-    if kind == "hidden" and network.block.mlp is not None:
-        seen = []
-        hook = network.block.mlp.down.register_forward_pre_hook(lambda _, given: seen.append(given[0].flatten(0, 1)))
-        with counted_passes(network):
-            logits(network, image)
-        hook.remove()
-        weight = network.block.mlp.down.weight
-        expected = sum((seen[1][:, 3:4] * weight[:, 3]).norm(dim=1)).item()
-        assert sums[1][3].item() == pytest.approx(expected, rel=1e-4)
+def test_importance_is_the_slope_of_the_loss_along_what_a_unit_puts_out(network, image, kind):
+    def loss(values, label):
+        return (values - label).square().mean()
+
+    network.double()
+    batch = (image.double(), torch.ones(2, 1, 32, 32, dtype=torch.float64))
+    found = unit_importance(network, kind, [batch, batch], loops=LOOPS, loss=loss)
+    units = sum(unit_count(network.block, kind))
+    assert found.shape == (LOOPS, units)
+    sides, step = [], 1e-4
+    for sign in (1, -1):
+        factors = torch.ones(LOOPS, units, dtype=torch.float64)
+        factors[1, 1] += sign * step
+        with pruned(network, kind, factors):
+            sides.append(loss(logits(network, batch[0]), batch[1]).item())
+    assert found[1, 1].item() == pytest.approx(abs(sides[0] - sides[1]) / (2 * step), rel=1e-3)
+    assert found[1, 1] > 0
 
 
 @pytest.mark.parametrize("kind", ["heads", "hidden"])
@@ -174,7 +177,7 @@ def test_units_go_by_loop_or_by_all_loops_together():
     importance = torch.tensor([[1.0, 2, 3, 4], [4.0, 3, 2, 1], [4.0, 4, 1, 1]])
     alone = kept_units(importance, 0.5, "per step")
     assert alone.tolist() == [[0, 0, 1, 1], [1, 1, 0, 0], [1, 1, 0, 0]]
-    # Shares of their loops: .9, .9, .6, .6 in all three, the third and fourth the least.
+    # Sums over loops: 9, 9, 6, 6, the third and fourth the least.
     assert kept_units(importance, 0.5, "shared").tolist() == [[1, 1, 0, 0]] * 3
     random = kept_units(importance, 0.5, "random", seed=1)
     assert random.sum(1).tolist() == [2, 2, 2]

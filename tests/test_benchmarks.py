@@ -119,7 +119,7 @@ def test_every_row_of_every_table_has_settings_that_a_network_takes(monkeypatch)
         ("experts", ()),
         ("robustness", ()),
         ("similarity", ("--loops", "2", "--tokens", "8")),
-        ("pruning", ("--loops", "2", "--shares", "0.5", "--learn-every", "2")),
+        ("pruning", ("--loops", "2", "--shares", "0.5", "--learn-every", "2", "--learn-windows", "2")),
         ("maps", ()),
     ],
 )

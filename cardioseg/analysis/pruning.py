@@ -1,13 +1,13 @@
 """Step-specific pruning of a looped block: which heads and hidden units each loop rests on, and what is left without the others.
 
-After bViT (arXiv 2605.10661), whose exact measure is not public. Here a unit's importance in a loop is the summed length of what
-it adds to the tokens' states: |activation| times the length of its outgoing weights (a head: the length of its part of the
-output). Hidden units of all experts count as units of one layer.
+After bViT (arXiv 2605.10661), whose exact measure is not public. Here a unit's importance in a loop is what the loss would change
+by without it, to first order: |dL/dm|, m the factor 1 that its output is multiplied by, mean over volumes (Michel et al. 2019,
+arXiv 1905.10650, equation 2; Molchanov et al. 2019, arXiv 1906.10771). Hidden units of all experts count as units of one layer.
 
-Shape legend: T loops, U units, H heads, C channels a head.
+Shape legend: B slices, C channels, S pixels, T loops, U units.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from cardioseg.analysis.loops import counted_passes, looped_block
+from cardioseg.core.exits import ExitRule
 from cardioseg.layers.block import Block
 
 Kind = Literal["heads", "hidden"]
@@ -37,50 +38,32 @@ def unit_count(block: Block, kind: Kind) -> list[int]:
     return [block.attention.heads] if kind == "heads" else [linear.in_features for linear in outgoing(block, kind)]
 
 
-@contextmanager
-def _before_outgoing(
-    network: nn.Module, kind: Kind, act: Callable[[int, nn.Linear, Tensor, int], Tensor | None]
-) -> Iterator[None]:
-    """Call ``act(map's number, map, its input, loop)`` before each outgoing map; what it returns takes the input's place."""
-    with counted_passes(network) as passes, ExitStack() as stack:
+def unit_importance(
+    network: nn.Module,
+    kind: Kind,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    *,
+    loops: int,
+    loss: Callable[[Tensor, Tensor], Tensor],
+) -> Tensor:
+    """How much the loss rests on each unit in each loop, (T, U); every token runs every loop.
 
-        def hooked(number: int) -> Callable[[nn.Module, Any], Any]:
-            def before(linear: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
-                assert isinstance(linear, nn.Linear)
-                changed = act(number, linear, inputs[0], passes.number)
-                return None if changed is None else (changed,)
-
-            return before
-
-        for number, linear in enumerate(outgoing(passes.block, kind)):
-            stack.callback(linear.register_forward_pre_hook(hooked(number)).remove)
-        yield
-
-
-@contextmanager
-def recorded_importance(network: nn.Module, kind: Kind) -> Iterator[list[Tensor]]:
-    """One (U,) tensor per loop, summed over everything that passes meanwhile."""
-    sizes = unit_count(looped_block(network), kind)
-    starts = [sum(sizes[:number]) for number in range(len(sizes))]
-    sums: list[Tensor] = []
-
-    def add(number: int, linear: nn.Linear, value: Tensor, loop: int) -> None:
-        while len(sums) <= loop:
-            sums.append(torch.zeros(sum(sizes), dtype=torch.float64))
-        unit = sums[loop][starts[number] : starts[number] + sizes[number]]
-        unit += _contribution(linear, value.detach().flatten(0, -2).float(), sizes[number]).double().cpu()
-
-    with _before_outgoing(network, kind, add):
-        yield sums
-
-
-def _contribution(linear: nn.Linear, value: Tensor, units: int) -> Tensor:
-    """(U,): length of what each unit of the inputs (tokens, U C) adds, summed over tokens."""
-    channels = value.shape[1] // units
-    if channels == 1:
-        return value.abs().sum(0) * linear.weight.detach().float().norm(dim=0)
-    parts = zip(value.split(channels, 1), linear.weight.detach().float().split(channels, 1), strict=True)
-    return torch.stack([(part @ weight.T).norm(dim=1).sum() for part, weight in parts])
+    Args:
+        network: with a looped block.
+        kind: of units.
+        batches: of images (B, C, *S) and labels (B, *S).
+        loops: T.
+        loss: of logits and label.
+    """
+    units = sum(unit_count(looped_block(network), kind))
+    total, count = torch.zeros(loops, units), 0
+    for image, label in batches:
+        kept = torch.ones(loops, units, requires_grad=True)
+        with pruned(network, kind, kept):
+            value = loss(network(image, loops=loops, exits=ExitRule("fixed")).logits, label)
+        total += torch.autograd.grad(value, kept)[0].abs()
+        count += 1
+    return total / max(count, 1)
 
 
 def kept_units(importance: Tensor, share: float, how: How, *, seed: int = 0) -> Tensor:
@@ -94,7 +77,7 @@ def kept_units(importance: Tensor, share: float, how: How, *, seed: int = 0) -> 
     """
     order = importance
     if how == "shared":
-        order = (importance / importance.sum(1, keepdim=True).clamp(min=1e-12)).sum(0, keepdim=True).expand_as(importance)
+        order = importance.sum(0, keepdim=True).expand_as(importance)
     elif how == "random":
         order = torch.rand(importance.shape, generator=torch.Generator().manual_seed(seed))
     gone = order.argsort(1)[:, : round(share * importance.shape[1])]
@@ -103,21 +86,23 @@ def kept_units(importance: Tensor, share: float, how: How, *, seed: int = 0) -> 
 
 @contextmanager
 def pruned(network: nn.Module, kind: Kind, kept: Tensor) -> Iterator[None]:
-    """Silence units loop by loop; loops past the table take its last row.
+    """Multiply what each unit puts out by its factor, loop by loop; loops past the table take its last row.
 
     Args:
         network: with a looped block.
         kind: of units.
-        kept: (T, U) from ``kept_units``.
+        kept: (T, U), 0 silences; for instance from ``kept_units``.
     """
-    sizes = unit_count(looped_block(network), kind)
-    rows = kept.split(sizes, 1)
+    block = looped_block(network)
+    sizes = unit_count(block, kind)
+    with counted_passes(network) as passes, ExitStack() as stack:
+        for linear, rows, units in zip(outgoing(block, kind), kept.split(sizes, 1), sizes, strict=True):
 
-    def silence(number: int, _: nn.Linear, value: Tensor, loop: int) -> Tensor:
-        row = rows[number][min(loop, len(kept) - 1)]
-        return value * row.repeat_interleave(value.shape[-1] // sizes[number]).to(value)
+            def scale(_: nn.Module, inputs: tuple[Tensor, ...], rows: Tensor = rows, units: int = units) -> tuple[Tensor, ...]:
+                row = rows[min(passes.number, len(rows) - 1)]
+                return (inputs[0] * row.repeat_interleave(inputs[0].shape[-1] // units).to(inputs[0]),)
 
-    with _before_outgoing(network, kind, silence):
+            stack.callback(linear.register_forward_pre_hook(scale).remove)
         yield
 
 

@@ -199,6 +199,7 @@ class MaskedStep:
 
     def __call__(self, rows: Tensor, active: Tensor, loop: int) -> tuple[Tensor, Tensor | None, int]:
         """As any step."""
-        out, routed = self.loop_all(rows.view(self.images, -1, rows.shape[-1]), loop)
+        states = rows.view(self.images, -1, rows.shape[-1]).clone()  # the rows are written over, also under a gradient
+        out, routed = self.loop_all(states, loop)
         chosen = None if routed is None else routed.flatten(0, 1)[active]
         return out.flatten(0, 1)[active], chosen, self.flops
