@@ -3,7 +3,7 @@
 Dice, mean loops and FLOPs of whole volumes; then CPU time of the core alone, over whole slices as one window each, against the
 core with every token running every loop: process time, smallest of interleaved rounds.
 
-    python benchmarks/exits.py PREPARED --split split.json --every 4
+    python benchmarks/exits.py PREPARED --split split.json --every 7
 """
 
 import argparse

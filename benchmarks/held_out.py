@@ -6,13 +6,15 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from cardioseg.bundle import Model, load_model
 from cardioseg.core.atomic import write_json
+from cardioseg.core.case import Case
+from cardioseg.core.errors import UsageError
 from cardioseg.core.exits import OWN, Depth, ExitRule
 from cardioseg.data.manifest import Entry, Manifest, load_case
 from cardioseg.data.splits import read_split
@@ -21,6 +23,7 @@ from cardioseg.inference.predictor import Maps, predict_maps
 from cardioseg.metrics import overlap_dice
 
 RESULTS = Path(__file__).parent / "results"
+PhasedCase = TypeVar("PhasedCase", Entry, Case)
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def data_arguments(description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("prepared", type=Path, help="folder made by cardioseg prepare")
     parser.add_argument("--split", type=Path, required=True, help="JSON with train and val patients")
-    parser.add_argument("--every", type=int, default=1, help="take every n-th volume")
+    parser.add_argument("--every", type=int, default=1, help="take every n-th volume; an odd number, for both phases")
     parser.add_argument("--views", choices=("none", "flips", "all"), default="none")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the result files")
@@ -87,8 +90,22 @@ def data_arguments(description: str | None) -> argparse.ArgumentParser:
 def volumes(options: argparse.Namespace) -> Iterator[HeldOut]:
     """The chosen volumes, one at a time."""
     manifest, chosen = entries(options, getattr(options, "side", "val"))
-    for entry in chosen[:: options.every]:
+    for entry in thinned(chosen, options.every):
         yield held_out(manifest, entry)
+
+
+def thinned(cases: Sequence[PhasedCase], every: int) -> Sequence[PhasedCase]:
+    """Every n-th of some cases.
+
+    Raises:
+        UsageError: that would leave one phase alone; ED and ES take turns, so that every second case is of the same.
+    """
+    kept = cases[::every]
+    phases = {case.phase for case in kept}
+    if len(kept) > 1 and len(phases) == 1 < len({case.phase for case in cases}):
+        found = f"{every}, which leaves {phases.pop()} alone"
+        raise UsageError("--every", found=found, expected="volumes of both phases", cure="take an odd number")
+    return kept
 
 
 def entries(options: argparse.Namespace, side: str) -> tuple[Manifest, list[Entry]]:

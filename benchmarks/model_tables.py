@@ -192,7 +192,11 @@ def tuning_text(results: Results) -> str:
         return MISSING
     about, rows = found["result"]["about"], found["result"]["rows"]
     group = about["group"]
-    names = {"group": f"held-out {group}", "others": "held-out others", "turned": f"{group}, contrast turned round"}
+    names = {
+        "group": f"held-out {group} ({about['volumes']['group']} volumes)",
+        "others": f"held-out others ({about['volumes']['others']})",
+        "turned": f"{group}, contrast turned round",
+    }
     lines = [[how, *(f"{row[name]['dice']['mean']:.4f}" if name in row else "" for name in names)] for how, row in rows.items()]
     return (
         f"{about['patients']} patients of group {group}, {about['steps']} steps, one run each. The last column is trained and "

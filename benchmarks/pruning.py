@@ -1,9 +1,9 @@
 """Analysis after bViT: step-specific pruning. What is left when each loop loses its own least important units, or all the same?
 
-Importance is measured on windows of training patients, drawn and augmented as in training; Dice on the others. Every token
-runs every loop. Heads are also silenced one at a time, in one loop.
+Importance is measured on windows of training patients, drawn and augmented as the model's own settings say; Dice on the
+others. Every token runs every loop. Heads are also silenced one at a time, in one loop.
 
-    python benchmarks/pruning.py PREPARED --split split.json --every 8
+    python benchmarks/pruning.py PREPARED --split split.json --every 13
 """
 
 import argparse
@@ -12,33 +12,35 @@ from statistics import mean
 from typing import get_args
 
 import torch
-from held_out import arguments, entries, keep, model_of, score, volumes
+from held_out import arguments, entries, keep, model_of, score, thinned, volumes
 from torch.utils.data import DataLoader
 
 from cardioseg.analysis.pruning import How, Kind, kept_units, overlap, pruned, unit_importance
-from cardioseg.bundle import Model
+from cardioseg.bundle import Model, find_model
+from cardioseg.core.config import read_toml, validate
 from cardioseg.core.exits import ExitRule
 from cardioseg.data.augment import AugmentConfig
 from cardioseg.data.loading import SamplingConfig, WindowDataset, load_voxels
 from cardioseg.training.losses import SegmentationLoss
 
 ALL = ExitRule("fixed")
-BATCH = 8
 DRAWS = 3  # of random units
 
 
 def windows(model: Model, options: argparse.Namespace) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Batches of images and labels around the hearts of training patients."""
+    """Images and labels of training patients, one window a batch, as the model was trained on."""
     manifest, chosen = entries(options, "train")
+    recipe = find_model(options.model) / "config.toml"
+    settings = read_toml(recipe)
     drawn = WindowDataset(
-        [load_voxels(manifest, chosen[:: options.learn_every])],
+        [load_voxels(manifest, thinned(chosen, options.learn_every))],
         neighbours=model.preparation.neighbours,
-        sampling=SamplingConfig(window=model.windows.size, foreground=1),
-        augment=AugmentConfig(),
+        sampling=validate(SamplingConfig, settings.get("sampling", {}), source=recipe),
+        augment=validate(AugmentConfig, settings.get("augment", {}), source=recipe),
         seed=0,
         length=options.learn_windows,
     )
-    for batch in DataLoader(drawn, BATCH):
+    for batch in DataLoader(drawn, 1):
         yield batch["image"], batch["label"]
 
 
@@ -68,7 +70,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--loops", type=int, default=4)
     parser.add_argument("--shares", type=float, nargs="+", default=[0.25, 0.5, 0.75], help="parts of the units that go")
-    parser.add_argument("--learn-every", type=int, default=4, help="training volumes that importance is measured on")
+    parser.add_argument("--learn-every", type=int, default=5, help="take every n-th training volume for importance")
     parser.add_argument("--learn-windows", type=int, default=128, help="windows drawn from them")
     options = parser.parse_args()
     model = model_of(options)
@@ -78,6 +80,7 @@ def main() -> None:
         table = unit_importance(model.network, kind, windows(model, options), loops=options.loops, loss=task_loss)
         rows: dict[str, object] = {"units": table.shape[1]}
         if kind == "heads":
+            rows["importance"] = [[float(f"{value:.3g}") for value in row] for row in table.tolist()]
             rows["single"] = single_heads(model, options, table.shape[1], whole)
             print(rows["single"], flush=True)
         for share in options.shares:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from held_out import RESULTS
+from held_out import RESULTS, thinned
 from scipy.ndimage import gaussian_filter
 
 from cardioseg.bundle import Model, load_model
@@ -114,7 +114,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--side", choices=("val", "train"), default="val", help="which patients to segment")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=[], help="which to run; the table is of all there are")
     parser.add_argument("--model", default="rdvit-2d", help="the under-trained one for its way")
-    parser.add_argument("--every", type=int, default=1, help="take every n-th volume")
+    parser.add_argument("--every", type=int, default=1, help="take every n-th volume; an odd number, for both phases")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the result files")
     return parser.parse_args()
@@ -126,7 +126,8 @@ def main() -> None:
     torch.set_num_threads(asked.threads)
     folder, cases = asked.results / "quality", acdc_cases(asked.acdc)
     split = read_split(asked.split, [case.patient for case in cases])
-    mine = [case for case in cases if case.patient in (split.val if asked.side == "val" else split.train)][:: asked.every]
+    side = split.val if asked.side == "val" else split.train
+    mine = thinned([case for case in cases if case.patient in side], asked.every)
     for way in asked.ways:
         if way == "truth":
             pairs = list(truth(cases))

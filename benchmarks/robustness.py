@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from held_out import RESULTS, keep, mean_and_spread
+from held_out import RESULTS, keep, mean_and_spread, thinned
 from scipy.ndimage import gaussian_filter, zoom
 
 from cardioseg.bundle import Model, load_model
@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("acdc", type=Path, help="folder with ACDC's patients")
     parser.add_argument("--split", type=Path, required=True, help="JSON with train and val patients")
     parser.add_argument("--side", choices=("val", "train"), default="val", help="which patients to segment")
-    parser.add_argument("--every", type=int, default=1, help="take every n-th volume")
+    parser.add_argument("--every", type=int, default=1, help="take every n-th volume; an odd number, for both phases")
     parser.add_argument("--views", choices=("none", "flips", "all"), default="none")
     parser.add_argument("--model", default="rdvit-2d")
     parser.add_argument("--name", help="name of the result file; the model's by default")
@@ -137,7 +137,8 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     model, cases = load_model(options.model), acdc_cases(options.acdc)
     split = read_split(options.split, [case.patient for case in cases])
-    chosen = [case for case in cases if case.patient in (split.val if options.side == "val" else split.train)][:: options.every]
+    side = split.val if options.side == "val" else split.train
+    chosen = thinned([case for case in cases if case.patient in side], options.every)
     table = {}
     for name, way in WAYS.items():
         rows = [dice(model, case, way, options.views) for case in chosen]

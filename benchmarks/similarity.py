@@ -2,7 +2,7 @@
 
 Every token runs every loop; tokens are drawn at random from all windows of the volumes.
 
-    python benchmarks/similarity.py PREPARED --split split.json --every 8
+    python benchmarks/similarity.py PREPARED --split split.json --every 7
 """
 
 from held_out import arguments, keep, model_of, predict, volumes

@@ -3,7 +3,7 @@
 Who is tuned on comes from the training side, so a model that trained on them has little to gain. Images with bright and dark
 exchanged (the prepared image times -1) are ones that it never saw: a stress test, and no scanner.
 
-    python benchmarks/tuning.py PREPARED --split split.json --every 4
+    python benchmarks/tuning.py PREPARED --split split.json --every 3
 """
 
 import argparse
@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from held_out import arguments, held_out, keep, model_of, score
+from held_out import arguments, held_out, keep, model_of, score, thinned
 from safetensors.numpy import save
 
 from cardioseg.bundle import Model, load_model
@@ -54,7 +53,7 @@ def parts(manifest: Manifest, options: argparse.Namespace) -> Parts:
     found = Parts(
         tuple(entry for entry in inside if entry.patient in few),
         tuple(entry for entry in held if entry.group == options.group),
-        tuple(entry for entry in held if entry.group != options.group)[:: options.every],
+        tuple(thinned([entry for entry in held if entry.group != options.group], options.every)),
     )
     if not found.tuned or not found.group:
         known = ", ".join(sorted({entry.group for entry in manifest.entries}))
@@ -111,20 +110,22 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--runs", type=Path, default=Path("runs/tuning"))
     options = parser.parse_args()
+    if options.side != "val":
+        parser.error("--side: who is scored is held out, from the split's val side")
     model, manifest = model_of(options), Manifest.read(options.prepared)
-    torch.set_num_threads(options.threads)
     chosen = parts(manifest, options)
     turned = turned_round(manifest, (*chosen.tuned, *chosen.group), options.runs / "turned")
     table = {"as it is": columns(model, manifest, chosen, options) | {"turned": column(model, turned, chosen.group, options)}}
     for optimizer in OPTIMIZERS:
         for tune in TUNES:
-            run = options.runs / f"{tune}-{optimizer}"
+            run = options.runs / f"{tune}-{optimizer}-{options.steps}"
             plain = tuned(manifest, chosen, tune, optimizer, run, options)
             other = tuned(turned, chosen, tune, optimizer, run.with_name(f"{run.name}-turned"), options)
             row = columns(plain, manifest, chosen, options) | {"turned": column(other, turned, chosen.group, options)}
             table[f"{tune}, {optimizer}"] = row
             print(tune, optimizer, {name: found["dice"]["mean"] for name, found in row.items()}, flush=True)
-    about = {"group": options.group, "patients": options.patients, "steps": options.steps}
+    volumes = {"group": len(chosen.group), "others": len(chosen.others)}
+    about = {"group": options.group, "patients": options.patients, "steps": options.steps, "volumes": volumes}
     keep("tuning", options, model, {"about": about, "rows": table})
 
 

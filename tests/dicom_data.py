@@ -16,6 +16,8 @@ from pydicom.uid import (
 )
 from scipy.spatial.transform import Rotation
 
+from cardioseg.imaging.image import ImageFile
+
 PATIENT = "Ärger^Anneliese"
 PATIENT_ID = "MRN-4711-0815"
 BIRTH = "19640229"
@@ -183,3 +185,8 @@ def screenshot(series: Cine) -> FileDataset:
 def one_slice(series: Cine, z: int, *, number: int) -> Cine:
     """A slice of a cine as a series of its own, as some scanners store them."""
     return replace(series, array=series.array[:, :, z : z + 1], origin=tuple(series.position(0, 0, z)), number=number)
+
+
+def voxels_of(image: ImageFile) -> np.ndarray:
+    """(X, Y, Z, T) as it is read."""
+    return np.stack([image.frame(index).array for index in range(image.frames)], -1)

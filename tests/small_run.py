@@ -10,7 +10,7 @@ from cardioseg.workflows.prepare import prepare
 from cardioseg.workflows.train import TrainingRequest
 
 STEPS = 8
-SETTINGS = """
+SETTINGS = f"""
     [network]
     width = 16
     heads = 2
@@ -26,7 +26,7 @@ SETTINGS = """
     jitter = 4
 
     [training]
-    steps = 8
+    steps = {STEPS}
     batch = 2
     warmup = 2
     workers = 0

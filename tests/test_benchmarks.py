@@ -11,6 +11,7 @@ import pytest
 from small_data import write_patient, write_patients
 from tiny import NETWORK, TRAINING, save_tiny_model
 
+from cardioseg.core.case import Case
 from cardioseg.core.config import PreparationConfig
 from cardioseg.core.errors import OutputError, UsageError
 from cardioseg.data.manifest import Manifest, load_case
@@ -108,6 +109,16 @@ def test_every_row_of_every_table_has_settings_that_a_network_takes(monkeypatch)
 
 
 # --------------------------------------------------------------------------------------------------------------------- on models
+
+
+def test_a_step_that_would_leave_one_phase_is_refused(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    thinned = importlib.import_module("held_out").thinned
+    cases = [Case(f"p{n // 2}", ("ED", "ES")[n % 2], Path("x.nii"), None, "", f"c{n}") for n in range(12)]
+    assert [case.name for case in thinned(cases, 3)] == ["c0", "c3", "c6", "c9"]
+    with pytest.raises(UsageError, match="4, which leaves ED alone"):
+        thinned(cases, 4)
+    assert len(thinned(cases[::2], 2)) == 3, "there is one phase alone to begin with"
 
 
 @pytest.mark.parametrize(

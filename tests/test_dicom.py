@@ -19,10 +19,6 @@ def folder(tmp_path, series, **changes):
     return tmp_path / "study"
 
 
-def voxels_of(image):
-    return np.stack([image.frame(index).array for index in range(image.frames)], -1)
-
-
 def check_all(image):
     for path in image.files:
         check_whole(path)
@@ -42,7 +38,7 @@ def test_a_marked_voxel_lies_where_the_headers_put_it(tmp_path, kind):
         made.save(tmp_path / "study", [made.enhanced(series)])
     image = open_image(tmp_path / "study")
     assert image.shape == series.array.shape
-    found = np.argwhere(voxels_of(image) == 3000)
+    found = np.argwhere(made.voxels_of(image) == 3000)
     assert found.shape == (1, 4)
     assert found[0][3] == t
     world = image.affine @ [*found[0][:3], 1]
@@ -57,7 +53,7 @@ def test_all_voxels_come_back_in_order_whatever_the_files_are_called(tmp_path, u
     if not upwards:  # numbered from the other end of the heart
         series = replace(series, axes=series.axes * (1, -1, -1))
     image = open_image(folder(tmp_path, series))
-    assert np.array_equal(voxels_of(image), series.array)
+    assert np.array_equal(made.voxels_of(image), series.array)
     other = open_image(folder(tmp_path / "renamed", series, seed=77))
     assert [path.read_bytes()[-960:] for path in image.files] == [path.read_bytes()[-960:] for path in other.files]
 
@@ -98,14 +94,14 @@ def test_without_trigger_times_the_instance_numbers_sort_and_a_note_says_so(tmp_
         del data.TriggerTime
     made.save(tmp_path / "study", files)
     image = open_image(tmp_path / "study")
-    assert np.array_equal(voxels_of(image), series.array)
+    assert np.array_equal(made.voxels_of(image), series.array)
     assert image.frame_seconds is None
     assert image.notes == ("trigger times are missing or all alike: phases are sorted by instance number",)
     for index, data in enumerate(files):  # phases the other way round
         data.TemporalPositionIdentifier = 9 - index // 5
     made.save(tmp_path / "study", files)
     image = open_image(tmp_path / "study")
-    assert np.array_equal(voxels_of(image), series.array[..., ::-1])
+    assert np.array_equal(made.voxels_of(image), series.array[..., ::-1])
     assert "temporal position" in image.notes[0]
 
 
@@ -113,7 +109,7 @@ def test_a_compressed_series_unpacks_to_the_same_values(tmp_path):
     series = made.cine()
     made.save(tmp_path / "study", [made.compressed(data) for data in made.images(series)])
     image = open_image(tmp_path / "study")
-    assert np.array_equal(voxels_of(image), series.array)
+    assert np.array_equal(made.voxels_of(image), series.array)
     check_all(image)
 
 
@@ -125,7 +121,7 @@ def test_slices_that_wander_in_plane_are_read_and_noted(tmp_path):
             data.ImagePositionPatient = [f"{value:.6f}" for value in series.position(3, 0, 2)]
     made.save(tmp_path / "study", files)
     image = open_image(tmp_path / "study")
-    assert np.array_equal(voxels_of(image), series.array)
+    assert np.array_equal(made.voxels_of(image), series.array)
     assert "shifted in-plane by up to" in image.notes[0]
 
 
@@ -286,4 +282,4 @@ def test_other_files_among_the_images_are_passed_over(tmp_path):
     (study / "report.pdf").write_bytes(b"%PDF-1.4")
     (study / ".hidden").write_bytes(b"\0" * 128 + b"DICM" + b"\0" * 99)
     (study / "empty").write_bytes(b"")
-    assert np.array_equal(voxels_of(open_image(study)), series.array)
+    assert np.array_equal(made.voxels_of(open_image(study)), series.array)

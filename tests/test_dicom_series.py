@@ -7,24 +7,7 @@ import numpy as np
 import pytest
 
 from cardioseg.core.errors import InputError, UsageError
-from cardioseg.imaging.nifti import check_whole, open_image
-
-LPS_TO_RAS = np.array([-1, -1, 1])
-
-
-def folder(tmp_path, series, **changes):
-    made.save(tmp_path / "study", made.images(series), **changes)
-    return tmp_path / "study"
-
-
-def voxels_of(image):
-    return np.stack([image.frame(index).array for index in range(image.frames)], -1)
-
-
-def check_all(image):
-    for path in image.files:
-        check_whole(path)
-
+from cardioseg.imaging.nifti import open_image
 
 LONG_AXIS = made.cine((24, 20, 1, 9), axes=made.FOUR_CHAMBER, number=3, description="cine_4ch")
 SCOUT = made.cine((24, 20, 5, 1), axes=np.eye(3), number=1, description="scout")
@@ -40,7 +23,7 @@ def test_the_short_axis_cine_is_found_among_other_series(tmp_path):
     series = made.cine()
     study = stored(tmp_path, SCOUT, LONG_AXIS, series, replace(LONG_AXIS, number=4))
     image = open_image(study)
-    assert np.array_equal(voxels_of(image), series.array)
+    assert np.array_equal(made.voxels_of(image), series.array)
     assert image.notes == ("of 4 series, 12 (5 slices × 9 phases) was taken for the short-axis cine",)
 
 
@@ -48,7 +31,7 @@ def test_slices_in_series_of_their_own_are_put_together(tmp_path):
     series = made.cine()
     parts = [made.one_slice(series, z, number=30 + z) for z in (2, 0, 4, 3, 1)]
     image = open_image(stored(tmp_path, SCOUT, LONG_AXIS, *parts))
-    assert np.array_equal(voxels_of(image), series.array)
+    assert np.array_equal(made.voxels_of(image), series.array)
     assert "of 7 series, 30-34 (5 slices × 9 phases)" in image.notes[0]
 
 
@@ -60,12 +43,12 @@ def test_two_that_fit_are_a_question_that_series_answers(tmp_path):
     assert "12 'cine_sax' (5 slices × 9 phases); 14 'cine_sax_again' (5 slices × 9 phases)" in refused.value.found
     assert "--series" in refused.value.cure
     assert made.PATIENT.split("^")[0] not in str(refused.value)
-    assert np.array_equal(voxels_of(open_image(study, series=(14,))), second.array)
+    assert np.array_equal(made.voxels_of(open_image(study, series=(14,))), second.array)
 
 
 def test_of_two_stacks_the_one_across_the_heart_is_taken(tmp_path):
     series, axial = made.cine(), made.cine(seed=9, number=14, axes=np.eye(3), description="axial")
-    assert np.array_equal(voxels_of(open_image(stored(tmp_path, axial, series))), series.array)
+    assert np.array_equal(made.voxels_of(open_image(stored(tmp_path, axial, series))), series.array)
 
 
 def test_where_none_fits_all_are_listed(tmp_path):
@@ -82,7 +65,7 @@ def test_images_at_one_time_after_the_r_wave_are_no_cine(tmp_path):
     for data in perfusion:
         data.TriggerTime = 210
     made.save(tmp_path / "study", perfusion)
-    assert np.array_equal(voxels_of(open_image(stored(tmp_path, series))), series.array)
+    assert np.array_equal(made.voxels_of(open_image(stored(tmp_path, series))), series.array)
 
 
 def test_a_series_that_is_not_there_is_a_wrong_call(tmp_path):

@@ -13,6 +13,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from small_data import CASES_PER_PATIENT, SPACING, write_patient, write_patients
+from small_prepare import CONFIG, prepare_beside, rewrite
 
 from cardioseg.core.config import PreparationConfig
 from cardioseg.core.errors import InputError, LabelError
@@ -22,21 +23,10 @@ from cardioseg.imaging.nifti import read
 from cardioseg.imaging.preprocess import preprocess, preprocess_label
 from cardioseg.workflows.prepare import prepare
 
-CONFIG = PreparationConfig(spacing_mm=4.0)
-
 
 @pytest.fixture
 def raw(tmp_path):
     return write_patients(tmp_path / "raw", 3)
-
-
-def run(raw, **options):
-    return prepare(raw, output=raw.parent / "prepared", **{"config": CONFIG} | options)
-
-
-def rewrite(path, change, *, spacing=SPACING):
-    """The voxels of a file through ``change``, with ACDC's header."""
-    save(path, change(np.asarray(nib.load(path).dataobj).copy()), acdc_header(spacing))
 
 
 def stamps(folder):
@@ -47,7 +37,7 @@ def stamps(folder):
 
 
 def test_what_is_stored_is_what_inference_would_see(raw):
-    run(raw)
+    prepare_beside(raw)
     manifest = Manifest.read(raw.parent / "prepared")
     assert len(manifest.entries) == 3 * CASES_PER_PATIENT
     for entry in manifest.entries:
@@ -74,7 +64,7 @@ def test_the_hash_of_one_file_is_that_of_its_bytes_and_of_several_that_of_their_
 
 
 def test_trust_affine_reaches_the_prepared_grid(raw):
-    run(raw, trust="affine")
+    prepare_beside(raw, trust="affine")
     manifest = Manifest.read(raw.parent / "prepared")
     assert manifest.entries[0].spacing_mm == (1.0, 1.0, 1.0)
     assert load_case(manifest.folder, manifest.entries[0])["image"].shape == (16, 15, 5)
@@ -123,7 +113,7 @@ def test_a_table_of_single_slices_is_prepared_and_rows_without_masks_are_left_ou
 
 def test_masks_stored_as_float_count_as_whole_numbers(raw):
     rewrite(raw / "patient001/patient001_frame01_gt.nii.gz", lambda mask: mask.astype(np.float32) + 1e-5)
-    run(raw)
+    prepare_beside(raw)
     manifest = Manifest.read(raw.parent / "prepared")
     assert set(np.unique(load_case(manifest.folder, manifest.entries[0])["reference"])) == {0, 1, 2, 3}
 
@@ -132,22 +122,22 @@ def test_masks_stored_as_float_count_as_whole_numbers(raw):
 
 
 def test_a_second_run_keeps_everything(raw):
-    run(raw)
+    prepare_beside(raw)
     folder = raw.parent / "prepared"
     before, manifest = stamps(folder), (folder / "manifest.json").read_bytes()
-    report = run(raw)
+    report = prepare_beside(raw)
     assert (report.data["kept"], report.data["cases"]) == (6, 6)
     assert stamps(folder) == before
     assert (folder / "manifest.json").read_bytes() == manifest
 
 
 def test_only_what_changed_is_prepared_again(raw):
-    run(raw)
+    prepare_beside(raw)
     folder = raw.parent / "prepared"
     before, old = stamps(folder), Manifest.read(folder)
     rewrite(raw / "patient002/patient002_frame09_gt.nii.gz", lambda mask: mask[::-1])
     write_patient(raw, 4)
-    report = run(raw)
+    report = prepare_beside(raw)
     assert (report.data["kept"], report.data["cases"]) == (5, 8)
     after, new = stamps(folder), Manifest.read(folder)
     assert {name for name in before if after[name] != before[name]} == {"patient002_frame09.safetensors"}
@@ -157,19 +147,19 @@ def test_only_what_changed_is_prepared_again(raw):
 
 @pytest.mark.parametrize("changes", [{"config": PreparationConfig(spacing_mm=5.0)}, {"trust": "affine"}])
 def test_other_settings_prepare_everything_again(raw, changes):
-    run(raw)
-    assert run(raw, **changes).data["kept"] == 0
+    prepare_beside(raw)
+    assert prepare_beside(raw, **changes).data["kept"] == 0
 
 
 def test_a_damaged_case_is_prepared_again(raw):
-    run(raw)
+    prepare_beside(raw)
     path = raw.parent / "prepared/cases/patient001_frame01.safetensors"
     whole = path.read_bytes()
     path.write_bytes(whole[:50])
     manifest = Manifest.read(raw.parent / "prepared")
     with pytest.raises(InputError, match="other bytes"):
         load_case(manifest.folder, manifest.entries[0])
-    assert run(raw).data["kept"] == 5
+    assert prepare_beside(raw).data["kept"] == 5
     assert path.read_bytes() == whole
 
 
@@ -189,7 +179,7 @@ KILLED = """
 
 def test_a_kill_leaves_no_manifest_and_the_next_run_finishes(raw):
     folder = raw.parent / "prepared"
-    run(raw)
+    prepare_beside(raw)
     expected = (folder / "manifest.json").read_bytes()
     for path in (folder / "cases").iterdir():
         path.unlink()
@@ -201,15 +191,15 @@ def test_a_kill_leaves_no_manifest_and_the_next_run_finishes(raw):
     with pytest.raises(InputError, match=r"no manifest\.json") as caught:
         Manifest.read(folder)
     assert "cardioseg prepare" in caught.value.cure
-    assert run(raw).data["kept"] == 2
+    assert prepare_beside(raw).data["kept"] == 2
     assert (folder / "manifest.json").read_bytes() == expected
 
 
 def test_a_failed_run_leaves_no_manifest_either(raw):
-    run(raw)
+    prepare_beside(raw)
     rewrite(raw / "patient003/patient003_frame01_gt.nii.gz", lambda mask: mask + 7)
     with pytest.raises(LabelError):
-        run(raw)
+        prepare_beside(raw)
     with pytest.raises(InputError, match=r"no manifest\.json"):
         Manifest.read(raw.parent / "prepared")
     assert len(stamps(raw.parent / "prepared")) == 6
@@ -218,7 +208,7 @@ def test_a_failed_run_leaves_no_manifest_either(raw):
 def test_more_processes_prepare_the_same(raw):
     seen = []
     report = prepare(raw, output=raw.parent / "two", config=CONFIG, workers=2, on_progress=seen.append)
-    run(raw)
+    prepare_beside(raw)
     assert (raw.parent / "two/manifest.json").read_bytes() == (raw.parent / "prepared/manifest.json").read_bytes()
     assert report.data["kept"] == 0
     assert [progress.done for progress in seen] == [1, 2, 3, 4, 5, 6]

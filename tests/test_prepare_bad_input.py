@@ -1,30 +1,18 @@
-"""What ``prepare`` refuses, by file, and that nothing half-done is left."""
+"""What ``prepare`` refuses: each file is named, with what was found in it and what to do."""
 
 import nibabel as nib
 import numpy as np
 import pytest
 from small_data import SHAPE, SPACING, write_patient, write_patients
+from small_prepare import CONFIG, prepare_beside, rewrite
 
-from cardioseg.core.config import PreparationConfig
 from cardioseg.core.errors import GeometryError, InputError, LabelError, OutputError
-from cardioseg.data.phantom_files import acdc_header, save
 from cardioseg.workflows.prepare import prepare
-
-CONFIG = PreparationConfig(spacing_mm=4.0)
 
 
 @pytest.fixture
 def raw(tmp_path):
     return write_patients(tmp_path / "raw", 3)
-
-
-def run(raw, **options):
-    return prepare(raw, output=raw.parent / "prepared", **{"config": CONFIG} | options)
-
-
-def rewrite(path, change, *, spacing=SPACING):
-    """The voxels of a file through ``change``, with ACDC's header."""
-    save(path, change(np.asarray(nib.load(path).dataobj).copy()), acdc_header(spacing))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -37,7 +25,7 @@ def test_unknown_labels_are_named_with_their_counts(raw, workers):
 
     rewrite(path, spoil)
     with pytest.raises(LabelError) as caught:
-        run(raw, workers=workers)
+        prepare_beside(raw, workers=workers)
     assert caught.value.file == str(path)
     assert caught.value.found == "label values 7 (2 voxels), 200 (1 voxels)"
     assert caught.value.expected == "0 background, 1 RV, 2 MYO, 3 LV"
@@ -52,7 +40,7 @@ def test_values_that_are_no_labels_are_refused(raw, value, found):
 
     rewrite(raw / "patient001/patient001_frame01_gt.nii.gz", spoil)
     with pytest.raises(LabelError) as caught:
-        run(raw)
+        prepare_beside(raw)
     assert found in caught.value.found
 
 
@@ -67,7 +55,7 @@ def test_an_image_and_a_mask_on_two_grids_are_a_geometry_error(raw, change, spac
     path = raw / "patient001/patient001_frame09_gt.nii.gz"
     rewrite(path, change, spacing=spacing)
     with pytest.raises(GeometryError) as caught:
-        run(raw)
+        prepare_beside(raw)
     assert caught.value.file == str(path)
     assert found in caught.value.found
     assert str(SHAPE) in caught.value.expected
@@ -78,12 +66,12 @@ def test_broken_and_constant_images_are_named(raw):
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match="unreadable data") as caught:
-        run(raw)
+        prepare_beside(raw)
     assert caught.value.file == str(path)
     path.write_bytes(whole)
     rewrite(path, np.ones_like)
     with pytest.raises(InputError, match="constant image") as caught:
-        run(raw)
+        prepare_beside(raw)
     assert caught.value.file == str(path)
 
 
@@ -95,7 +83,7 @@ def test_a_mask_that_lies_elsewhere_is_refused(raw):
     image.set_sform(shifted, code=2)
     nib.save(nib.Nifti1Image(np.asarray(image.dataobj), None, image.header), path)
     with pytest.raises(GeometryError, match=r"50\.00 mm away") as caught:
-        run(raw)
+        prepare_beside(raw)
     assert caught.value.file == str(path)
 
 

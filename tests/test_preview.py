@@ -1,4 +1,4 @@
-"""The contact sheet: what is upright, cropped and laid out, that the right colours land in the right place, and label files."""
+"""The contact sheet: what is upright, cropped and laid out, and that the right colours land in the right place."""
 
 import io
 import itertools

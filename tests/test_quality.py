@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from broken_hearts import BREAKERS, a_second_heart, few_slices, middle, ragged, torn_by_a_breath
+from broken_hearts import BREAKERS, LV, MYO, RV, a_second_heart, few_slices, middle, ragged, torn_by_a_breath
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -17,7 +17,6 @@ from cardioseg.core.volume import Volume
 from cardioseg.data.phantom import PhantomConfig, draw
 from cardioseg.imaging.components import remove_specks
 
-RV, MYO, LV = (ACDC_LABELS.value(name) for name in ("RV", "MYO", "LV"))
 SPACING = (2.0, 2.0, 10.0)
 SURE = {"entropy": 0.1, "entropy_rv": 0.1, "entropy_myo": 0.1, "entropy_lv": 0.1, "halting_spread": 5.0}
 UNSURE = dict.fromkeys(SURE, 0.9) | {"halting_spread": 0.0}

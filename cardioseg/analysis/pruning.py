@@ -1,10 +1,11 @@
 """Step-specific pruning of a looped block: which heads and hidden units each loop rests on, and what is left without the others.
 
 After bViT (arXiv 2605.10661), whose exact measure is not public. Here a unit's importance in a loop is what the loss would change
-by without it, to first order: |dL/dm|, m the factor 1 that its output is multiplied by, mean over volumes (Michel et al. 2019,
-arXiv 1905.10650, equation 2; Molchanov et al. 2019, arXiv 1906.10771). Hidden units of all experts count as units of one layer.
+by without it, to first order: |dL/dm|, m the factor 1 that its output is multiplied by, mean over batches (Michel et al. 2019,
+arXiv 1905.10650, equation 2, who take single examples; Molchanov et al. 2019, arXiv 1906.10771). Hidden units of all experts
+count as units of one layer.
 
-Shape legend: B slices, C channels, S pixels, T loops, U units.
+Shape legend: B windows, C channels, S pixels, T loops, U units.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -72,7 +73,8 @@ def kept_units(importance: Tensor, share: float, how: How, *, seed: int = 0) -> 
     Args:
         importance: (T, U).
         share: part of the units that goes.
-        how: "per step": the least important of each loop; "shared": those of all loops together, the same in each; "random".
+        how: "per step": the least important of each loop; "shared": those of all loops together, the same in each (a sum, so
+            that a gain in one loop and a loss in another do not cancel); "random".
         seed: of "random".
     """
     order = importance
