@@ -6,17 +6,20 @@ import json
 import nibabel as nib
 import numpy as np
 import pytest
-from small_data import SPACING
-from test_prepare import CONFIG, raw, run
+from small_data import SPACING, write_patients
+from small_prepare import CONFIG, prepare_beside
 
 from cardioseg.core.errors import InputError
 from cardioseg.data.manifest import Manifest
 
-__all__ = ["raw"]  # a fixture
+
+@pytest.fixture
+def raw(tmp_path):
+    return write_patients(tmp_path / "raw", 3)
 
 
 def test_the_manifest_says_who_what_and_from_which_bytes(raw):
-    report = run(raw)
+    report = prepare_beside(raw)
     manifest = Manifest.read(raw.parent / "prepared")
     assert (manifest.source, manifest.labels.names) == ("acdc", ("background", "RV", "MYO", "LV"))
     assert manifest.preparation == CONFIG
@@ -37,14 +40,14 @@ def test_the_manifest_says_what_was_trusted_and_how_often_it_mattered(raw, trust
     for path in (raw / "patient002").glob("*_frame01*.nii.gz"):
         nib.save(nib.Nifti1Image(np.asarray(nib.load(path).dataobj), np.diag([*SPACING, 1.0])), path)
     for kept in (0, 6):
-        data = run(raw, trust=trust).data
+        data = prepare_beside(raw, trust=trust).data
         manifest = Manifest.read(raw.parent / "prepared")
         assert (manifest.trust, manifest.two_spacings) == (data["trust"], data["two_spacings"]) == (trust, 5)
         assert data["kept"] == kept
 
 
 def test_a_manifest_of_an_earlier_form_is_refused(raw):
-    run(raw)
+    prepare_beside(raw)
     path = raw.parent / "prepared/manifest.json"
     written = json.loads(path.read_text())
     path.write_text(json.dumps({key: value for key, value in written.items() if key != "trust"}))
