@@ -111,9 +111,14 @@ def thinned(cases: Sequence[PhasedCase], every: int) -> Sequence[PhasedCase]:
 def entries(options: argparse.Namespace, side: str) -> tuple[Manifest, list[Entry]]:
     """The prepared data set, and its cases whose patients are on a side of the split, ``train`` or ``val``."""
     manifest = Manifest.read(options.prepared)
-    split = read_split(options.split, [entry.patient for entry in manifest.entries])
-    patients = split.train if side == "train" else split.val
-    return manifest, [entry for entry in manifest.entries if entry.patient in patients]
+    return manifest, on_side(manifest.entries, options.split, side)
+
+
+def on_side(cases: Sequence[PhasedCase], split: Path, side: str) -> list[PhasedCase]:
+    """The cases whose patients a split file puts on a side, ``train`` or ``val``."""
+    read = read_split(split, [case.patient for case in cases])
+    patients = read.train if side == "train" else read.val
+    return [case for case in cases if case.patient in patients]
 
 
 def held_out(manifest: Manifest, entry: Entry) -> HeldOut:

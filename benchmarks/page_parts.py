@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cardioseg.workflows.card import every_nth
+
 if TYPE_CHECKING:
     from rows import Row
 
@@ -49,16 +51,12 @@ def spread(values: Sequence[float], digits: int = 4) -> str:
 def measured(found: Mapping[str, Result | None]) -> str:
     """Which weights and volumes stand behind some results."""
     told = [
-        f"{name}: every {_nth(row['every'])}{row['side']} volume, views {row['views']}, weights "
+        f"{name}: {every_nth(row['every'])}{row['side']} volume, views {row['views']}, weights "
         f"{row['model_sha256'][:12]}{_outdated(name, row['model_sha256'])}"
         for name, row in found.items()
         if row
     ]
     return "; ".join(told) + "." if told else ""
-
-
-def _nth(number: int) -> str:
-    return "" if number == 1 else f"{number}{ {2: 'nd', 3: 'rd'}.get(number, 'th') } "
 
 
 def _outdated(name: str, sha256: str) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from held_out import RESULTS, thinned
+from held_out import RESULTS, on_side, thinned
 from scipy.ndimage import gaussian_filter
 
 from cardioseg.bundle import Model, load_model
@@ -29,7 +29,6 @@ from cardioseg.core.case import Case
 from cardioseg.core.exits import Depth
 from cardioseg.core.labels import ACDC_LABELS
 from cardioseg.data.acdc import acdc_cases
-from cardioseg.data.splits import read_split
 from cardioseg.imaging.nifti import open_image, read
 from cardioseg.inference.native import predict_volume
 from cardioseg.metrics import overlap_dice
@@ -125,9 +124,7 @@ def main() -> None:
     asked = options()
     torch.set_num_threads(asked.threads)
     folder, cases = asked.results / "quality", acdc_cases(asked.acdc)
-    split = read_split(asked.split, [case.patient for case in cases])
-    side = split.val if asked.side == "val" else split.train
-    mine = thinned([case for case in cases if case.patient in side], asked.every)
+    mine = thinned(on_side(cases, asked.split, asked.side), asked.every)
     for way in asked.ways:
         if way == "truth":
             pairs = list(truth(cases))

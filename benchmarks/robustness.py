@@ -13,14 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from held_out import RESULTS, keep, mean_and_spread, thinned
+from held_out import RESULTS, keep, mean_and_spread, on_side, thinned
 from scipy.ndimage import gaussian_filter, zoom
 
 from cardioseg.bundle import Model, load_model
 from cardioseg.core.case import Case
 from cardioseg.core.volume import Volume
 from cardioseg.data.acdc import acdc_cases
-from cardioseg.data.splits import read_split
 from cardioseg.imaging.nifti import open_image, read
 from cardioseg.inference.native import predict_volume
 from cardioseg.metrics import overlap_dice
@@ -136,9 +135,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     model, cases = load_model(options.model), acdc_cases(options.acdc)
-    split = read_split(options.split, [case.patient for case in cases])
-    side = split.val if options.side == "val" else split.train
-    chosen = thinned([case for case in cases if case.patient in side], options.every)
+    chosen = thinned(on_side(cases, options.split, options.side), options.every)
     table = {}
     for name, way in WAYS.items():
         rows = [dice(model, case, way, options.views) for case in chosen]

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from held_out import arguments, held_out, keep, model_of, score, thinned
+from held_out import arguments, held_out, keep, model_of, on_side, score, thinned
 from safetensors.numpy import save
 
 from cardioseg.bundle import Model, load_model
 from cardioseg.core.atomic import write_bytes, write_json
 from cardioseg.core.errors import UsageError
 from cardioseg.data.manifest import Entry, Manifest, load_case
-from cardioseg.data.splits import read_split
 from cardioseg.workflows.train import SplitChoice, TrainingRequest, train
 
 TUNES = ("lora", "head", "all")
@@ -46,10 +45,9 @@ class Parts:
 
 def parts(manifest: Manifest, options: argparse.Namespace) -> Parts:
     """The first patients of the group on the training side, and those held out."""
-    split = read_split(options.split, [entry.patient for entry in manifest.entries])
-    inside = [entry for entry in manifest.entries if entry.group == options.group]
-    few = sorted({entry.patient for entry in inside if entry.patient in split.train})[: options.patients]
-    held = [entry for entry in manifest.entries if entry.patient in split.val]
+    training, held = (on_side(manifest.entries, options.split, side) for side in ("train", "val"))
+    inside = [entry for entry in training if entry.group == options.group]
+    few = sorted({entry.patient for entry in inside})[: options.patients]
     found = Parts(
         tuple(entry for entry in inside if entry.patient in few),
         tuple(entry for entry in held if entry.group == options.group),

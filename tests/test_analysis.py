@@ -170,6 +170,11 @@ def test_silenced_units_add_nothing_in_their_loop_only(network, image, kind):
         logits(network, image)
     assert torch.allclose(whole.of(0), less.of(0), atol=1e-5)
     assert not torch.allclose(whole.of(1), less.of(1), atol=1e-4)
+    with pruned(network, kind, keep[:2]):
+        beyond = logits(network, image)
+    keep[2] = 0
+    with pruned(network, kind, keep):
+        assert torch.equal(beyond, logits(network, image)), "loops past the table take its last row"
 
 
 def test_units_go_by_loop_or_by_all_loops_together():

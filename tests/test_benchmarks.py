@@ -13,7 +13,7 @@ from tiny import NETWORK, TRAINING, save_tiny_model
 
 from cardioseg.core.case import Case
 from cardioseg.core.config import PreparationConfig
-from cardioseg.core.errors import OutputError, UsageError
+from cardioseg.core.errors import ConfigError, OutputError, UsageError
 from cardioseg.data.manifest import Manifest, load_case
 from cardioseg.workflows.prepare import prepare
 
@@ -119,6 +119,18 @@ def test_a_step_that_would_leave_one_phase_is_refused(monkeypatch):
     with pytest.raises(UsageError, match="4, which leaves ED alone"):
         thinned(cases, 4)
     assert len(thinned(cases[::2], 2)) == 3, "there is one phase alone to begin with"
+
+
+def test_importance_is_asked_on_windows_as_the_model_s_own_settings_say(script, data, tmp_path):
+    save_tiny_model(tmp_path / "other", preparation={**SPACING, "neighbours": 1}, augment={"zooom": [1, 1]})
+    with pytest.raises(ConfigError, match="zooom"):
+        script("pruning", "--model", tmp_path / "other", "--loops", "1", "--learn-windows", "1")
+
+
+def test_tuning_scores_held_out_patients_only(script, data, capsys):
+    with pytest.raises(SystemExit):
+        script("tuning", "--model", data / "tiny", "--side", "train")
+    assert "--side" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cardioseg.bundle import models_folder, shipped_models
-from cardioseg.workflows.card import CITATION, card_text
+from cardioseg.workflows.card import CITATION, card_text, every_nth
 
 SHIPPED = shipped_models()
 
@@ -58,3 +58,7 @@ def test_a_card_without_metrics_shows_no_results() -> None:
     card = card_text("x", {"labels": ["background", "A"], "parameters": 12}, {})
     assert "## Validation" not in card
     assert "12" in card
+
+
+def test_which_volumes_stand_behind_a_figure_is_said_in_english() -> None:
+    assert [every_nth(number) for number in (1, 3, 7, 13)] == ["every ", "every 3rd ", "every 7th ", "every 13th "]

@@ -52,19 +52,17 @@ def unit_importance(
     Args:
         network: with a looped block.
         kind: of units.
-        batches: of images (B, C, *S) and labels (B, *S).
+        batches: one or more, of images (B, C, *S) and labels (B, *S).
         loops: T.
         loss: of logits and label.
     """
-    units = sum(unit_count(looped_block(network), kind))
-    total, count = torch.zeros(loops, units), 0
+    units, slopes = sum(unit_count(looped_block(network), kind)), []
     for image, label in batches:
         kept = torch.ones(loops, units, requires_grad=True)
         with pruned(network, kind, kept):
             value = loss(network(image, loops=loops, exits=ExitRule("fixed")).logits, label)
-        total += torch.autograd.grad(value, kept)[0].abs()
-        count += 1
-    return total / max(count, 1)
+        slopes.append(torch.autograd.grad(value, kept)[0].abs())
+    return torch.stack(slopes).mean(0)
 
 
 def kept_units(importance: Tensor, share: float, how: How, *, seed: int = 0) -> Tensor:

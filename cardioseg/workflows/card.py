@@ -91,7 +91,9 @@ def _validation(data: Mapping[str, Any]) -> str:
 
 def _depth(data: Mapping[str, Any]) -> str:
     rows = [(key, f"{row['dice']['mean']:.4f}", f"{row['mean_steps']:.2f}") for key, row in data["result"].items()]
-    return f"Every {_nth(data)} volume, views {data['views']}.\n\n" + _table(("", "mean Dice", "mean loops used"), rows)
+    return f"{every_nth(data['every']).capitalize()}volume, views {data['views']}.\n\n" + _table(
+        ("", "mean Dice", "mean loops used"), rows
+    )
 
 
 def _maps(data: Mapping[str, Any]) -> str:
@@ -106,14 +108,16 @@ def _maps(data: Mapping[str, Any]) -> str:
 
 def _orientations(data: Mapping[str, Any]) -> str:
     rows = [(key, f"{row['mean']:.4f}") for key, row in data["result"].items() if isinstance(row, dict)]
-    text = f"Every {_nth(data)} volume. Largest difference between two of the means: {data['result']['largest difference']:.4f}"
+    text = f"{every_nth(data['every']).capitalize()}volume. Largest difference between two of the means: "
+    text += f"{data['result']['largest difference']:.4f}"
     of_one = data["result"].get("largest difference of a volume")
     text += "." if of_one is None else f", within a volume {of_one:.4f}."
     return text + "\n\n" + _table(("stored", "mean Dice"), rows)
 
 
-def _nth(data: Mapping[str, Any]) -> str:
-    return "" if data["every"] == 1 else f"{data['every']}th"
+def every_nth(number: int) -> str:
+    """Which volumes stand behind a figure: "every 3rd ", and "every " for 1."""
+    return "every " if number == 1 else f"every {number}{ {2: 'nd', 3: 'rd'}.get(number, 'th') } "
 
 
 def _limits() -> str:
