@@ -16,7 +16,10 @@ def main() -> None:
     parser.add_argument("--thresholds", type=float, nargs="+", default=list(THRESHOLDS))
     options = parser.parse_args()
     model = model_of(options)
-    rules = {"off": ExitRule("fixed"), **{f"{value}": ExitRule(threshold=value) for value in options.thresholds}}
+    rules = {
+        "off": ExitRule("fixed"),
+        **{f"{value}": ExitRule(threshold=value) for value in options.thresholds},
+    }
     table = {}
     for name, rule in rules.items():
         table[name] = score(model, volumes(options), views=options.views, exits=rule).summary()

@@ -31,13 +31,18 @@ def validation(scores: dict[str, Any]) -> dict[str, Any]:
         "volumes": scores["volumes"],
         "mean_dice": round(scores["mean_dice"], 4),
         "structures": structures,
-        "ef": {side.upper(): {key: round(row[key], 3) for key in ("bias", "mae", "r")} for side, row in ef.items()},
+        "ef": {
+            side.upper(): {key: round(row[key], 3) for key in ("bias", "mae", "r")}
+            for side, row in ef.items()
+        },
     }
 
 
 def main() -> None:
     """Write metrics.json and README.md."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model", type=Path)
     parser.add_argument("--scores", type=Path)
     options = parser.parse_args()

@@ -14,14 +14,18 @@ def main() -> None:
     """Run the table."""
     parser = arguments(__doc__)
     parser.add_argument("--loops", type=int, nargs="+", default=list(LOOPS))
-    parser.add_argument("--exits", nargs="+", choices=("learned", "off"), default=["learned", "off"])
+    parser.add_argument(
+        "--exits", nargs="+", choices=("learned", "off"), default=["learned", "off"]
+    )
     options = parser.parse_args()
     model = model_of(options)
     table: dict[str, object] = {}
     for exits in options.exits:
         rule = OWN if exits == "learned" else ExitRule("fixed")
         for loops in options.loops:
-            row = score(model, volumes(options), views=options.views, loops=loops, exits=rule).summary()
+            row = score(
+                model, volumes(options), views=options.views, loops=loops, exits=rule
+            ).summary()
             table[f"exit {exits}, {loops} loops"] = row
             print(exits, loops, row, flush=True)
     keep("depth", options, model, table)

@@ -33,7 +33,9 @@ def rules(model: Model) -> dict[str, ExitRule]:
     known = {text: parse_exit(text) for text in RULES if text.partition(":")[0] in model.exits}
     shared = "accel" if model.exits[0] == "fixed" else model.exits[0]
     shares = [share for share in SHARES if share * model.loops >= FIRST_ANSWER.get(shared, 1)]
-    return known | {f"{shared}, compute {share}": ExitRule(shared, compute=share) for share in shares}
+    return known | {
+        f"{shared}, compute {share}": ExitRule(shared, compute=share) for share in shares
+    }
 
 
 def dice_table(model: Model, options: argparse.Namespace) -> dict[str, Any]:
@@ -50,7 +52,9 @@ def slices(model: Model, options: argparse.Namespace, count: int) -> list[torch.
     """The middle slice of the first volumes with its neighbours, whole, one batch of one each."""
     chosen = []
     for volume in volumes(options):
-        middle = neighbouring_slices(volume.image, volume.image.shape[2] // 2, model.preparation.neighbours)
+        middle = neighbouring_slices(
+            volume.image, volume.image.shape[2] // 2, model.preparation.neighbours
+        )
         chosen.append(torch.from_numpy(middle.copy()).float()[None])
         if len(chosen) == count:
             break
@@ -59,7 +63,11 @@ def slices(model: Model, options: argparse.Namespace, count: int) -> list[torch.
 
 def core_times(model: Model, images: list[torch.Tensor], rounds: int) -> dict[str, Any]:
     """CPU seconds and FLOPs of the core by rule, as shares of the dense core's."""
-    chosen = {name: rule for name, rule in rules(model).items() if not name.startswith(("argmax", "entropy"))}
+    chosen = {
+        name: rule
+        for name, rule in rules(model).items()
+        if not name.startswith(("argmax", "entropy"))
+    }
     seconds = {name: float("inf") for name in chosen}
     flops = dict.fromkeys(chosen, 0)
     run, spent = Core.run, 0.0
@@ -75,8 +83,13 @@ def core_times(model: Model, images: list[torch.Tensor], rounds: int) -> dict[st
         for _ in range(rounds):
             for name, rule in chosen.items():
                 spent = 0.0
-                with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=fast_bf16(CPU)):
-                    flops[name] = sum(model.network(image, exits=rule).core_flops for image in images)
+                with (
+                    torch.inference_mode(),
+                    torch.autocast("cpu", torch.bfloat16, enabled=fast_bf16(CPU)),
+                ):
+                    flops[name] = sum(
+                        model.network(image, exits=rule).core_flops for image in images
+                    )
                 seconds[name] = min(seconds[name], spent)
     return {
         name: {

@@ -26,7 +26,9 @@ ROUNDS = 200
 def patch_table(maps: Maps, volume: HeldOut, model: Model) -> np.ndarray:
     """Per patch (n, 2 + E): majority class, slice, share of each expert."""
     size = tuple(model.network.config.patch_size)
-    one_hot = np.stack([patches(volume.label == value, size).mean(1) for value in range(len(model.labels))], axis=1)
+    one_hot = np.stack(
+        [patches(volume.label == value, size).mean(1) for value in range(len(model.labels))], axis=1
+    )
     planes = np.broadcast_to(np.arange(volume.label.shape[2], dtype=float), volume.label.shape)
     assert maps.routing is not None
     shares = [patches(share, size).mean(1) for share in maps.routing]
@@ -38,7 +40,9 @@ def association(table: np.ndarray, slices: np.ndarray) -> dict[str, Any]:
     classes, experts = table[:, 0].astype(int), table[:, 2:].argmax(1)
     shape = int(experts.max()) + 1, int(classes.max()) + 1
     found = normalised_mutual_information(counted(experts, classes, shape))
-    null = permutation_null(experts, classes, slices, rounds=ROUNDS, random=np.random.default_rng(0))
+    null = permutation_null(
+        experts, classes, slices, rounds=ROUNDS, random=np.random.default_rng(0)
+    )
     beaten = sum(value >= (found or 0.0) for value in null)
     return {
         "nmi": None if found is None else round(found, 4),
@@ -64,13 +68,23 @@ def knocked_out(model: Model, options: Any) -> dict[str, Any]:
     whole = score(model, volumes(options), views=options.views).dice
     lost: dict[str, Any] = {"dice": whole}
     every = range(model.network.config.experts)
-    calls = {f"expert {number + 1} {how}": ([number], how) for how in ("rerouted", "silenced") for number in every}
-    for name, (numbers, how) in {**calls, "all experts silenced": (list(every), "silenced")}.items():
+    calls = {
+        f"expert {number + 1} {how}": ([number], how)
+        for how in ("rerouted", "silenced")
+        for number in every
+    }
+    for name, (numbers, how) in {
+        **calls,
+        "all experts silenced": (list(every), "silenced"),
+    }.items():
         with ExitStack() as stack:
             for number in numbers:
                 stack.enter_context(expert_off(model.network, number, rerouted=how == "rerouted"))
             without = score(model, volumes(options), views=options.views).dice
-        lost[name] = {part: round(whole[part]["mean"] - without[part]["mean"], 4) for part in model.labels.structures}
+        lost[name] = {
+            part: round(whole[part]["mean"] - without[part]["mean"], 4)
+            for part in model.labels.structures
+        }
         print(name, lost[name], flush=True)
     return lost
 
@@ -81,15 +95,26 @@ def main() -> None:
     model = model_of(options)
     if not getattr(model.network.config, "experts", 0):
         raise UsageError(
-            "--model", found=f"{model.name}, without experts", expected="a model with experts", cure="choose another"
+            "--model",
+            found=f"{model.name}, without experts",
+            expected="a model with experts",
+            cure="choose another",
         )
-    tables = [patch_table(predict(model, v.image, loops=None, views=options.views), v, model) for v in volumes(options)]
+    tables = [
+        patch_table(predict(model, v.image, loops=None, views=options.views), v, model)
+        for v in volumes(options)
+    ]
     table = np.concatenate(tables)
-    slices = np.concatenate([number * 1000 + part[:, 1] for number, part in enumerate(tables)]).astype(int)
+    slices = np.concatenate(
+        [number * 1000 + part[:, 1] for number, part in enumerate(tables)]
+    ).astype(int)
     heart = table[:, 0] > 0
     result = {
         "share_by_class": shares(table, model.labels.names),
-        "association": {"all patches": association(table, slices), "structures only": association(table[heart], slices[heart])},
+        "association": {
+            "all patches": association(table, slices),
+            "structures only": association(table[heart], slices[heart]),
+        },
         "dice_lost": knocked_out(model, options),
     }
     keep("experts", options, model, result)

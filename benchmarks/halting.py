@@ -28,15 +28,21 @@ def boundary_distance(mask: np.ndarray, spacing_mm: float) -> np.ndarray:
     distance = np.full(mask.shape, np.inf)
     for index in np.flatnonzero(mask.any((0, 1)) & ~mask.all((0, 1))):
         plane = mask[:, :, index]
-        inside, outside = (distance_transform_edt(side, sampling=spacing_mm) for side in (plane, ~plane))
+        inside, outside = (
+            distance_transform_edt(side, sampling=spacing_mm) for side in (plane, ~plane)
+        )
         distance[:, :, index] = np.maximum(inside, outside) - spacing_mm / 2
     return distance
 
 
-def candidates(maps: Maps, volume: HeldOut, size: tuple[int, ...], random: np.random.Generator) -> dict[str, np.ndarray]:
+def candidates(
+    maps: Maps, volume: HeldOut, size: tuple[int, ...], random: np.random.Generator
+) -> dict[str, np.ndarray]:
     """Per patch (n,): loops used, and the same loops dealt by edge strength and at random."""
     steps = patches(maps.steps, size).mean(1)
-    edges = np.stack([sobel(volume.image[:, :, index]) for index in range(volume.image.shape[2])], axis=-1)
+    edges = np.stack(
+        [sobel(volume.image[:, :, index]) for index in range(volume.image.shape[2])], axis=-1
+    )
     strength = patches(edges, size).mean(1)
     return {
         "loops used": steps,
@@ -46,13 +52,17 @@ def candidates(maps: Maps, volume: HeldOut, size: tuple[int, ...], random: np.ra
     }
 
 
-def measure(maps: Maps, volume: HeldOut, model: Model, random: np.random.Generator) -> dict[tuple[str, str, str], float | None]:
+def measure(
+    maps: Maps, volume: HeldOut, model: Model, random: np.random.Generator
+) -> dict[tuple[str, str, str], float | None]:
     """By (class, where, map): AUROC for near patches, and the rank correlation with the distance."""
     size = tuple(model.network.config.patch_size)
     found = candidates(maps, volume, size, random)
     answers: dict[tuple[str, str, str], float | None] = {}
     for value, name in enumerate(model.labels.structures, start=1):
-        distance = patches(boundary_distance(volume.label == value, model.preparation.spacing_mm), size).min(1)
+        distance = patches(
+            boundary_distance(volume.label == value, model.preparation.spacing_mm), size
+        ).min(1)
         for where, reach in (("slices with it", np.inf), ("within 30 mm", AROUND_MM)):
             chosen = np.isfinite(distance) & (distance <= reach)
             for kind, scores in found.items():
@@ -66,20 +76,33 @@ def measure(maps: Maps, volume: HeldOut, model: Model, random: np.random.Generat
 
 def cell(patients: Iterable[list[float]]) -> dict[str, float] | None:
     """Mean and spread over patients; None where the map is constant or all patches are alike."""
-    means = [float(np.mean(known)) for values in patients if (known := [value for value in values if np.isfinite(value)])]
-    return {"mean": round(float(np.mean(means)), 3), "sd": round(float(np.std(means)), 3)} if means else None
+    means = [
+        float(np.mean(known))
+        for values in patients
+        if (known := [value for value in values if np.isfinite(value)])
+    ]
+    return (
+        {"mean": round(float(np.mean(means)), 3), "sd": round(float(np.std(means)), 3)}
+        if means
+        else None
+    )
 
 
 def main() -> None:
     """Run the table."""
     options = arguments(__doc__).parse_args()
     model, random = model_of(options), np.random.default_rng(0)
-    by_patient: dict[tuple[str, str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    by_patient: dict[tuple[str, str, str], dict[str, list[float]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for volume in volumes(options):
         maps = predict(model, volume.image, loops=None, views=options.views)
         for key, value in measure(maps, volume, model, random).items():
             by_patient[key][volume.entry.patient].append(float("nan") if value is None else value)
-    result: dict[str, Any] = {"near_mm": NEAR_MM, "patients": max(len(groups) for groups in by_patient.values())}
+    result: dict[str, Any] = {
+        "near_mm": NEAR_MM,
+        "patients": max(len(groups) for groups in by_patient.values()),
+    }
     for (name, where, kind), groups in by_patient.items():
         result.setdefault(where, {}).setdefault(kind, {})[name] = cell(groups.values())
     keep("halting", options, model, result)

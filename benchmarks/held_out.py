@@ -69,7 +69,9 @@ class Score:
 def arguments(description: str | None) -> argparse.ArgumentParser:
     """The options that every script has which measures a model."""
     parser = data_arguments(description)
-    parser.add_argument("--side", choices=("val", "train"), default="val", help="which patients to score")
+    parser.add_argument(
+        "--side", choices=("val", "train"), default="val", help="which patients to score"
+    )
     parser.add_argument("--model", default="rdvit-2d")
     parser.add_argument("--name", help="name of the result file; the model's by default")
     return parser
@@ -77,10 +79,19 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
 
 def data_arguments(description: str | None) -> argparse.ArgumentParser:
     """The options that every script has."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("prepared", type=Path, help="folder made by cardioseg prepare")
-    parser.add_argument("--split", type=Path, required=True, help="JSON with train and val patients")
-    parser.add_argument("--every", type=int, default=1, help="take every n-th volume; an odd number, for both phases")
+    parser.add_argument(
+        "--split", type=Path, required=True, help="JSON with train and val patients"
+    )
+    parser.add_argument(
+        "--every",
+        type=int,
+        default=1,
+        help="take every n-th volume; an odd number, for both phases",
+    )
     parser.add_argument("--views", choices=("none", "flips", "all"), default="none")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the result files")
@@ -104,7 +115,9 @@ def thinned(cases: Sequence[PhasedCase], every: int) -> Sequence[PhasedCase]:
     phases = {case.phase for case in kept}
     if len(kept) > 1 and len(phases) == 1 < len({case.phase for case in cases}):
         found = f"{every}, which leaves {phases.pop()} alone"
-        raise UsageError("--every", found=found, expected="volumes of both phases", cure="take an odd number")
+        raise UsageError(
+            "--every", found=found, expected="volumes of both phases", cure="take an odd number"
+        )
     return kept
 
 
@@ -133,7 +146,9 @@ def model_of(options: argparse.Namespace) -> Model:
     return load_model(options.model)
 
 
-def predict(model: Model, image: np.ndarray, *, loops: int | None, views: str, exits: ExitRule = OWN) -> Maps:
+def predict(
+    model: Model, image: np.ndarray, *, loops: int | None, views: str, exits: ExitRule = OWN
+) -> Maps:
     """Maps of one volume with the model's windows and the views asked for."""
     windows = model.windows.model_copy(update={"views": views})
     return predict_maps(
@@ -146,17 +161,28 @@ def predict(model: Model, image: np.ndarray, *, loops: int | None, views: str, e
     )
 
 
-def score(model: Model, chosen: Iterable[HeldOut], *, views: str, loops: int | None = None, exits: ExitRule = OWN) -> Score:
+def score(
+    model: Model,
+    chosen: Iterable[HeldOut],
+    *,
+    views: str,
+    loops: int | None = None,
+    exits: ExitRule = OWN,
+) -> Score:
     """Dice, loops, FLOPs and CPU time of a model over volumes."""
     rows, patients, costs = [], [], []
     for volume in chosen:
         started = time.process_time()
         maps = predict(model, volume.image, loops=loops, views=views, exits=exits)
-        costs.append((float(maps.steps.mean()), maps.flops["total"] / 1e9, time.process_time() - started))
+        costs.append(
+            (float(maps.steps.mean()), maps.flops["total"] / 1e9, time.process_time() - started)
+        )
         rows.append(native_dice(maps, volume, model))
         patients.append(volume.entry.patient)
     steps, gflop, seconds = (float(column) for column in np.mean(costs, axis=0))
-    each = tuple(float(np.mean([value for value in row.values() if value is not None])) for row in rows)
+    each = tuple(
+        float(np.mean([value for value in row.values() if value is not None])) for row in rows
+    )
     return Score(mean_and_spread(rows, patients), steps, gflop, seconds, len(set(patients)), each)
 
 
@@ -169,7 +195,9 @@ def native_dice(maps: Maps, volume: HeldOut, model: Model) -> dict[str, float | 
     }
 
 
-def mean_and_spread(rows: Sequence[dict[str, float | None]], patients: Sequence[str]) -> dict[str, Any]:
+def mean_and_spread(
+    rows: Sequence[dict[str, float | None]], patients: Sequence[str]
+) -> dict[str, Any]:
     """Mean and standard deviation over patients, per structure, and the mean over structures.
 
     Args:
@@ -178,9 +206,19 @@ def mean_and_spread(rows: Sequence[dict[str, float | None]], patients: Sequence[
     """
     summary: dict[str, Any] = {}
     for name in rows[0]:
-        groups = [[row[name] for row, owner in zip(rows, patients, strict=True) if owner == one] for one in sorted(set(patients))]
-        means = [float(np.mean(known)) for group in groups if (known := [value for value in group if value is not None])]
-        summary[name] = {"mean": round(float(np.mean(means)), 4), "sd": round(float(np.std(means)), 4)}
+        groups = [
+            [row[name] for row, owner in zip(rows, patients, strict=True) if owner == one]
+            for one in sorted(set(patients))
+        ]
+        means = [
+            float(np.mean(known))
+            for group in groups
+            if (known := [value for value in group if value is not None])
+        ]
+        summary[name] = {
+            "mean": round(float(np.mean(means)), 4),
+            "sd": round(float(np.std(means)), 4),
+        }
     summary["mean"] = round(float(np.mean([summary[name]["mean"] for name in rows[0]])), 4)
     return summary
 
@@ -201,5 +239,7 @@ def keep(name: str, options: argparse.Namespace, model: Model, result: Any) -> N
         "side": options.side,
         "every": options.every,
     }
-    write_json(options.results / name / f"{options.name or model.name}.json", {**facts, "result": result})
+    write_json(
+        options.results / name / f"{options.name or model.name}.json", {**facts, "result": result}
+    )
     print(json.dumps(result, indent=1))

@@ -44,14 +44,20 @@ def main() -> None:
     model = model_of(options)
     totals: dict[str, Any] = {}
     for volume in volumes(options):
-        for name, value in measure(predict(model, volume.image, loops=None, views=options.views), volume, model).items():
+        for name, value in measure(
+            predict(model, volume.image, loops=None, views=options.views), volume, model
+        ).items():
             totals[name] = totals.get(name, 0) + value
     count = np.maximum(totals["count"], 1)
     mean = totals["steps"] / count
     spread = np.sqrt(np.maximum(totals["squares"] / count - mean**2, 0))
     result: dict[str, Any] = {
         "steps": {
-            kind: {"mean": round(float(mean[i]), 3), "sd": round(float(spread[i]), 3), "patches": int(totals["count"][i])}
+            kind: {
+                "mean": round(float(mean[i]), 3),
+                "sd": round(float(spread[i]), 3),
+                "patches": int(totals["count"][i]),
+            }
             if totals["count"][i]
             else {"mean": None, "sd": None, "patches": 0}
             for i, kind in enumerate(("background", "inside", "boundary"))
@@ -60,7 +66,8 @@ def main() -> None:
     if "experts" in totals:
         shares = totals["experts"] / totals["experts"].sum(1, keepdims=True)
         result["expert_share_by_class"] = {
-            name: [round(float(share), 4) for share in shares[value]] for value, name in enumerate(model.labels.names)
+            name: [round(float(share), 4) for share in shares[value]]
+            for value, name in enumerate(model.labels.names)
         }
     keep("maps", options, model, result)
 

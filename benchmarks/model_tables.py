@@ -5,7 +5,11 @@ from typing import Any
 
 from page_parts import MISSING, STRUCTURES, Result, Results, markdown, measured
 
-DEPTH_ROWS = {"rdvit-2d": "shipped, random loops", "rdvit-100-0": "random loops", "fixed-loops": "fixed loops (4)"}
+DEPTH_ROWS = {
+    "rdvit-2d": "shipped, random loops",
+    "rdvit-100-0": "random loops",
+    "fixed-loops": "fixed loops (4)",
+}
 MODELS = ("rdvit-2d",)
 LOOPED = ("rdvit-2d", "bvit-100-0")
 CORE = ("core FLOPs", "core CPU time")
@@ -15,15 +19,36 @@ STEPS = (("cosine", "cosine"), ("change", "relative_change"))
 def depth_text(results: Results) -> str:
     """Table 3."""
     found = {name: results.get("depth", name) for name in DEPTH_ROWS}
-    counts = sorted({int(key.split(", ")[1].split()[0]) for row in found.values() if row for key in row["result"]})
+    counts = sorted(
+        {
+            int(key.split(", ")[1].split()[0])
+            for row in found.values()
+            if row
+            for key in row["result"]
+        }
+    )
     lines = []
     for name, how in DEPTH_ROWS.items():
         for exits in ("off", "learned"):
             row = found[name]
-            known = {key: value for key, value in row["result"].items() if key.startswith(f"exit {exits}")} if row else {}
+            known = (
+                {
+                    key: value
+                    for key, value in row["result"].items()
+                    if key.startswith(f"exit {exits}")
+                }
+                if row
+                else {}
+            )
             cells = [known.get(f"exit {exits}, {count} loops") for count in counts]
-            shown = [f"{cell['dice']['mean']:.4f}" if cell else "" for cell in cells] if known else [MISSING]
-            lines.append([f"{name}: {how}", exits, *(shown + [""] * len(counts))[: max(len(counts), 1)]])
+            shown = (
+                [f"{cell['dice']['mean']:.4f}" if cell else "" for cell in cells]
+                if known
+                else [MISSING]
+            )
+            lines.append(
+                [f"{name}: {how}", exits, *(shown + [""] * len(counts))[: max(len(counts), 1)]]
+            )
     return (
         "Mean Dice by loop budget; beyond the longest count of its training (8, or the fixed one) a network is extrapolating. "
         "Exit off: every token runs on.\n\n"
@@ -33,11 +58,15 @@ def depth_text(results: Results) -> str:
     )
 
 
-def _of_each(results: Results, table: str, names: Sequence[str], part: Callable[[str, Result], str]) -> str:
+def _of_each(
+    results: Results, table: str, names: Sequence[str], part: Callable[[str, Result], str]
+) -> str:
     """A part for every model that has a result of the table, with the weights it is of; "not run yet" for the others."""
     found = {name: results.get(table, name) for name in names}
     shown = (
-        f"{name}: {MISSING}." if row is None else f"{part(name, row['result'])}\n\n{measured({name: row})}"
+        f"{name}: {MISSING}."
+        if row is None
+        else f"{part(name, row['result'])}\n\n{measured({name: row})}"
         for name, row in found.items()
     )
     return "\n\n".join(shown)
@@ -57,15 +86,24 @@ def _exits_part(name: str, result: Result) -> str:
     lines = []
     for rule, found in result["rules"].items():
         core, dice = result["core"].get(rule), found["dice"]["mean"]
-        shares = [f"{core['flops_share']:.3f}", f"{core['cpu_share']:.3f}", _kept_saving(core)] if core else ["", "", ""]
+        shares = (
+            [f"{core['flops_share']:.3f}", f"{core['cpu_share']:.3f}", _kept_saving(core)]
+            if core
+            else ["", "", ""]
+        )
         costs = [f"{found['mean_steps']:.2f}", f"{found['gflop']:.1f}"]
         lines.append([rule, f"{dice:.4f}", f"{dice - dense:+.4f}", *costs, *shares])
-    return markdown((f"{name}: exit", "mean Dice", "against fixed", "loops", "GFLOP / volume", *CORE, "saved"), lines)
+    return markdown(
+        (f"{name}: exit", "mean Dice", "against fixed", "loops", "GFLOP / volume", *CORE, "saved"),
+        lines,
+    )
 
 
 def _kept_saving(core: dict[str, float]) -> str:
     saved = 1 - core["cpu_share"]
-    return f"{(1 - core['flops_share']) / saved:.2f}" if saved > 0 and core["flops_share"] < 1 else "–"
+    return (
+        f"{(1 - core['flops_share']) / saved:.2f}" if saved > 0 and core["flops_share"] < 1 else "–"
+    )
 
 
 def robustness_text(results: Results) -> str:
@@ -75,7 +113,10 @@ def robustness_text(results: Results) -> str:
 
 
 def _robustness_part(name: str, result: Result) -> str:
-    lines = [[way, f"{cells['mean']:.3f}", *(_mean_sd(cells[c]) for c in STRUCTURES)] for way, cells in result.items()]
+    lines = [
+        [way, f"{cells['mean']:.3f}", *(_mean_sd(cells[c]) for c in STRUCTURES)]
+        for way, cells in result.items()
+    ]
     return markdown((f"{name}: images", "mean Dice", *STRUCTURES), lines)
 
 
@@ -110,12 +151,25 @@ def experts_text(results: Results) -> str:
 def _experts_part(name: str, result: Result) -> str:
     count = len(next(iter(result["share_by_class"].values())))
     experts = [f"expert {number + 1}" for number in range(count)]
-    shares = [(c, *(f"{100 * share:.0f} %" for share in line)) for c, line in result["share_by_class"].items()]
+    shares = [
+        (c, *(f"{100 * share:.0f} %" for share in line))
+        for c, line in result["share_by_class"].items()
+    ]
     facts = [
-        (where, f"{a['nmi']:.3f}", f"{a['null_mean']:.4f}, at most {a['null_largest']:.4f}", f"{a['p']:.3f}", str(a["patches"]))
+        (
+            where,
+            f"{a['nmi']:.3f}",
+            f"{a['null_mean']:.4f}, at most {a['null_largest']:.4f}",
+            f"{a['p']:.3f}",
+            str(a["patches"]),
+        )
         for where, a in result["association"].items()
     ]
-    lost = [(key, *(f"{cells[c]:+.4f}" for c in STRUCTURES)) for key, cells in result["dice_lost"].items() if key != "dice"]
+    lost = [
+        (key, *(f"{cells[c]:+.4f}" for c in STRUCTURES))
+        for key, cells in result["dice_lost"].items()
+        if key != "dice"
+    ]
     parts = (
         f"### {name}\n\nShare of the routed work by the patch's majority class:",
         markdown(("class", *experts), shares),
@@ -136,7 +190,9 @@ def similarity_text(results: Results) -> str:
 def _similarity_part(name: str, result: Result) -> str:
     loops = [str(number + 1) for number in range(result["loops"])]
     lines = [(f"CKA, loop {number}", *_numbers(result["cka"][int(number) - 1])) for number in loops]
-    lines += [(f"{what} from the loop before", "", *_numbers(_steps(result[key]))) for what, key in STEPS]
+    lines += [
+        (f"{what} from the loop before", "", *_numbers(_steps(result[key]))) for what, key in STEPS
+    ]
     return markdown((f"{name}: loop", *loops), lines)
 
 
@@ -153,10 +209,19 @@ def pruning_text(results: Results) -> str:
 def _pruning_part(name: str, result: Result) -> str:
     lines = [line for kind in ("heads", "hidden") for line in _pruning_lines(kind, result[kind])]
     text = f"{name}, {result['loops']} loops, nothing pruned: {result['whole']:.4f}."
-    columns = ("units", "part that goes", "per step", "shared", "random", "overlap of neighbouring loops")
+    columns = (
+        "units",
+        "part that goes",
+        "per step",
+        "shared",
+        "random",
+        "overlap of neighbouring loops",
+    )
     single = result["heads"]["single"]
     heads = [f"head {number + 1}" for number in range(len(single[0]))]
-    alone = [(str(loop + 1), *(f"{value:+.4f}" for value in row)) for loop, row in enumerate(single)]
+    alone = [
+        (str(loop + 1), *(f"{value:+.4f}" for value in row)) for loop, row in enumerate(single)
+    ]
     return (
         f"{text}\n\n{markdown(columns, lines)}\n\nDice lost where one head is silent in one loop:\n\n"
         f"{markdown(('loop', *heads), alone)}"
@@ -197,7 +262,10 @@ def tuning_text(results: Results) -> str:
         "others": f"held-out others ({about['volumes']['others']})",
         "turned": f"{group}, contrast turned round",
     }
-    lines = [[how, *(f"{row[name]['dice']['mean']:.4f}" if name in row else "" for name in names)] for how, row in rows.items()]
+    lines = [
+        [how, *(f"{row[name]['dice']['mean']:.4f}" if name in row else "" for name in names)]
+        for how, row in rows.items()
+    ]
     return (
         f"{about['patients']} patients of group {group}, {about['steps']} steps, one run each. The last column is trained and "
         "tested on images with bright and dark exchanged.\n\n"

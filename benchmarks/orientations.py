@@ -16,7 +16,9 @@ def stored(array: np.ndarray, flip: bool, quarter_turns: int) -> np.ndarray:
 
 def turned(volume: HeldOut, flip: bool, quarter_turns: int) -> HeldOut:
     """A validation volume as another scanner would have stored it."""
-    image, reference = (stored(array, flip, quarter_turns) for array in (volume.image, volume.reference))
+    image, reference = (
+        stored(array, flip, quarter_turns) for array in (volume.image, volume.reference)
+    )
     return replace(volume, image=image, reference=reference)
 
 

@@ -62,6 +62,9 @@ def measured(found: Mapping[str, Result | None]) -> str:
 def _outdated(name: str, sha256: str) -> str:
     """A remark when the shipped model of that name has other weights by now."""
     path = ROOT / "models" / name / "metadata.json"
-    if not path.is_file() or json.loads(path.read_text(encoding="utf-8"))["weights_sha256"] == sha256:
+    if (
+        not path.is_file()
+        or json.loads(path.read_text(encoding="utf-8"))["weights_sha256"] == sha256
+    ):
         return ""
     return " (not those that ship now)"

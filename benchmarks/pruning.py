@@ -27,7 +27,9 @@ ALL = ExitRule("fixed")
 DRAWS = 3  # of random units
 
 
-def windows(model: Model, options: argparse.Namespace) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+def windows(
+    model: Model, options: argparse.Namespace
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Images and labels of training patients, one window a batch, as the model was trained on."""
     manifest, chosen = entries(options, "train")
     recipe = find_model(options.model) / "config.toml"
@@ -49,43 +51,68 @@ def task_loss(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
     return SegmentationLoss(early_weight=0, penalties={}).task(logits, label[:, None])
 
 
-def single_heads(model: Model, options: argparse.Namespace, heads: int, whole: float) -> list[list[float]]:
+def single_heads(
+    model: Model, options: argparse.Namespace, heads: int, whole: float
+) -> list[list[float]]:
     """(T, H): Dice lost where one head is silent in one loop."""
     lost = torch.zeros(options.loops, heads)
-    for loop, head in torch.cartesian_prod(torch.arange(options.loops), torch.arange(heads)).tolist():
+    for loop, head in torch.cartesian_prod(
+        torch.arange(options.loops), torch.arange(heads)
+    ).tolist():
         kept = torch.ones_like(lost)
         kept[loop, head] = 0
         lost[loop, head] = whole - dice_without(model, options, "heads", kept)
     return [[round(value, 4) for value in row] for row in lost.tolist()]
 
 
-def dice_without(model: Model, options: argparse.Namespace, kind: Kind, kept: torch.Tensor) -> float:
+def dice_without(
+    model: Model, options: argparse.Namespace, kind: Kind, kept: torch.Tensor
+) -> float:
     """Mean Dice with units silenced."""
     with pruned(model.network, kind, kept):
-        return score(model, volumes(options), views=options.views, loops=options.loops, exits=ALL).dice["mean"]
+        return score(
+            model, volumes(options), views=options.views, loops=options.loops, exits=ALL
+        ).dice["mean"]
 
 
 def main() -> None:
     """Run the analysis."""
     parser = arguments(__doc__)
     parser.add_argument("--loops", type=int, default=4)
-    parser.add_argument("--shares", type=float, nargs="+", default=[0.25, 0.5, 0.75], help="parts of the units that go")
-    parser.add_argument("--learn-every", type=int, default=5, help="take every n-th training volume for importance")
+    parser.add_argument(
+        "--shares",
+        type=float,
+        nargs="+",
+        default=[0.25, 0.5, 0.75],
+        help="parts of the units that go",
+    )
+    parser.add_argument(
+        "--learn-every", type=int, default=5, help="take every n-th training volume for importance"
+    )
     parser.add_argument("--learn-windows", type=int, default=128, help="windows drawn from them")
     options = parser.parse_args()
     model = model_of(options)
-    whole = score(model, volumes(options), views=options.views, loops=options.loops, exits=ALL).dice["mean"]
+    whole = score(
+        model, volumes(options), views=options.views, loops=options.loops, exits=ALL
+    ).dice["mean"]
     result: dict[str, object] = {"loops": options.loops, "whole": whole}
     for kind in ("heads", "hidden"):
-        table = unit_importance(model.network, kind, windows(model, options), loops=options.loops, loss=task_loss)
+        table = unit_importance(
+            model.network, kind, windows(model, options), loops=options.loops, loss=task_loss
+        )
         rows: dict[str, object] = {"units": table.shape[1]}
         if kind == "heads":
-            rows["importance"] = [[float(f"{value:.3g}") for value in row] for row in table.tolist()]
+            rows["importance"] = [
+                [float(f"{value:.3g}") for value in row] for row in table.tolist()
+            ]
             rows["single"] = single_heads(model, options, table.shape[1], whole)
             print(rows["single"], flush=True)
         for share in options.shares:
             for how in get_args(How):
-                tables = [kept_units(table, share, how, seed=draw) for draw in range(DRAWS if how == "random" else 1)]
+                tables = [
+                    kept_units(table, share, how, seed=draw)
+                    for draw in range(DRAWS if how == "random" else 1)
+                ]
                 row = mean(dice_without(model, options, kind, kept) for kept in tables)
                 rows[f"{share:.0%} {how}"] = round(row, 4)
                 print(kind, share, how, row, flush=True)

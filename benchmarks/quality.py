@@ -39,7 +39,9 @@ FARTHEST = 12  # voxels that a breath-hold moves a slice
 Row = dict[str, Any]
 
 
-def damaged(image: np.ndarray, reference: np.ndarray, way: str, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def damaged(
+    image: np.ndarray, reference: np.ndarray, way: str, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Image and reference (X, Y, Z) after what the way does to them."""
     image = image.astype(np.float32)
     if way == "noise":
@@ -49,7 +51,8 @@ def damaged(image: np.ndarray, reference: np.ndarray, way: str, rng: np.random.G
     if way == "breath-holds":
         moves = [tuple(rng.integers(-FARTHEST, FARTHEST + 1, 2)) for _ in range(image.shape[2])]
         image, reference = (
-            np.stack([np.roll(array[:, :, k], move, (0, 1)) for k, move in enumerate(moves)], 2) for array in (image, reference)
+            np.stack([np.roll(array[:, :, k], move, (0, 1)) for k, move in enumerate(moves)], 2)
+            for array in (image, reference)
         )
     return image, reference
 
@@ -57,21 +60,39 @@ def damaged(image: np.ndarray, reference: np.ndarray, way: str, rng: np.random.G
 def judged(model: Model, case: Case, way: str) -> Row:
     """Dice and verdict of one volume."""
     volume, reference = open_image(case.image).frame(0), read(case.label).array
-    array, reference = damaged(volume.array, reference, way, np.random.default_rng(int(case.patient[-3:])))
-    depth, windows = Depth(1 if way == "one-loop" else None), model.windows.model_copy(update={"views": "none"})
-    found = predict_volume(model, replace(volume, array=array), depth=depth, windows=windows, name=case.name).prediction
+    array, reference = damaged(
+        volume.array, reference, way, np.random.default_rng(int(case.patient[-3:]))
+    )
+    depth, windows = (
+        Depth(1 if way == "one-loop" else None),
+        model.windows.model_copy(update={"views": "none"}),
+    )
+    found = predict_volume(
+        model, replace(volume, array=array), depth=depth, windows=windows, name=case.name
+    ).prediction
     quality = check_volume(found.mask, model.labels, certainty=found.certainty)
     dice = {
         name: overlap_dice(found.mask.array == value, reference == value)
         for value, name in enumerate(ACDC_LABELS.structures, start=1)
     }
-    entropy = {name: value for name, value in quality.measures["mask"].values.items() if name.startswith("entropy")}
-    return {"dice": {name: round(value or 0.0, 4) for name, value in dice.items()}, **verdict(quality), **entropy}
+    entropy = {
+        name: value
+        for name, value in quality.measures["mask"].values.items()
+        if name.startswith("entropy")
+    }
+    return {
+        "dice": {name: round(value or 0.0, 4) for name, value in dice.items()},
+        **verdict(quality),
+        **entropy,
+    }
 
 
 def verdict(quality: Quality) -> Row:
     """What the rules said, by name."""
-    return {"verdict": quality.verdict, "rules": {found.rule: found.severity for found in quality.findings}}
+    return {
+        "verdict": quality.verdict,
+        "rules": {found.rule: found.severity for found in quality.findings},
+    }
 
 
 def truth(cases: list[Case]) -> Iterator[Row]:
@@ -83,15 +104,25 @@ def truth(cases: list[Case]) -> Iterator[Row]:
 
 def table(rows: list[Row]) -> dict[str, Any]:
     """Bad masks caught and good ones suspected, of the whole volume and of each structure."""
-    return {"mean of the three": _caught(rows, None), **{name: _caught(rows, name) for name in ACDC_LABELS.structures}}
+    return {
+        "mean of the three": _caught(rows, None),
+        **{name: _caught(rows, name) for name in ACDC_LABELS.structures},
+    }
 
 
 def _caught(rows: list[Row], structure: str | None) -> dict[str, Any]:
-    dice = [float(np.mean([*row["dice"].values()])) if structure is None else row["dice"][structure] for row in rows]
+    dice = [
+        float(np.mean([*row["dice"].values()])) if structure is None else row["dice"][structure]
+        for row in rows
+    ]
     counts: dict[str, Any] = {}
     for kind, of_kind in (("bad", [d < BAD for d in dice]), ("good", [d >= BAD for d in dice])):
         verdicts = Counter(row["verdict"] for row, mine in zip(rows, of_kind, strict=True) if mine)
-        counts[kind] = {"n": sum(of_kind), "fail": verdicts["fail"], "fail or warn": verdicts["fail"] + verdicts["warn"]}
+        counts[kind] = {
+            "n": sum(of_kind),
+            "fail": verdicts["fail"],
+            "fail or warn": verdicts["fail"] + verdicts["warn"],
+        }
     return counts
 
 
@@ -107,13 +138,30 @@ def fired(rows: list[Row]) -> dict[str, Any]:
 
 def options() -> argparse.Namespace:
     """The call."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("acdc", type=Path, help="folder with ACDC's patients")
-    parser.add_argument("--split", type=Path, required=True, help="JSON with train and val patients")
-    parser.add_argument("--side", choices=("val", "train"), default="val", help="which patients to segment")
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=[], help="which to run; the table is of all there are")
+    parser.add_argument(
+        "--split", type=Path, required=True, help="JSON with train and val patients"
+    )
+    parser.add_argument(
+        "--side", choices=("val", "train"), default="val", help="which patients to segment"
+    )
+    parser.add_argument(
+        "--ways",
+        nargs="+",
+        choices=WAYS,
+        default=[],
+        help="which to run; the table is of all there are",
+    )
     parser.add_argument("--model", default="rdvit-2d", help="the under-trained one for its way")
-    parser.add_argument("--every", type=int, default=1, help="take every n-th volume; an odd number, for both phases")
+    parser.add_argument(
+        "--every",
+        type=int,
+        default=1,
+        help="take every n-th volume; an odd number, for both phases",
+    )
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the result files")
     return parser.parse_args()
@@ -128,13 +176,24 @@ def main() -> None:
     for way in asked.ways:
         if way == "truth":
             pairs = list(truth(cases))
-            counts = Counter(f"{rule}: {severity}" for row in pairs for rule, severity in row["rules"].items())
+            counts = Counter(
+                f"{rule}: {severity}" for row in pairs for rule, severity in row["rules"].items()
+            )
             verdicts = Counter(row["verdict"] for row in pairs)
-            write_json(folder / "truth.json", {"pairs": len(pairs), "verdicts": dict(verdicts), "rules": dict(counts)})
+            write_json(
+                folder / "truth.json",
+                {"pairs": len(pairs), "verdicts": dict(verdicts), "rules": dict(counts)},
+            )
             continue
         model = load_model(asked.model)
         rows = [judged(model, case, way) for case in mine]
-        facts = {"model": model.name, "model_sha256": model.sha256, "side": asked.side, "every": asked.every, "views": "none"}
+        facts = {
+            "model": model.name,
+            "model_sha256": model.sha256,
+            "side": asked.side,
+            "every": asked.every,
+            "views": "none",
+        }
         write_json(folder / f"{asked.side}-{way}.json", {**facts, "way": way, "rows": rows})
     show(folder, asked.side)
 
@@ -148,7 +207,10 @@ def show(folder: Path, side: str) -> None:
         print("expert masks", (folder / "truth.json").read_text(encoding="utf-8"))
     for way, rows in ways.items():
         for what, counts in table(rows).items() if rows else ():
-            cells = (f"{kind}: fail {c['fail']}, fail or warn {c['fail or warn']} of {c['n']}" for kind, c in counts.items())
+            cells = (
+                f"{kind}: fail {c['fail']}, fail or warn {c['fail or warn']} of {c['n']}"
+                for kind, c in counts.items()
+            )
             print(f"{way:20} {what:18}", *(f"{cell:42}" for cell in cells))
     print(json.dumps(fired(ways["all"]), indent=1))
 

@@ -46,12 +46,19 @@ def page(folder: Path) -> str:
         "[benchmarks/README.md](../benchmarks/README.md).\nDice is per patient in the native grid, ED and ES together, on "
         "patients that did not train. **Research use only. Not a medical device.**"
     )
-    return "\n\n".join((opening, *(f"## {title}\n\n{text(results)}" for title, text in SECTIONS.items()))) + "\n"
+    return (
+        "\n\n".join(
+            (opening, *(f"## {title}\n\n{text(results)}" for title, text in SECTIONS.items()))
+        )
+        + "\n"
+    )
 
 
 def main() -> None:
     """Write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "results.md")
     options = parser.parse_args()

@@ -44,7 +44,9 @@ def curve(seen: Seen, exponent: float) -> Seen:
 def dull(seen: Seen) -> Seen:
     """Half the contrast between blood and muscle."""
     muscle = float(np.median(seen.image[seen.reference == 2]))
-    return seen._replace(image=np.where(seen.image > muscle, muscle + (seen.image - muscle) / 2, seen.image))
+    return seen._replace(
+        image=np.where(seen.image > muscle, muscle + (seen.image - muscle) / 2, seen.image)
+    )
 
 
 def coil(seen: Seen, strength: float) -> Seen:
@@ -56,19 +58,28 @@ def coil(seen: Seen, strength: float) -> Seen:
 def noise(seen: Seen, share: float) -> Seen:
     """White noise of a share of the image's standard deviation."""
     rng = np.random.default_rng(0)
-    return seen._replace(image=seen.image + rng.normal(0, share * seen.image.std(), seen.image.shape))
+    return seen._replace(
+        image=seen.image + rng.normal(0, share * seen.image.std(), seen.image.shape)
+    )
 
 
 def coarser(seen: Seen, factor: float) -> Seen:
     """Larger voxels in-plane, smoothed before."""
     smooth = gaussian_filter(seen.image, (factor / 2.5, factor / 2.5, 0))
-    image, reference = (zoom(a, (1 / factor, 1 / factor, 1), order=order) for a, order in ((smooth, 1), (seen.reference, 0)))
-    return Seen(image, reference, (seen.spacing[0] * factor, seen.spacing[1] * factor, seen.spacing[2]))
+    image, reference = (
+        zoom(a, (1 / factor, 1 / factor, 1), order=order)
+        for a, order in ((smooth, 1), (seen.reference, 0))
+    )
+    return Seen(
+        image, reference, (seen.spacing[0] * factor, seen.spacing[1] * factor, seen.spacing[2])
+    )
 
 
 def sized(seen: Seen, factor: float) -> Seen:
     """A smaller or larger person: the same voxels, other millimetres in-plane."""
-    return seen._replace(spacing=(seen.spacing[0] * factor, seen.spacing[1] * factor, seen.spacing[2]))
+    return seen._replace(
+        spacing=(seen.spacing[0] * factor, seen.spacing[1] * factor, seen.spacing[2])
+    )
 
 
 def narrow(seen: Seen) -> Seen:
@@ -83,7 +94,9 @@ def narrow(seen: Seen) -> Seen:
 
 def sparse(seen: Seen) -> Seen:
     """Every other slice."""
-    return Seen(seen.image[:, :, ::2], seen.reference[:, :, ::2], (*seen.spacing[:2], seen.spacing[2] * 2))
+    return Seen(
+        seen.image[:, :, ::2], seen.reference[:, :, ::2], (*seen.spacing[:2], seen.spacing[2] * 2)
+    )
 
 
 def upside_down(seen: Seen) -> Seen:
@@ -108,7 +121,9 @@ WAYS: dict[str, Callable[[Seen], Seen]] = {
 }
 
 
-def dice(model: Model, case: Case, way: Callable[[Seen], Seen], views: str) -> dict[str, float | None]:
+def dice(
+    model: Model, case: Case, way: Callable[[Seen], Seen], views: str
+) -> dict[str, float | None]:
     """Dice per structure of one changed volume."""
     volume, reference = open_image(case.image).frame(0), read(case.label).array
     seen = way(Seen(volume.array.astype(np.float32), reference, volume.spacing))
@@ -117,16 +132,29 @@ def dice(model: Model, case: Case, way: Callable[[Seen], Seen], views: str) -> d
     windows = model.windows.model_copy(update={"views": views})
     mask = predict_volume(model, changed, windows=windows, name=case.name).prediction.mask.array
     structures = enumerate(model.labels.structures, start=1)
-    return {name: overlap_dice(mask == value, seen.reference == value) for value, name in structures}
+    return {
+        name: overlap_dice(mask == value, seen.reference == value) for value, name in structures
+    }
 
 
 def main() -> None:
     """Run the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("acdc", type=Path, help="folder with ACDC's patients")
-    parser.add_argument("--split", type=Path, required=True, help="JSON with train and val patients")
-    parser.add_argument("--side", choices=("val", "train"), default="val", help="which patients to segment")
-    parser.add_argument("--every", type=int, default=1, help="take every n-th volume; an odd number, for both phases")
+    parser.add_argument(
+        "--split", type=Path, required=True, help="JSON with train and val patients"
+    )
+    parser.add_argument(
+        "--side", choices=("val", "train"), default="val", help="which patients to segment"
+    )
+    parser.add_argument(
+        "--every",
+        type=int,
+        default=1,
+        help="take every n-th volume; an odd number, for both phases",
+    )
     parser.add_argument("--views", choices=("none", "flips", "all"), default="none")
     parser.add_argument("--model", default="rdvit-2d")
     parser.add_argument("--name", help="name of the result file; the model's by default")

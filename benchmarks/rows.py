@@ -85,10 +85,16 @@ def fill(table: str, rows: Sequence[Row], description: str | None, *, steps: int
             _same_budget(path, options.steps)
             print(f"{row.name}: done")
             continue
-        left = None if options.max_minutes is None else max(0.0, options.max_minutes - (time.monotonic() - started) / 60)
+        left = (
+            None
+            if options.max_minutes is None
+            else max(0.0, options.max_minutes - (time.monotonic() - started) / 60)
+        )
         report = _trained(row, options, left)
         if not report["finished"]:
-            print(f"{row.name}: stopped at step {report['step']} of {options.steps}; the same call goes on")
+            print(
+                f"{row.name}: stopped at step {report['step']} of {options.steps}; the same call goes on"
+            )
             return
         write_json(path, _measured(row, options, report))
         print(f"{row.name}: written to {path}")
@@ -96,11 +102,21 @@ def fill(table: str, rows: Sequence[Row], description: str | None, *, steps: int
 
 def _options(rows: Sequence[Row], description: str | None, steps: int) -> argparse.Namespace:
     parser = data_arguments(description)
-    parser.add_argument("--only", nargs="+", metavar="ROW", help=f"some of {', '.join(row.name for row in rows)}")
+    parser.add_argument(
+        "--only", nargs="+", metavar="ROW", help=f"some of {', '.join(row.name for row in rows)}"
+    )
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the run folders")
     parser.add_argument("--steps", type=int, default=steps, help="optimiser steps of every row")
-    parser.add_argument("--max-minutes", type=float, help="stop after that long; the same call goes on")
-    parser.add_argument("--extra-set", nargs="+", default=[], metavar="SECTION.KEY=VALUE", help="for all rows; goes on record")
+    parser.add_argument(
+        "--max-minutes", type=float, help="stop after that long; the same call goes on"
+    )
+    parser.add_argument(
+        "--extra-set",
+        nargs="+",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="for all rows; goes on record",
+    )
     parser.add_argument("--device", default="auto")
     return parser.parse_args()
 
@@ -109,7 +125,9 @@ def _chosen(rows: Sequence[Row], names: Sequence[str] | None) -> Iterator[Row]:
     unknown = set(names or ()) - {row.name for row in rows}
     if unknown:
         known = ", ".join(row.name for row in rows)
-        raise UsageError("--only", found=min(unknown), expected=f"some of {known}", cure="correct the name")
+        raise UsageError(
+            "--only", found=min(unknown), expected=f"some of {known}", cure="correct the name"
+        )
     return (row for row in rows if names is None or row.name in names)
 
 
@@ -117,7 +135,12 @@ def _same_budget(path: Path, steps: int) -> None:
     """OutputError unless a result is of as many steps as the others will be."""
     found = json.loads(path.read_text(encoding="utf-8"))["training"]["steps"]
     if found != steps:
-        raise OutputError(path, found=f"a row of {found} steps", expected=f"{steps}", cure="pass --steps, or move the file away")
+        raise OutputError(
+            path,
+            found=f"a row of {found} steps",
+            expected=f"{steps}",
+            cure="pass --steps, or move the file away",
+        )
 
 
 def _trained(row: Row, options: argparse.Namespace, minutes: float | None) -> dict[str, Any]:
@@ -143,12 +166,20 @@ def _start(row: Row, options: argparse.Namespace) -> str | None:
     facts = read_facts(folder)
     if facts is None or facts.step < read_toml(folder / "config.toml")["training"]["steps"]:
         found = f"{'nothing there' if facts is None else f'step {facts.step}'}, and row {row.name} starts from it"
-        raise UsageError(folder, found=found, expected="a finished run", cure=f"fill row {row.start} first")
+        raise UsageError(
+            folder, found=found, expected="a finished run", cure=f"fill row {row.start} first"
+        )
     return str(folder / "model")
 
 
 def _settings(row: Row, options: argparse.Namespace) -> tuple[str, ...]:
-    return (*RECIPE, f"training.steps={options.steps}", f"training.seed={row.seed}", *row.settings, *options.extra_set)
+    return (
+        *RECIPE,
+        f"training.steps={options.steps}",
+        f"training.seed={row.seed}",
+        *row.settings,
+        *options.extra_set,
+    )
 
 
 def _lines(name: str) -> Callable[[Progress], None]:
@@ -165,7 +196,11 @@ def _measured(row: Row, options: argparse.Namespace, report: dict[str, Any]) -> 
     model = load_model(folder / "model")
     result = score(model, volumes(options), views=options.views)
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))["training"]
-    training = {"steps": report["step"], "minutes": round(report["minutes"], 1), "recipe": list(_settings(row, options))}
+    training = {
+        "steps": report["step"],
+        "minutes": round(report["minutes"], 1),
+        "recipe": list(_settings(row, options)),
+    }
     return {
         "row": row.name,
         "fraction": row.fraction,

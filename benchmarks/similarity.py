@@ -7,7 +7,13 @@ Every token runs every loop; tokens are drawn at random from all windows of the 
 
 from held_out import arguments, keep, model_of, predict, volumes
 
-from cardioseg.analysis.loops import between_loops, linear_cka, mean_cosine, recorded_states, relative_change
+from cardioseg.analysis.loops import (
+    between_loops,
+    linear_cka,
+    mean_cosine,
+    recorded_states,
+    relative_change,
+)
 from cardioseg.core.exits import ExitRule
 
 
@@ -15,15 +21,29 @@ def main() -> None:
     """Run the analysis."""
     parser = arguments(__doc__)
     parser.add_argument("--loops", type=int, default=8)
-    parser.add_argument("--tokens", type=int, default=256, help="tokens drawn from each batch of windows")
+    parser.add_argument(
+        "--tokens", type=int, default=256, help="tokens drawn from each batch of windows"
+    )
     options = parser.parse_args()
     model = model_of(options)
     with recorded_states(model.network, per_pass=options.tokens) as states:
         for volume in volumes(options):
-            predict(model, volume.image, loops=options.loops, views=options.views, exits=ExitRule("fixed"))
+            predict(
+                model,
+                volume.image,
+                loops=options.loops,
+                views=options.views,
+                exits=ExitRule("fixed"),
+            )
     result = {"loops": states.loops, "tokens": len(states.of(0))}
-    for name, measure in (("cka", linear_cka), ("cosine", mean_cosine), ("relative_change", relative_change)):
-        result[name] = [[round(value, 4) for value in row] for row in between_loops(states, measure)]
+    for name, measure in (
+        ("cka", linear_cka),
+        ("cosine", mean_cosine),
+        ("relative_change", relative_change),
+    ):
+        result[name] = [
+            [round(value, 4) for value in row] for row in between_loops(states, measure)
+        ]
     keep("similarity", options, model, result)
 
 

@@ -28,7 +28,9 @@ RESULTS = Path(__file__).parent / "results"
 def run(command: list[str]) -> float:
     """Wall-clock seconds of a command that must succeed."""
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "cardioseg.cli.app", *command], check=True, capture_output=True)  # noqa: S603 — our own
+    subprocess.run(
+        [sys.executable, "-m", "cardioseg.cli.app", *command], check=True, capture_output=True
+    )  # noqa: S603 — our own
     return time.perf_counter() - started
 
 
@@ -49,20 +51,38 @@ def long_cine(path: Path, frames: int, folder: str) -> str:
 
 def main() -> None:
     """Run the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("images", nargs="+")
     parser.add_argument("--model", default="rdvit-2d")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--cine", type=Path, help="4-D NIfTI; its figures come beside the others")
     parser.add_argument("--frames", type=int, default=30)
     options = parser.parse_args()
-    result: dict[str, object] = {"--help, seconds": round(min(run(["--help"]) for _ in range(3)), 2)}
+    result: dict[str, object] = {
+        "--help, seconds": round(min(run(["--help"]) for _ in range(3)), 2)
+    }
     for views in ("all", "none"):
         with tempfile.TemporaryDirectory() as folder:
-            command = ["segment", *options.images, "-o", folder, "--model", options.model, "--views", views, "--overwrite"]
+            command = [
+                "segment",
+                *options.images,
+                "-o",
+                folder,
+                "--model",
+                options.model,
+                "--views",
+                views,
+                "--overwrite",
+            ]
             seconds = min(run(command) for _ in range(options.rounds))
         result[f"ED and ES, views {views}, seconds"] = round(seconds, 1)
-    result |= {"peak memory, MiB": peak_mib(), "threads": os.environ.get("OMP_NUM_THREADS", "all"), "cores": os.cpu_count()}
+    result |= {
+        "peak memory, MiB": peak_mib(),
+        "threads": os.environ.get("OMP_NUM_THREADS", "all"),
+        "cores": os.cpu_count(),
+    }
     if options.cine is not None:
         with tempfile.TemporaryDirectory() as folder:
             command = [
@@ -77,7 +97,11 @@ def main() -> None:
         result[f"cine of {options.frames} frames, peak memory, MiB"] = peak_mib()
     write_json(
         RESULTS / "speed" / f"{Path(options.model).name}.json",
-        {"model": options.model, "model_sha256": load_model(options.model).sha256, "result": result},
+        {
+            "model": options.model,
+            "model_sha256": load_model(options.model).sha256,
+            "result": result,
+        },
     )
     print(json.dumps(result, indent=1))
 

@@ -49,18 +49,25 @@ class Contour:
 
 def main() -> None:
     """Run the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("study", type=Path)
     parser.add_argument("contours", type=Path)
     parser.add_argument("--model", default=DEFAULT_MODEL)
     parser.add_argument("--views", choices=("none", "flips", "all"), default="none")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--masks", type=Path, help="keep images, masks and contours here, as .npz by phase")
+    parser.add_argument(
+        "--masks", type=Path, help="keep images, masks and contours here, as .npz by phase"
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     image, model = open_image(options.study), load_model(options.model)
     contours = read_contours(options.contours, image)
-    cavities = {phase: cavity_of(image, phase, model, options.views) for phase in sorted({one.phase for one in contours})}
+    cavities = {
+        phase: cavity_of(image, phase, model, options.views)
+        for phase in sorted({one.phase for one in contours})
+    }
     steps = {first: step_across(contours, image, first) for first in FIRST_PIXELS}
     first = max(steps, key=steps.__getitem__)
     by_first = {origin: scored(contours, cavities, image, origin) for origin in FIRST_PIXELS}
@@ -71,8 +78,14 @@ def main() -> None:
         "views": options.views,
         "shape": list(image.shape),
         "spacing_mm": [round(value, 4) for value in image.spacing],
-        "phases": {f"{row['phase']}": summary([r for r in rows if r["phase"] == row["phase"]]) for row in rows},
-        "dice": {"mean": mean(rows), **{third: mean([row for row in rows if row["third"] == third]) for third in THIRDS}},
+        "phases": {
+            f"{row['phase']}": summary([r for r in rows if r["phase"] == row["phase"]])
+            for row in rows
+        },
+        "dice": {
+            "mean": mean(rows),
+            **{third: mean([row for row in rows if row["third"] == third]) for third in THIRDS},
+        },
         "first_pixel": {
             "taken": first,
             "step_across_contours": steps,
@@ -88,7 +101,11 @@ def main() -> None:
 
 def read_contours(folder: Path, image: ImageFile) -> list[Contour]:
     """The endocardial contours below a folder, each on the image that its number names."""
-    places = {plane.path.stem: (t, z) for t, slices in enumerate(image.planes) for z, plane in enumerate(slices)}
+    places = {
+        plane.path.stem: (t, z)
+        for t, slices in enumerate(image.planes)
+        for z, plane in enumerate(slices)
+    }
     named = [(CONTOUR.fullmatch(path.name), path) for path in sorted(folder.rglob("*.txt"))]
     found = [Contour(*places[name[1]], np.loadtxt(path)) for name, path in named if name]
     return sorted(found, key=lambda one: (one.phase, one.slice))
@@ -102,7 +119,9 @@ def step_across(contours: list[Contour], image: ImageFile, first: int) -> float:
         line = one.points - first
         outwards = line - line.mean(0)
         outwards /= np.linalg.norm(outwards, axis=1, keepdims=True)
-        inside, outside = (map_coordinates(pixels, (line + way * outwards).T, order=1) for way in (-1, 1))
+        inside, outside = (
+            map_coordinates(pixels, (line + way * outwards).T, order=1) for way in (-1, 1)
+        )
         steps.append(float((inside - outside).mean() / pixels.max()))
     return round(float(np.mean(steps)), 4)
 
@@ -114,12 +133,16 @@ def cavity_of(image: ImageFile, phase: int, model: Model, views: str) -> np.ndar
     return predicted.prediction.mask.array == model.labels.value("LV")
 
 
-def scored(contours: list[Contour], cavities: dict[int, np.ndarray], image: ImageFile, first: int) -> list[dict[str, Any]]:
+def scored(
+    contours: list[Contour], cavities: dict[int, np.ndarray], image: ImageFile, first: int
+) -> list[dict[str, Any]]:
     """A row a slice, phase by phase, from base to apex: the base is the end where the cavity is wider."""
     slice_ml = float(np.prod(image.spacing)) / 1000
     rows = []
     for phase, lv in cavities.items():
-        pairs = [(one.slice, one.cavity(image.shape, first)) for one in contours if one.phase == phase]
+        pairs = [
+            (one.slice, one.cavity(image.shape, first)) for one in contours if one.phase == phase
+        ]
         from_base = pairs if pairs[0][1].sum() > pairs[-1][1].sum() else pairs[::-1]
         rows += [
             {
@@ -137,7 +160,9 @@ def scored(contours: list[Contour], cavities: dict[int, np.ndarray], image: Imag
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Mean Dice of a phase's slices, and both volumes of the annotated slices together."""
-    model_ml, expert_ml = (round(sum(row[key] for row in rows), 1) for key in ("model_ml", "expert_ml"))
+    model_ml, expert_ml = (
+        round(sum(row[key] for row in rows), 1) for key in ("model_ml", "expert_ml")
+    )
     return {"dice": mean(rows), "model_ml": model_ml, "expert_ml": expert_ml}
 
 
@@ -146,12 +171,24 @@ def mean(rows: list[dict[str, Any]]) -> float:
     return round(float(np.mean([row["dice"] for row in rows])), 4)
 
 
-def keep_masks(folder: Path, image: ImageFile, cavities: dict[int, np.ndarray], contours: list[Contour], first: int) -> None:
+def keep_masks(
+    folder: Path,
+    image: ImageFile,
+    cavities: dict[int, np.ndarray],
+    contours: list[Contour],
+    first: int,
+) -> None:
     """What an overlay picture needs."""
     folder.mkdir(parents=True, exist_ok=True)
     for phase, lv in cavities.items():
-        expert = {f"expert_{one.slice}": one.cavity(image.shape, first) for one in contours if one.phase == phase}
-        np.savez_compressed(folder / f"phase{phase + 1:02d}.npz", image=image.frame(phase).array, lv=lv, **expert)
+        expert = {
+            f"expert_{one.slice}": one.cavity(image.shape, first)
+            for one in contours
+            if one.phase == phase
+        }
+        np.savez_compressed(
+            folder / f"phase{phase + 1:02d}.npz", image=image.frame(phase).array, lv=lv, **expert
+        )
 
 
 if __name__ == "__main__":

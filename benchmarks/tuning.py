@@ -55,7 +55,12 @@ def parts(manifest: Manifest, options: argparse.Namespace) -> Parts:
     )
     if not found.tuned or not found.group:
         known = ", ".join(sorted({entry.group for entry in manifest.entries}))
-        raise UsageError("--group", found=options.group, expected=f"a group on both sides ({known})", cure="choose another")
+        raise UsageError(
+            "--group",
+            found=options.group,
+            expected=f"a group on both sides ({known})",
+            cure="choose another",
+        )
     return found
 
 
@@ -72,32 +77,61 @@ def turned_round(manifest: Manifest, entries: Iterable[Entry], folder: Path) -> 
     return copy
 
 
-def tuned(manifest: Manifest, chosen: Parts, tune: str, optimizer: str, run: Path, options: argparse.Namespace) -> Model:
+def tuned(
+    manifest: Manifest,
+    chosen: Parts,
+    tune: str,
+    optimizer: str,
+    run: Path,
+    options: argparse.Namespace,
+) -> Model:
     """The model after a short run on the few."""
-    sides = {"train": sorted({entry.patient for entry in chosen.tuned}), "val": sorted({entry.patient for entry in chosen.group})}
+    sides = {
+        "train": sorted({entry.patient for entry in chosen.tuned}),
+        "val": sorted({entry.patient for entry in chosen.group}),
+    }
     split = run.with_name(f"{run.name}_split.json")
     write_json(split, sides)
     rate = "3e-4" if tune == "all" else "1e-3"
-    settings = (*RECIPE, f"training.steps={options.steps}", f"training.optimizer={optimizer}", f"training.learning_rate={rate}")
+    settings = (
+        *RECIPE,
+        f"training.steps={options.steps}",
+        f"training.optimizer={optimizer}",
+        f"training.learning_rate={rate}",
+    )
     train(
         TrainingRequest(
-            manifest.folder, run, overrides=settings, split=SplitChoice(split), init_from=options.model, tune=tune, resume=True
+            manifest.folder,
+            run,
+            overrides=settings,
+            split=SplitChoice(split),
+            init_from=options.model,
+            tune=tune,
+            resume=True,
         )
     )
     return load_model(run / "model")
 
 
-def column(model: Model, manifest: Manifest, entries: Sequence[Entry], options: argparse.Namespace) -> dict[str, Any]:
+def column(
+    model: Model, manifest: Manifest, entries: Sequence[Entry], options: argparse.Namespace
+) -> dict[str, Any]:
     """Dice and loops over some cases, as this manifest has them."""
     names = {entry.name for entry in entries}
     chosen = (entry for entry in manifest.entries if entry.name in names)
-    return score(model, (held_out(manifest, entry) for entry in chosen), views=options.views).summary()
+    return score(
+        model, (held_out(manifest, entry) for entry in chosen), views=options.views
+    ).summary()
 
 
-def columns(model: Model, manifest: Manifest, chosen: Parts, options: argparse.Namespace) -> dict[str, Any]:
+def columns(
+    model: Model, manifest: Manifest, chosen: Parts, options: argparse.Namespace
+) -> dict[str, Any]:
     """The group, and the others where there are any."""
     sets = {"group": chosen.group, "others": chosen.others}
-    return {name: column(model, manifest, entries, options) for name, entries in sets.items() if entries}
+    return {
+        name: column(model, manifest, entries, options) for name, entries in sets.items() if entries
+    }
 
 
 def main() -> None:
@@ -113,17 +147,34 @@ def main() -> None:
     model, manifest = model_of(options), Manifest.read(options.prepared)
     chosen = parts(manifest, options)
     turned = turned_round(manifest, (*chosen.tuned, *chosen.group), options.runs / "turned")
-    table = {"as it is": columns(model, manifest, chosen, options) | {"turned": column(model, turned, chosen.group, options)}}
+    table = {
+        "as it is": columns(model, manifest, chosen, options)
+        | {"turned": column(model, turned, chosen.group, options)}
+    }
     for optimizer in OPTIMIZERS:
         for tune in TUNES:
             run = options.runs / f"{tune}-{optimizer}-{options.steps}"
             plain = tuned(manifest, chosen, tune, optimizer, run, options)
-            other = tuned(turned, chosen, tune, optimizer, run.with_name(f"{run.name}-turned"), options)
-            row = columns(plain, manifest, chosen, options) | {"turned": column(other, turned, chosen.group, options)}
+            other = tuned(
+                turned, chosen, tune, optimizer, run.with_name(f"{run.name}-turned"), options
+            )
+            row = columns(plain, manifest, chosen, options) | {
+                "turned": column(other, turned, chosen.group, options)
+            }
             table[f"{tune}, {optimizer}"] = row
-            print(tune, optimizer, {name: found["dice"]["mean"] for name, found in row.items()}, flush=True)
+            print(
+                tune,
+                optimizer,
+                {name: found["dice"]["mean"] for name, found in row.items()},
+                flush=True,
+            )
     volumes = {"group": len(chosen.group), "others": len(chosen.others)}
-    about = {"group": options.group, "patients": options.patients, "steps": options.steps, "volumes": volumes}
+    about = {
+        "group": options.group,
+        "patients": options.patients,
+        "steps": options.steps,
+        "volumes": volumes,
+    }
     keep("tuning", options, model, {"about": about, "rows": table})
 
 

@@ -10,7 +10,12 @@ from rows import Row, fill
 
 TABLE = "volume"
 STEPS = 500
-PATCHES = ("network.patch_size=[8,8,1]", "sampling.window=[96,96,8]", "training.batch=2", "training.learning_rate=1e-3")
+PATCHES = (
+    "network.patch_size=[8,8,1]",
+    "sampling.window=[96,96,8]",
+    "training.batch=2",
+    "training.learning_rate=1e-3",
+)
 
 
 def rows() -> tuple[Row, ...]:

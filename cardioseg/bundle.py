@@ -77,14 +77,21 @@ def build_network(settings: Mapping[str, Any], *, source: Path | str) -> nn.Modu
     name = values.pop("name", None)
     if name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
-        raise ConfigError(source, found=f"network.name = {name!r}", expected=f"one of {known}", cure="correct the name")
+        raise ConfigError(
+            source,
+            found=f"network.name = {name!r}",
+            expected=f"one of {known}",
+            cure="correct the name",
+        )
     network, config = ARCHITECTURES[name]
     checked = validate(config, values, source=source)
     try:
         return network(checked)
     except ValueError as error:
         expected = "network settings that go together"
-        raise ConfigError(source, found=str(error), expected=expected, cure="correct one of them") from None
+        raise ConfigError(
+            source, found=str(error), expected=expected, cure="correct one of them"
+        ) from None
 
 
 def models_folder() -> Path:
@@ -96,7 +103,11 @@ def models_folder() -> Path:
 def shipped_models() -> list[str]:
     """Names of the models that came with the package."""
     folder = models_folder()
-    return sorted(path.parent.name for path in folder.glob("*/metadata.json")) if folder.is_dir() else []
+    return (
+        sorted(path.parent.name for path in folder.glob("*/metadata.json"))
+        if folder.is_dir()
+        else []
+    )
 
 
 def find_model(name: str | Path) -> Path:
@@ -126,7 +137,9 @@ def load_model(name: str | Path, *, device: torch.device | None = None) -> Model
         model = _described(folder, tuple(metadata["labels"]), digest)
     except ConfigError as error:
         cure = "install the model again"
-        raise ModelError(error.file, found=error.found, expected=error.expected, cure=cure) from None
+        raise ModelError(
+            error.file, found=error.found, expected=error.expected, cure=cure
+        ) from None
     _fill(model.network, weights, folder)
     model.network.to(device or torch.device("cpu")).eval()
     return model
@@ -142,7 +155,12 @@ def _described(folder: Path, labels: tuple[str, ...], digest: str) -> Model:
     settings = read_toml(path)
     for name in ("network", "preparation", "windows"):
         if not isinstance(settings.get(name, {}), Mapping):
-            raise ConfigError(path, found=f"{name} = {settings[name]!r}", expected=f"a section [{name}]", cure="correct it")
+            raise ConfigError(
+                path,
+                found=f"{name} = {settings[name]!r}",
+                expected=f"a section [{name}]",
+                cure="correct it",
+            )
     network = build_network(settings.get("network", {}), source=path)
     config: Any = network.config
     preparation = validate(PreparationConfig, settings.get("preparation", {}), source=path)
@@ -151,8 +169,15 @@ def _described(folder: Path, labels: tuple[str, ...], digest: str) -> Model:
     wanted = (config.channels, config.classes, len(config.patch_size))
     given = (channels, len(labels), len(windows.size))
     if wanted != given:
-        found = "preparation, labels and windows for {} channels, {} classes, {} dimensions".format(*given)
-        raise ConfigError(path, found=found, expected="the network's {}, {}, {}".format(*wanted), cure="correct them")
+        found = "preparation, labels and windows for {} channels, {} classes, {} dimensions".format(
+            *given
+        )
+        raise ConfigError(
+            path,
+            found=found,
+            expected="the network's {}, {}, {}".format(*wanted),
+            cure="correct them",
+        )
     return Model(
         name=folder.resolve().name,
         network=network,
@@ -171,12 +196,22 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ModelError(path, found=f"unreadable metadata ({error})", expected="JSON", cure=cure) from None
+        raise ModelError(
+            path, found=f"unreadable metadata ({error})", expected="JSON", cure=cure
+        ) from None
     labels = data.get("labels") if isinstance(data, dict) else None
-    if not isinstance(labels, list) or len(labels) < 2 or not all(isinstance(label, str) for label in labels):
-        raise ModelError(path, found="no list of label names", expected="labels, background first", cure=cure)
+    if (
+        not isinstance(labels, list)
+        or len(labels) < 2
+        or not all(isinstance(label, str) for label in labels)
+    ):
+        raise ModelError(
+            path, found="no list of label names", expected="labels, background first", cure=cure
+        )
     if not isinstance(data.get("weights_sha256"), str):
-        raise ModelError(path, found="no 'weights_sha256'", expected="the SHA-256 of the weights", cure=cure)
+        raise ModelError(
+            path, found="no 'weights_sha256'", expected="the SHA-256 of the weights", cure=cure
+        )
     return dict(data)
 
 
@@ -186,19 +221,27 @@ def _read_weights(folder: Path, metadata: Mapping[str, Any]) -> tuple[dict[str, 
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(
-            path, found=error.strerror or "no file", expected="the weights", cure="install the model again"
+            path,
+            found=error.strerror or "no file",
+            expected="the weights",
+            cure="install the model again",
         ) from None
     digest = hashlib.sha256(content).hexdigest()
     if digest != metadata["weights_sha256"]:
         expected = f"SHA-256 {str(metadata['weights_sha256'])[:16]}… as metadata.json says"
         raise ModelError(
-            path, found=f"SHA-256 {digest[:16]}…", expected=expected, cure="install the model again; do not use this file"
+            path,
+            found=f"SHA-256 {digest[:16]}…",
+            expected=expected,
+            cure="install the model again; do not use this file",
         )
     try:
         return load(content), digest
     except SafetensorError as error:
         cure = "convert the weights to safetensors; other formats can run code and are never opened"
-        raise ModelError(path, found=f"no safetensors ({error})", expected="safetensors", cure=cure) from None
+        raise ModelError(
+            path, found=f"no safetensors ({error})", expected="safetensors", cure=cure
+        ) from None
 
 
 def _fill(network: nn.Module, weights: dict[str, Tensor], folder: Path) -> None:
@@ -207,11 +250,19 @@ def _fill(network: nn.Module, weights: dict[str, Tensor], folder: Path) -> None:
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:160]
         raise ModelError(
-            folder / WEIGHTS, found=reason, expected="the network of config.toml", cure="install the model again"
+            folder / WEIGHTS,
+            found=reason,
+            expected="the network of config.toml",
+            cure="install the model again",
         ) from None
 
 
-def save_model(folder: Path, weights: Mapping[str, Tensor], settings: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+def save_model(
+    folder: Path,
+    weights: Mapping[str, Tensor],
+    settings: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+) -> None:
     """Write a model folder; metadata.json comes last, so that a folder with one is whole.
 
     Args:
@@ -241,10 +292,19 @@ def _compact(value: Tensor) -> Tensor:
 
 def monai_metadata(network: Mapping[str, Any], labels: tuple[str, ...]) -> dict[str, Any]:
     """What MONAI's bundle schema asks for, as far as the settings know it."""
-    channels = {str(index): f"slice {index - int(network['channels']) // 2:+d}" for index in range(int(network["channels"]))}
+    channels = {
+        str(index): f"slice {index - int(network['channels']) // 2:+d}"
+        for index in range(int(network["channels"]))
+    }
     solid = len(network["patch_size"]) == 3
     seen = "patches of slices" if solid else "one slice with its neighbours as channels"
-    image = {"type": "image", "format": "magnitude", "modality": "MR", "dtype": "float32", "is_patch_data": True}
+    image = {
+        "type": "image",
+        "format": "magnitude",
+        "modality": "MR",
+        "dtype": "float32",
+        "is_patch_data": True,
+    }
     return {
         "version": __version__,
         "pytorch_version": torch.__version__.split("+")[0],

@@ -48,7 +48,9 @@ def overlap_dice(prediction: Mask, reference: Mask) -> float | None:
     return 2 * int(np.count_nonzero(prediction & reference)) / total if total else None
 
 
-def surface_distances(prediction: Mask, reference: Mask, *, spacing_mm: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+def surface_distances(
+    prediction: Mask, reference: Mask, *, spacing_mm: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray]:
     """Distances in mm from each surface voxel of one mask to the other's surface.
 
     A surface voxel has a face neighbour outside its mask; outside the image counts as outside the mask.
@@ -81,11 +83,17 @@ def hd95_mm(to_reference: np.ndarray, to_prediction: np.ndarray) -> float:
 
 def assd_mm(to_reference: np.ndarray, to_prediction: np.ndarray) -> float:
     """The mean over the surface voxels of both masks, so that the larger surface weighs more."""
-    return float((to_reference.sum() + to_prediction.sum()) / (len(to_reference) + len(to_prediction)))
+    return float(
+        (to_reference.sum() + to_prediction.sum()) / (len(to_reference) + len(to_prediction))
+    )
 
 
 def score_case(
-    prediction: np.ndarray, reference: np.ndarray, *, spacing_mm: Sequence[float], labels: LabelTable
+    prediction: np.ndarray,
+    reference: np.ndarray,
+    *,
+    spacing_mm: Sequence[float],
+    labels: LabelTable,
 ) -> dict[str, StructureScore]:
     """Every structure of one volume, in the table's order.
 
@@ -101,7 +109,10 @@ def score_case(
     if prediction.shape != reference.shape:
         raise ValueError(f"prediction has shape {prediction.shape}, reference {reference.shape}")
     values = {name: labels.value(name) for name in labels.structures}
-    return {name: _score_structure(prediction == v, reference == v, spacing_mm=spacing_mm) for name, v in values.items()}
+    return {
+        name: _score_structure(prediction == v, reference == v, spacing_mm=spacing_mm)
+        for name, v in values.items()
+    }
 
 
 def summarise(values: Iterable[float | None]) -> dict[str, float | int | None]:
@@ -115,7 +126,9 @@ def summarise(values: Iterable[float | None]) -> dict[str, float | int | None]:
     return {"n": len(known), "mean": rounded(known.mean()), "sd": sd, **percentiles}
 
 
-def agreement(predicted: Sequence[float | None], reference: Sequence[float | None]) -> dict[str, float | int | None]:
+def agreement(
+    predicted: Sequence[float | None], reference: Sequence[float | None]
+) -> dict[str, float | int | None]:
     """How two series of the same measurement agree (Bland-Altman, and Pearson's r).
 
     Args:
@@ -126,16 +139,26 @@ def agreement(predicted: Sequence[float | None], reference: Sequence[float | Non
         bias (mean of predicted - reference), its sample sd, lower and upper limit of agreement (bias ± 1.96 sd),
         r (None below three pairs or without variance), mae, n pairs, and failed = pairs with a None.
     """
-    pairs = [(p, t) for p, t in zip(predicted, reference, strict=True) if p is not None and t is not None]
+    pairs = [
+        (p, t) for p, t in zip(predicted, reference, strict=True) if p is not None and t is not None
+    ]
     result: dict[str, Any] = dict.fromkeys(("bias", "sd", "lower", "upper", "r", "mae"))
     result |= {"n": len(pairs), "failed": len(predicted) - len(pairs)}
     if pairs:
         a, b = np.array(pairs, dtype=float).T
-        result |= {"bias": rounded((a - b).mean()), "mae": rounded(np.abs(a - b).mean()), "r": _pearson(a, b)}
+        result |= {
+            "bias": rounded((a - b).mean()),
+            "mae": rounded(np.abs(a - b).mean()),
+            "r": _pearson(a, b),
+        }
     if len(pairs) > 1:
         bias, sd = (a - b).mean(), (a - b).std(ddof=1)
         spread = LIMITS_OF_AGREEMENT_SD * sd
-        result |= {"sd": rounded(sd), "lower": rounded(bias - spread), "upper": rounded(bias + spread)}
+        result |= {
+            "sd": rounded(sd),
+            "lower": rounded(bias - spread),
+            "upper": rounded(bias + spread),
+        }
     return result
 
 
@@ -144,23 +167,32 @@ def rounded(value: float) -> float:
     return round(float(value), 6)
 
 
-def _score_structure(prediction: Mask, reference: Mask, *, spacing_mm: Sequence[float]) -> StructureScore:
+def _score_structure(
+    prediction: Mask, reference: Mask, *, spacing_mm: Sequence[float]
+) -> StructureScore:
     dice = overlap_dice(prediction, reference)
     voxel_ml = float(np.prod(spacing_mm)) / 1000.0
-    predicted_ml, reference_ml = (int(np.count_nonzero(mask)) * voxel_ml for mask in (prediction, reference))
+    predicted_ml, reference_ml = (
+        int(np.count_nonzero(mask)) * voxel_ml for mask in (prediction, reference)
+    )
     if dice is None:
         return StructureScore(None, None, None, predicted_ml, reference_ml, missed=False)
     if not (prediction.any() and reference.any()):
         diagonal = float(np.linalg.norm(np.multiply(reference.shape, spacing_mm)))
         return StructureScore(0.0, diagonal, diagonal, predicted_ml, reference_ml, missed=True)
     distances = surface_distances(prediction, reference, spacing_mm=spacing_mm)
-    return StructureScore(dice, hd95_mm(*distances), assd_mm(*distances), predicted_ml, reference_ml, missed=False)
+    return StructureScore(
+        dice, hd95_mm(*distances), assd_mm(*distances), predicted_ml, reference_ml, missed=False
+    )
 
 
 def _bounding_box(mask: Mask) -> tuple[slice, ...]:
     """The smallest box with every true voxel; a distance between two surfaces needs nothing outside it."""
     axes = range(mask.ndim)
-    spans = (np.flatnonzero(mask.any(axis=tuple(other for other in axes if other != axis))) for axis in axes)
+    spans = (
+        np.flatnonzero(mask.any(axis=tuple(other for other in axes if other != axis)))
+        for axis in axes
+    )
     return tuple(slice(int(span[0]), int(span[-1]) + 1) for span in spans)
 
 

@@ -6,7 +6,9 @@ import struct
 
 from tiny import save_image
 
-LINE = re.compile(r"error: (?P<file>.+?): found (?P<found>.+?); expected (?P<expected>.+?); (?P<cure>.+)\n")
+LINE = re.compile(
+    r"error: (?P<file>.+?): found (?P<found>.+?); expected (?P<expected>.+?); (?P<cure>.+)\n"
+)
 
 
 def refused(done, code, file, found=""):

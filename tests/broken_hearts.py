@@ -72,7 +72,9 @@ def torn_by_a_breath(mask):
 def an_inflated_slice(mask):
     index, _ = middle(mask)
     x, y = np.argwhere(mask[:, :, index] == LV).mean(0)
-    away = np.hypot(*np.meshgrid(np.arange(mask.shape[0]) - x, np.arange(mask.shape[1]) - y, indexing="ij"))
+    away = np.hypot(
+        *np.meshgrid(np.arange(mask.shape[0]) - x, np.arange(mask.shape[1]) - y, indexing="ij")
+    )
     mask[:, :, index][away < 32] = MYO
 
 

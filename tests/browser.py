@@ -11,9 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 DRIVER = shutil.which("chromedriver")
-needs_chromium = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed")
+needs_chromium = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed"
+)
 SWITCHES = (
     "--headless=new",
     "--no-sandbox",  # tests may run as root, in a container
@@ -39,7 +43,9 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         facts = dict(attrs)
-        self.addresses += [value for name, value in attrs if name in ("src", "href", "action", "srcset", "poster")]
+        self.addresses += [
+            value for name, value in attrs if name in ("src", "href", "action", "srcset", "poster")
+        ]
         self.inside = facts.get("id", tag) if tag in ("script", "style") else None
 
     def handle_endtag(self, tag):
@@ -71,10 +77,21 @@ class Browser:
         from selenium.webdriver.support.ui import WebDriverWait
 
         if size:
-            self.command("Emulation.setDeviceMetricsOverride", width=size[0], height=size[1], deviceScaleFactor=1, mobile=False)
-        self.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+            self.command(
+                "Emulation.setDeviceMetricsOverride",
+                width=size[0],
+                height=size[1],
+                deviceScaleFactor=1,
+                mobile=False,
+            )
+        self.command(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": scheme}],
+        )
         self.driver.get(path.resolve().as_uri())
-        finished = "return document.readyState === 'complete' && document.body.dataset.state !== 'loading'"
+        finished = (
+            "return document.readyState === 'complete' && document.body.dataset.state !== 'loading'"
+        )
         WebDriverWait(self.driver, 60).until(lambda driver: driver.execute_script(finished))
 
     def command(self, name: str, **parameters):
@@ -105,8 +122,14 @@ class Browser:
 
     def requests(self) -> list[str]:
         """Addresses that were asked for since the last call, data: and blob: apart."""
-        events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
-        asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        events = [
+            json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")
+        ]
+        asked = [
+            event["params"]["request"]["url"]
+            for event in events
+            if event["method"] == "Network.requestWillBeSent"
+        ]
         return [address for address in asked if not address.startswith(("data:", "blob:"))]
 
     def close(self):

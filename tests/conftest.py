@@ -10,7 +10,9 @@ from cardioseg.core.errors import EXIT_OK
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the workers share the cores already
+    os.environ.setdefault(
+        "OMP_NUM_THREADS", "1"
+    )  # before torch is imported: the workers share the cores already
 
 settings.register_profile("cardioseg", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("cardioseg")

@@ -22,7 +22,9 @@ PATIENT = "Ärger^Anneliese"
 PATIENT_ID = "MRN-4711-0815"
 BIRTH = "19640229"
 STUDY = generate_uid(entropy_srcs=["study"])
-SHORT_AXIS = Rotation.from_euler("xyz", (-65, -9, 39), degrees=True).as_matrix()  # columns: row, column, normal (LPS)
+SHORT_AXIS = Rotation.from_euler(
+    "xyz", (-65, -9, 39), degrees=True
+).as_matrix()  # columns: row, column, normal (LPS)
 FOUR_CHAMBER = SHORT_AXIS[:, [2, 1, 0]] * (1, 1, -1)
 
 
@@ -61,7 +63,9 @@ class Cine:
 def cine(shape=(24, 20, 5, 9), *, seed=0, **changes) -> Cine:
     """Noise with a bright disc that shrinks and grows."""
     random = np.random.default_rng(seed)
-    x, y, t = np.meshgrid(np.arange(shape[0]), np.arange(shape[1]), np.arange(shape[3]), indexing="ij")
+    x, y, t = np.meshgrid(
+        np.arange(shape[0]), np.arange(shape[1]), np.arange(shape[3]), indexing="ij"
+    )
     radius = shape[0] / 5 * (1 + 0.5 * np.cos(2 * np.pi * t / shape[3]))
     disc = 80 * (np.hypot(x - shape[0] / 2, y - shape[1] / 2) < radius)
     return Cine((random.normal(100, 15, shape) + disc[:, :, None]).astype(np.int16), **changes)
@@ -76,13 +80,31 @@ def file_of(sop_class: str, series: Cine, *, uid: str | None = None) -> FileData
     data = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     data.SpecificCharacterSet = "ISO_IR 192"
     data.SOPClassUID, data.SOPInstanceUID = sop_class, meta.MediaStorageSOPInstanceUID
-    data.PatientName, data.PatientID, data.PatientBirthDate, data.PatientSex = PATIENT, PATIENT_ID, BIRTH, "F"
+    data.PatientName, data.PatientID, data.PatientBirthDate, data.PatientSex = (
+        PATIENT,
+        PATIENT_ID,
+        BIRTH,
+        "F",
+    )
     data.StudyInstanceUID = series.study
     data.SeriesInstanceUID = generate_uid(entropy_srcs=[series.study, str(series.number)])
     data.FrameOfReferenceUID = generate_uid(entropy_srcs=[series.study, "frame"])
-    data.SeriesNumber, data.SeriesDescription, data.Modality = series.number, series.description, "MR"
-    data.StudyDate, data.StudyTime, data.StudyID, data.AccessionNumber = "20240102", "101112", "1", "ACC-Q7X"
-    data.Manufacturer, data.ReferringPhysicianName, data.PositionReferenceIndicator = "nobody", "Who^Doctor", ""
+    data.SeriesNumber, data.SeriesDescription, data.Modality = (
+        series.number,
+        series.description,
+        "MR",
+    )
+    data.StudyDate, data.StudyTime, data.StudyID, data.AccessionNumber = (
+        "20240102",
+        "101112",
+        "1",
+        "ACC-Q7X",
+    )
+    data.Manufacturer, data.ReferringPhysicianName, data.PositionReferenceIndicator = (
+        "nobody",
+        "Who^Doctor",
+        "",
+    )
     return data
 
 
@@ -114,7 +136,11 @@ def image(series: Cine, z: int, t: int) -> FileDataset:
 
 def images(series: Cine) -> list[FileDataset]:
     """All images of a series."""
-    return [image(series, z, t) for t in range(series.array.shape[3]) for z in range(series.array.shape[2])]
+    return [
+        image(series, z, t)
+        for t in range(series.array.shape[3])
+        for z in range(series.array.shape[2])
+    ]
 
 
 def save(folder: Path, files: list[FileDataset], *, seed=5) -> list[Path]:
@@ -145,7 +171,11 @@ def _shared(series: Cine) -> Dataset:
     measures, orientation, values = Dataset(), Dataset(), Dataset()
     measures.PixelSpacing, measures.SliceThickness = [series.spacing[1], series.spacing[0]], 6
     orientation.ImageOrientationPatient = [f"{value:.9f}" for value in series.axes[:, :2].T.ravel()]
-    values.RescaleSlope, values.RescaleIntercept, values.RescaleType = series.slope or 1, series.intercept or 0, "US"
+    values.RescaleSlope, values.RescaleIntercept, values.RescaleType = (
+        series.slope or 1,
+        series.intercept or 0,
+        "US",
+    )
     shared = Dataset()
     shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [orientation]
     shared.PixelValueTransformationSequence = [values]
@@ -155,7 +185,10 @@ def _shared(series: Cine) -> Dataset:
 def _frame(series: Cine, z: int, t: int) -> Dataset:
     position, beat = Dataset(), Dataset()
     position.ImagePositionPatient = [f"{value:.6f}" for value in series.position(0, 0, z)]
-    beat.NominalCardiacTriggerDelayTime, beat.RRIntervalTimeNominal = series.trigger_ms(z, t), series.rr_ms
+    beat.NominalCardiacTriggerDelayTime, beat.RRIntervalTimeNominal = (
+        series.trigger_ms(z, t),
+        series.rr_ms,
+    )
     frame = Dataset()
     frame.PlanePositionSequence, frame.CardiacSynchronizationSequence = [position], [beat]
     return frame
@@ -184,7 +217,12 @@ def screenshot(series: Cine) -> FileDataset:
 
 def one_slice(series: Cine, z: int, *, number: int) -> Cine:
     """A slice of a cine as a series of its own, as some scanners store them."""
-    return replace(series, array=series.array[:, :, z : z + 1], origin=tuple(series.position(0, 0, z)), number=number)
+    return replace(
+        series,
+        array=series.array[:, :, z : z + 1],
+        origin=tuple(series.position(0, 0, z)),
+        number=number,
+    )
 
 
 def voxels_of(image: ImageFile) -> np.ndarray:

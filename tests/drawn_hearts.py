@@ -27,14 +27,18 @@ def draw_masks(monkeypatch):
         return native.Predicted(Prediction(mask, steps, steps, 2, 1.0, (0.5, 0.5)), {})
 
     monkeypatch.setattr(native, "predict_volume", predict)
-    monkeypatch.setattr(maps, "draw_preview", lambda path, *given, **named: path.write_bytes(b""))  # a second each
+    monkeypatch.setattr(
+        maps, "draw_preview", lambda path, *given, **named: path.write_bytes(b"")
+    )  # a second each
 
 
 def segment_into(out, model):
     """The command: data of its report, or what it said of an error."""
 
     def run(*arguments, code=EXIT_OK):
-        done = cardioseg("segment", *arguments, "--output", out, "--model", model, "--json", "--quiet")
+        done = cardioseg(
+            "segment", *arguments, "--output", out, "--model", model, "--json", "--quiet"
+        )
         assert done.code == code, done.err
         return json.loads(done.out)["data"] if code == EXIT_OK else done.err
 
@@ -60,7 +64,9 @@ def acdc_patient(folder, number, radii=(25, 16), *, ed=1, es=9):
     name = f"patient{number:03d}"
     for frame, radius in zip((ed, es), radii, strict=True):
         heart(folder / name / f"{name}_frame{frame:02d}.nii.gz", radius)
-    (folder / name / "Info.cfg").write_text(f"ED: {ed}\nES: {es}\nGroup: NOR\nHeight: 170.0\nWeight: 65.0\n")
+    (folder / name / "Info.cfg").write_text(
+        f"ED: {ed}\nES: {es}\nGroup: NOR\nHeight: 170.0\nWeight: 65.0\n"
+    )
     return folder / name
 
 

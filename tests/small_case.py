@@ -29,7 +29,9 @@ def write_case(folder, name="heart", *, frames=3, shown=0, experts=4, image_fold
     Of one volume ``shown`` is the frame of the beat: 0 is ED, 1 is ES.
     """
     drawn = max(frames, shown + 1)
-    phantom = draw(PhantomConfig(seed=1, shape=SHAPE, spacing_mm=SPACING, frames=drawn, radius_mm=22))
+    phantom = draw(
+        PhantomConfig(seed=1, shape=SHAPE, spacing_mm=SPACING, frames=drawn, radius_mm=22)
+    )
     label = phantom.label if frames > 1 else phantom.label[..., shown]
     image = phantom.image if frames > 1 else phantom.image[..., shown]
     path = (image_folder or folder) / f"{name}.nii.gz"
@@ -59,7 +61,11 @@ def write_case(folder, name="heart", *, frames=3, shown=0, experts=4, image_fold
         "expert_shares": [0.4, 0.3, 0.2, 0.1][:experts],
         "removed_voxels": {"RV": 12},
         "seconds": 1.5,
-        "times": {"predicting_seconds": 1.5, "total_seconds": 2.5, "made": "2026-01-02T03:04:05+00:00"},
+        "times": {
+            "predicting_seconds": 1.5,
+            "total_seconds": 2.5,
+            "made": "2026-01-02T03:04:05+00:00",
+        },
         "warnings": [],
         "files": [],
     }
@@ -69,7 +75,11 @@ def write_case(folder, name="heart", *, frames=3, shown=0, experts=4, image_fold
 
 def header(frames):
     """Of a volume ACDC's, which misleads; of a cine a scanner's, which is oblique."""
-    return acdc_header(SPACING) if frames == 1 else oblique_header((*SHAPE, frames), SPACING, frame_s=0.05)
+    return (
+        acdc_header(SPACING)
+        if frames == 1
+        else oblique_header((*SHAPE, frames), SPACING, frame_s=0.05)
+    )
 
 
 def maps_of(label, experts):
@@ -102,7 +112,11 @@ def write_reported_case(folder, name="heart", *, frames=8, body=BODY, **facts):
     truth = write_case(folder, name, frames=frames, **facts)
     if frames > 1:
         grid = Volume(truth[..., 0], np.diag([*SPACING, 1.0]), SPACING)
-        write_function(folder, name, cine_function(name, truth, grid, ACDC_LABELS, Beat(frame_ms=50, body=body)))
+        write_function(
+            folder,
+            name,
+            cine_function(name, truth, grid, ACDC_LABELS, Beat(frame_ms=50, body=body)),
+        )
     Image.new("RGB", (80, 40), "#804020").save(folder / f"{name}_preview.png")
     return read_record(folder / f"{name}_run.json")
 
@@ -112,12 +126,26 @@ def write_pair(folder, name="p", **facts):
     records = {}
     for shown, phase in enumerate(("ED", "ES")):
         case, grid = f"{name}_{phase}", np.diag([*SPACING, 1.0])
-        who = {"name": name, "phase": phase, "frame": None, "told_by": "file names", "height_cm": 175.0, "weight_kg": 70.0}
+        who = {
+            "name": name,
+            "phase": phase,
+            "frame": None,
+            "told_by": "file names",
+            "height_cm": 175.0,
+            "weight_kg": 70.0,
+        }
         truth = write_case(folder, case, frames=1, shown=shown, patient=who)[..., 0]
-        volumes = {label: [ml] for label, ml in structure_volumes_ml(Volume(truth, grid, SPACING), ACDC_LABELS).items()}
+        volumes = {
+            label: [ml]
+            for label, ml in structure_volumes_ml(Volume(truth, grid, SPACING), ACDC_LABELS).items()
+        }
         quality = check_volume(Volume(truth, grid, SPACING), ACDC_LABELS).facts()
         path = folder / f"{case}_run.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"volumes_ml": volumes, "quality": quality} | facts))
+        path.write_text(
+            json.dumps(
+                json.loads(path.read_text()) | {"volumes_ml": volumes, "quality": quality} | facts
+            )
+        )
         Image.new("RGB", (80, 40), "#804020").save(folder / f"{case}_preview.png")
         records[case] = read_record(path)
         write_report(folder, case, records[case])

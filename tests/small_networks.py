@@ -4,7 +4,14 @@ import torch
 
 from cardioseg.networks import ARCHITECTURES
 
-TINY = {"width": 16, "heads": 2, "stem_channels": (8, 8), "loops": 3, "max_loops": 4, "expert_hidden": 8}
+TINY = {
+    "width": 16,
+    "heads": 2,
+    "stem_channels": (8, 8),
+    "loops": 3,
+    "max_loops": 4,
+    "expert_hidden": 8,
+}
 
 
 def build(name, changes, seed=0):
@@ -27,4 +34,6 @@ def stir(network, amount=0.1):
 def image_for(network, batch=2, size=None):
     dimensions = len(network.config.patch_size)
     size = size or {2: (24, 16), 3: (8, 16, 24)}[dimensions]
-    return torch.randn(batch, network.config.channels, *size, generator=torch.Generator().manual_seed(5))
+    return torch.randn(
+        batch, network.config.channels, *size, generator=torch.Generator().manual_seed(5)
+    )

@@ -20,6 +20,8 @@ def prepare_beside(raw: Path, **options: object) -> Report:
     return prepare(raw, output=raw.parent / "prepared", **{"config": CONFIG} | options)
 
 
-def rewrite(path: Path, change: Callable[[np.ndarray], np.ndarray], *, spacing: tuple[float, ...] = SPACING) -> None:
+def rewrite(
+    path: Path, change: Callable[[np.ndarray], np.ndarray], *, spacing: tuple[float, ...] = SPACING
+) -> None:
     """The voxels of a file through ``change``, with ACDC's header."""
     save(path, change(np.asarray(nib.load(path).dataobj).copy()), acdc_header(spacing))

@@ -37,11 +37,17 @@ SETTINGS = f"""
 
 def prepared_in(folder: Path) -> Path:
     """Four patients, prepared, with ``settings.toml`` beside them."""
-    prepare(write_patients(folder / "raw", 4), output=folder / "prepared", config=PreparationConfig(spacing_mm=4.0))
+    prepare(
+        write_patients(folder / "raw", 4),
+        output=folder / "prepared",
+        config=PreparationConfig(spacing_mm=4.0),
+    )
     (folder / "settings.toml").write_text(textwrap.dedent(SETTINGS))
     return folder / "prepared"
 
 
 def request(prepared: Path, output: Path, *overrides: str, **changes: object) -> TrainingRequest:
     """A run under those settings, changed by overrides."""
-    return TrainingRequest(prepared, output, settings=prepared.parent / "settings.toml", overrides=overrides, **changes)
+    return TrainingRequest(
+        prepared, output, settings=prepared.parent / "settings.toml", overrides=overrides, **changes
+    )

@@ -13,14 +13,35 @@ from cardioseg.analysis.association import (
     rank_correlation,
     same_values,
 )
-from cardioseg.analysis.loops import between_loops, counted_passes, linear_cka, mean_cosine, recorded_states, relative_change
-from cardioseg.analysis.pruning import expert_off, kept_units, overlap, pruned, unit_count, unit_importance
+from cardioseg.analysis.loops import (
+    between_loops,
+    counted_passes,
+    linear_cka,
+    mean_cosine,
+    recorded_states,
+    relative_change,
+)
+from cardioseg.analysis.pruning import (
+    expert_off,
+    kept_units,
+    overlap,
+    pruned,
+    unit_count,
+    unit_importance,
+)
 from cardioseg.bundle import build_network
 from cardioseg.core.errors import UsageError
 from cardioseg.core.exits import ExitRule
 
-FRAME = {key: NETWORK[key] for key in ("channels", "classes", "patch_size", "width", "heads", "stem_channels")}
-LOOPED = {"rdvit": NETWORK, "rdvit, no experts": {**NETWORK, "experts": 0}, "bvit": {**FRAME, "name": "bvit"}}
+FRAME = {
+    key: NETWORK[key]
+    for key in ("channels", "classes", "patch_size", "width", "heads", "stem_channels")
+}
+LOOPED = {
+    "rdvit": NETWORK,
+    "rdvit, no experts": {**NETWORK, "experts": 0},
+    "bvit": {**FRAME, "name": "bvit"},
+}
 ALL = ExitRule("fixed")
 LOOPS = 3
 
@@ -69,16 +90,27 @@ def test_mutual_information_of_known_tables():
     assert normalised_mutual_information(np.eye(3)) == pytest.approx(1)
     assert normalised_mutual_information(np.ones((3, 3))) == pytest.approx(0)
     assert normalised_mutual_information(np.array([[3, 4], [0, 0]])) is None
-    assert counted(np.array([0, 1, 1]), np.array([2, 0, 0]), (2, 3)).tolist() == [[0, 0, 1], [2, 0, 0]]
+    assert counted(np.array([0, 1, 1]), np.array([2, 0, 0]), (2, 3)).tolist() == [
+        [0, 0, 1],
+        [2, 0, 0],
+    ]
 
 
 def test_the_null_keeps_groups_apart_and_is_small_where_nothing_is_shared():
     random = np.random.default_rng(0)
     groups = np.repeat([0, 1], 500)
-    free = permutation_null(random.integers(3, size=1000), random.integers(3, size=1000), groups, rounds=20, random=random)
+    free = permutation_null(
+        random.integers(3, size=1000),
+        random.integers(3, size=1000),
+        groups,
+        rounds=20,
+        random=random,
+    )
     assert max(free) < 0.02
     # Where the image alone decides both, shuffling within images keeps all of it.
-    assert permutation_null(groups, groups, groups, rounds=3, random=random) == pytest.approx([1, 1, 1])
+    assert permutation_null(groups, groups, groups, rounds=3, random=random) == pytest.approx(
+        [1, 1, 1]
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------------------- loops
@@ -89,7 +121,9 @@ def test_cka_is_blind_to_rotation_and_scale():
     rotation = torch.linalg.qr(torch.randn(6, 6)).Q
     assert linear_cka(x, 3 * x @ rotation + 2) == pytest.approx(1, abs=1e-5)
     assert linear_cka(x, torch.randn(50, 6)) < 0.5
-    assert (mean_cosine(x, 2 * x), mean_cosine(x, -x), relative_change(x, 2 * x)) == pytest.approx((1, -1, 0.5))
+    assert (mean_cosine(x, 2 * x), mean_cosine(x, -x), relative_change(x, 2 * x)) == pytest.approx(
+        (1, -1, 0.5)
+    )
 
 
 def test_states_are_those_of_the_same_tokens_in_every_loop(network, image):
@@ -103,7 +137,9 @@ def test_states_are_those_of_the_same_tokens_in_every_loop(network, image):
     assert np.allclose(np.diag(table), 1)
     assert np.allclose(table, table.T)
     full = []
-    hook = network.block.register_forward_hook(lambda *given: full.append(given[2][0].flatten(0, 1)))
+    hook = network.block.register_forward_hook(
+        lambda *given: full.append(given[2][0].flatten(0, 1))
+    )
     with counted_passes(network):
         logits(network, image)
     hook.remove()
@@ -116,7 +152,10 @@ def test_the_network_is_left_as_it_was(network, image):
         logits(network, image)
         logits(network, image)
         assert (passes.number, network.skips) == (LOOPS - 1, False)
-    with pytest.raises(RuntimeError, match="stop"), pruned(network, "heads", torch.zeros(LOOPS, network.block.attention.heads)):
+    with (
+        pytest.raises(RuntimeError, match="stop"),
+        pruned(network, "heads", torch.zeros(LOOPS, network.block.attention.heads)),
+    ):
         raise RuntimeError("stop")
     assert network.skips
     assert not any(module._forward_pre_hooks for module in network.modules())
@@ -141,8 +180,12 @@ def test_importance_is_the_slope_of_the_loss_along_what_a_unit_puts_out(network,
     network.double()
     batch = (image.double(), torch.ones(2, 1, 32, 32, dtype=torch.float64))
     turned = (-batch[0], batch[1])
-    alone = [unit_importance(network, kind, [one], loops=LOOPS, loss=loss) for one in (batch, turned)]
-    assert torch.allclose(unit_importance(network, kind, [batch, turned], loops=LOOPS, loss=loss), sum(alone) / 2)
+    alone = [
+        unit_importance(network, kind, [one], loops=LOOPS, loss=loss) for one in (batch, turned)
+    ]
+    assert torch.allclose(
+        unit_importance(network, kind, [batch, turned], loops=LOOPS, loss=loss), sum(alone) / 2
+    )
     found = alone[0]
     units = sum(unit_count(network.block, kind))
     assert found.shape == (LOOPS, units)
@@ -162,7 +205,9 @@ def test_silenced_units_add_nothing_in_their_loop_only(network, image, kind):
     keep = torch.ones(LOOPS, units)
     as_it_is = logits(network, image)
     with pruned(network, kind, keep):
-        assert torch.allclose(logits(network, image), as_it_is, atol=1e-5), "factors of 1 change nothing"
+        assert torch.allclose(logits(network, image), as_it_is, atol=1e-5), (
+            "factors of 1 change nothing"
+        )
     keep[1] = 0
     with recorded_states(network, per_pass=64) as whole:
         logits(network, image)

@@ -16,7 +16,9 @@ def naive_attend(query, key, value):
     for batch in range(query.shape[0]):
         for head in range(query.shape[1]):
             for token in range(query.shape[2]):
-                scores = torch.stack([query[batch, head, token] @ k for k in key[batch, head]]) / math.sqrt(query.shape[-1])
+                scores = torch.stack(
+                    [query[batch, head, token] @ k for k in key[batch, head]]
+                ) / math.sqrt(query.shape[-1])
                 out[batch, head, token] = (scores.exp() / scores.exp().sum()) @ value[batch, head]
     return out
 
@@ -24,7 +26,11 @@ def naive_attend(query, key, value):
 @pytest.mark.parametrize("queries", [7, 3])
 def test_products_kernel_and_definition_agree(queries):
     torch.manual_seed(0)
-    query, key, value = torch.randn(2, 3, queries, 8), torch.randn(2, 3, 7, 8), torch.randn(2, 3, 7, 8)
+    query, key, value = (
+        torch.randn(2, 3, queries, 8),
+        torch.randn(2, 3, 7, 8),
+        torch.randn(2, 3, 7, 8),
+    )
     with torch.enable_grad():
         products = attend(query, key, value)
     with torch.no_grad():
@@ -52,7 +58,9 @@ def naive_layer(layer, x, rotary):
             key_value[..., : x.shape[-1]][..., own],
             key_value[..., x.shape[-1] :][..., own],
         )
-        heads.append(naive_attend(turned(query)[:, None], turned(key)[:, None], value[:, None])[:, 0])
+        heads.append(
+            naive_attend(turned(query)[:, None], turned(key)[:, None], value[:, None])[:, 0]
+        )
     return layer.out(torch.cat(heads, dim=-1))
 
 
@@ -92,12 +100,16 @@ def test_scores_depend_on_relative_position_only(grid):
     places = torch.cartesian_prod(*(torch.arange(n) for n in grid))
     by_offset = {}
     for i, j in torch.cartesian_prod(torch.arange(tokens), torch.arange(tokens)).tolist():
-        by_offset.setdefault(tuple((places[i] - places[j]).tolist()), []).append(float(scores[i, j]))
+        by_offset.setdefault(tuple((places[i] - places[j]).tolist()), []).append(
+            float(scores[i, j])
+        )
     assert all(max(found) - min(found) < 1e-4 for found in by_offset.values())
     origin = (0,) * len(grid)
     for axis in range(len(grid)):
         step = tuple(int(axis == other) for other in range(len(grid)))
-        assert by_offset[step][0] != pytest.approx(by_offset[origin][0], abs=1e-3), f"axis {axis} has no position"
+        assert by_offset[step][0] != pytest.approx(by_offset[origin][0], abs=1e-3), (
+            f"axis {axis} has no position"
+        )
 
 
 def test_channel_pairs_that_axes_cannot_share_stay_as_they_are():
@@ -115,7 +127,9 @@ def test_a_part_of_the_queries_gives_a_part_of_the_output():
     index = torch.tensor([[0, 5, 11], [2, 3, 7]])
     with torch.no_grad():
         key, value = layer.keys_values(x, rotary)
-        some = layer.attend(x.gather(1, index[..., None].expand(-1, -1, 16)), rotary.at(index), key, value)
+        some = layer.attend(
+            x.gather(1, index[..., None].expand(-1, -1, 16)), rotary.at(index), key, value
+        )
         full = layer(x, rotary)
     assert_close(some, full.gather(1, index[..., None].expand(-1, -1, 16)), atol=1e-5, rtol=1e-5)
 
@@ -127,7 +141,9 @@ def test_swapping_two_tokens_with_their_positions_swaps_their_outputs():
     with torch.no_grad():
         swapped = layer(x[:, order], Rotary(rotary.cos[order], rotary.sin[order]))
         assert_close(swapped, layer(x, rotary)[:, order], atol=1e-5, rtol=1e-5)
-        assert not torch.allclose(layer(x[:, order], rotary), layer(x, rotary)[:, order], atol=1e-4), "position counts"
+        assert not torch.allclose(
+            layer(x[:, order], rotary), layer(x, rotary)[:, order], atol=1e-4
+        ), "position counts"
 
 
 def test_heads_must_divide_the_width():

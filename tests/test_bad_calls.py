@@ -71,7 +71,10 @@ NOTHING = {
     "an empty list": (lambda f: write_list(f, b"# nothing\n\n"), "an empty list"),
     "a list of bytes": (lambda f: write_list(f, b"\x00\xff\xfe"), "can't decode"),
     "a list that is not there": (lambda f: f / "list.txt", "No such file"),
-    "a list that names itself": (lambda f: write_list(f, b"list.txt\n"), "a list that names itself"),
+    "a list that names itself": (
+        lambda f: write_list(f, b"list.txt\n"),
+        "a list that names itself",
+    ),
     "lists that name each other": (each_other, "a list that names itself"),
     "a name that is too long": (lambda f: write_list(f, b"x" * 5000 + b".nii.gz"), "name too long"),
     "a name with a null byte": (lambda f: write_list(f, b"a\x00b.nii.gz"), "no such file"),
@@ -100,10 +103,18 @@ def test_a_model_whose_weights_are_no_numbers_is_refused(segment, tmp_path):
     from cardioseg.bundle import build_network, save_model
 
     network = build_network(NETWORK, source="test")
-    weights = {name: value * torch.nan if value.is_floating_point() else value for name, value in network.state_dict().items()}
+    weights = {
+        name: value * torch.nan if value.is_floating_point() else value
+        for name, value in network.state_dict().items()
+    }
     settings = {"network": NETWORK, "windows": {"size": [32, 32], "views": "none"}}
     save_model(tmp_path / "nan", weights, settings, {"labels": ["background", "RV", "MYO", "LV"]})
-    refused(segment(save_image(tmp_path / "x.nii.gz"), by=tmp_path / "nan"), EXIT_MODEL, "nan", "no numbers")
+    refused(
+        segment(save_image(tmp_path / "x.nii.gz"), by=tmp_path / "nan"),
+        EXIT_MODEL,
+        "nan",
+        "no numbers",
+    )
     assert not (tmp_path / "out").exists()
 
 

@@ -62,29 +62,69 @@ BROKEN = {
     "truncated in the header": ("x.nii.gz", lambda p: cut(p, 0.01), "unreadable data"),
     "checksum cut off": ("x.nii.gz", lambda p: cut(p, 1), "unreadable data"),
     "flipped bits": ("x.nii.gz", flip, "unreadable data"),
-    "truncated, not packed": ("x.nii", lambda p: p.write_bytes(packed(p)[:2000]), "unreadable data"),
+    "truncated, not packed": (
+        "x.nii",
+        lambda p: p.write_bytes(packed(p)[:2000]),
+        "unreadable data",
+    ),
     "text": ("x.nii.gz", lambda p: p.write_text("hello"), "unreadable data"),
     "text, not packed": ("x.nii", lambda p: p.write_text("hello " * 100), "unreadable data"),
     "text as NRRD": ("x.nrrd", lambda p: p.write_text("NRRD0004\nhello"), "unreadable data"),
-    "a picture": ("x.png", lambda p: p.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(90)), "unreadable data"),
+    "a picture": (
+        "x.png",
+        lambda p: p.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(90)),
+        "unreadable data",
+    ),
     "empty": ("x.nii.gz", lambda p: p.touch(), "an empty file"),
     "missing": ("x.nii.gz", lambda p: None, "no such file"),
     "a broken link": ("x.nii.gz", lambda p: p.symlink_to("x.nii.gz"), "no such file"),
     "NaN": ("x.nii.gz", lambda p: packed(p, spoilt(np.nan)), "1 NaN or infinite voxels"),
     "infinity": ("x.nii.gz", lambda p: packed(p, spoilt(-np.inf)), "1 NaN or infinite voxels"),
-    "an absurd intensity": ("x.nii.gz", lambda p: packed(p, spoilt(1e300)), "an intensity of 1e+300"),
-    "constant": ("x.nii.gz", lambda p: packed(p, np.full(SHAPE, 7, np.int16)), "a constant image (every voxel 7)"),
-    "a single voxel": ("x.nii.gz", lambda p: packed(p, np.full((1, 1, 1), 7, np.int16)), "a constant image"),
+    "an absurd intensity": (
+        "x.nii.gz",
+        lambda p: packed(p, spoilt(1e300)),
+        "an intensity of 1e+300",
+    ),
+    "constant": (
+        "x.nii.gz",
+        lambda p: packed(p, np.full(SHAPE, 7, np.int16)),
+        "a constant image (every voxel 7)",
+    ),
+    "a single voxel": (
+        "x.nii.gz",
+        lambda p: packed(p, np.full((1, 1, 1), 7, np.int16)),
+        "a constant image",
+    ),
     "5-D": ("x.nii.gz", lambda p: packed(p, voxels((8, 8, 2, 2, 2))), "shape (8, 8, 2, 2, 2)"),
     "1-D": ("x.nii.gz", lambda p: packed(p, np.arange(9, dtype=np.int16)), "shape (9,)"),
     "zero spacing": ("x.nii.gz", lambda p: with_header(p, "<f", 80, 0.0), "spacing 0 × 1.5 × 8 mm"),
-    "spacing that is no number": ("x.nii.gz", lambda p: with_header(p, "<f", 84, float("nan")), "spacing 1.5 × nan × 8 mm"),
-    "spacing in the wrong unit": ("x.nii.gz", lambda p: packed(p, spacing=(60.0, 60.0, 320.0)), "field of view of 2400 mm"),
-    "zero spacing in MetaImage": ("x.mha", lambda p: itk(p, (b"Spacing = 1.5", b"Spacing = 0")), "unreadable data"),
-    "axes that lie in a plane": ("x.mha", lambda p: itk(p, (b"1 0 0 0 1 0 0 0 1", b"1 0 0 1 0 0 0 0 1")), "Bad direction"),
+    "spacing that is no number": (
+        "x.nii.gz",
+        lambda p: with_header(p, "<f", 84, float("nan")),
+        "spacing 1.5 × nan × 8 mm",
+    ),
+    "spacing in the wrong unit": (
+        "x.nii.gz",
+        lambda p: packed(p, spacing=(60.0, 60.0, 320.0)),
+        "field of view of 2400 mm",
+    ),
+    "zero spacing in MetaImage": (
+        "x.mha",
+        lambda p: itk(p, (b"Spacing = 1.5", b"Spacing = 0")),
+        "unreadable data",
+    ),
+    "axes that lie in a plane": (
+        "x.mha",
+        lambda p: itk(p, (b"1 0 0 0 1 0 0 0 1", b"1 0 0 1 0 0 0 0 1")),
+        "Bad direction",
+    ),
     "RGB": ("x.nii.gz", coloured, "RGB voxels"),
     "complex": ("x.nii.gz", lambda p: packed(p, voxels(dtype=np.complex64)), "complex voxels"),
-    "more than there is": ("x.nii.gz", lambda p: with_header(p, "<8h", 40, 3, 99, 99, 99, 1, 1, 1, 1), "unreadable data"),
+    "more than there is": (
+        "x.nii.gz",
+        lambda p: with_header(p, "<8h", 40, 3, 99, 99, 99, 1, 1, 1, 1),
+        "unreadable data",
+    ),
 }
 
 
@@ -101,14 +141,20 @@ def test_in_a_folder_every_broken_image_is_one_line_and_the_others_are_done(segm
     folder = tmp_path / "in"
     save_image(folder / "good.nii.gz")
     save_image(folder / "zz good too.nii.gz")
-    makes = {f"{index:02d}{name}": make for index, (name, make, _) in enumerate(BROKEN.values()) if not name.endswith("png")}
+    makes = {
+        f"{index:02d}{name}": make
+        for index, (name, make, _) in enumerate(BROKEN.values())
+        if not name.endswith("png")
+    }
     for name, make in makes.items():
         make(folder / name)
     wanted = {name for name in makes if (folder / name).is_symlink() or (folder / name).exists()}
     done = segment(folder)
     assert done.code == EXIT_SOME_FAILED
     lines = besides_quality(done.err.splitlines())
-    assert {line.split(": found ")[0] for line in lines} == {f"warning: {folder / name}" for name in wanted}
+    assert {line.split(": found ")[0] for line in lines} == {
+        f"warning: {folder / name}" for name in wanted
+    }
     assert len(lines) == len(wanted)
     assert {name for name in names_in(tmp_path / "out") if name.endswith("_run.json")} == {
         "good_run.json",
@@ -118,14 +164,18 @@ def test_in_a_folder_every_broken_image_is_one_line_and_the_others_are_done(segm
     assert hidden == {".good_source", ".zz good too_source"}
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems do not keep to RLIMIT_AS")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="other systems do not keep to RLIMIT_AS"
+)
 def test_a_header_that_promises_more_than_memory_holds_is_named(tmp_path):
     path = tmp_path / "bomb.nii.gz"
     with_header(path, "<8h", 40, 3, 30000, 30000, 30000, 1, 1, 1, 1)
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (64 << 30, before[1]))
     try:
-        with pytest.raises(InputError, match=r"shape \(30000, 30000, 30000\), more than memory holds"):
+        with pytest.raises(
+            InputError, match=r"shape \(30000, 30000, 30000\), more than memory holds"
+        ):
             open_image(path).frame(0)
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)
@@ -142,7 +192,8 @@ def what_is_wrong(path):
 
 
 @pytest.mark.parametrize(
-    ("ending", "length", "bytes_"), [(".nii", 352, (0, 256)), (".nii.gz", 9999, (0, 256)), (".nrrd", 200, (32, 127))]
+    ("ending", "length", "bytes_"),
+    [(".nii", 352, (0, 256)), (".nii.gz", 9999, (0, 256)), (".nrrd", 200, (32, 127))],
 )
 def test_a_file_with_random_bytes_in_it_is_read_or_named(tmp_path, ending, length, bytes_):
     random = np.random.default_rng(1)
@@ -233,7 +284,11 @@ def test_a_name_is_only_a_name(segment, tmp_path, name):
     assert done.code == EXIT_OK, done.err
     assert f"{name}_mask.nii.gz" in names_in(tmp_path / "out")
     path.write_text("no image")
-    both = (done, segment(path, "--overwrite"), segment(path.parent, save_image(tmp_path / "b.nii.gz"), "--overwrite"))
+    both = (
+        done,
+        segment(path, "--overwrite"),
+        segment(path.parent, save_image(tmp_path / "b.nii.gz"), "--overwrite"),
+    )
     assert [outcome.code for outcome in both] == [EXIT_OK, EXIT_INPUT, EXIT_SOME_FAILED]
     for outcome in both:
         assert "\x1b" not in outcome.out + outcome.err

@@ -26,7 +26,10 @@ def raw(tmp_path):
 def prepared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     write_patients(folder / "raw")
-    assert cardioseg("prepare", folder / "raw", "-o", folder / "prepared", "-q", "--workers", 1).code == EXIT_OK
+    assert (
+        cardioseg("prepare", folder / "raw", "-o", folder / "prepared", "-q", "--workers", 1).code
+        == EXIT_OK
+    )
     return folder / "prepared"
 
 
@@ -60,9 +63,16 @@ def test_output_that_exists_is_refused_and_stays(verbs, prepared, tmp_path):
     assert cardioseg(*verbs["evaluate"], "-o", out / "evaluate").code == EXIT_OK
     assert cardioseg(*verbs["train"], "-o", out / "train").code == EXIT_OK
     before = {name: (out / name).read_bytes() for name in names_in(out)}
-    refused(cardioseg(*verbs["segment"], "--loops", 3, "-o", out / "segment"), EXIT_RESOURCES, out, "results made from another")
+    refused(
+        cardioseg(*verbs["segment"], "--loops", 3, "-o", out / "segment"),
+        EXIT_RESOURCES,
+        out,
+        "results made from another",
+    )
     refused(cardioseg(*verbs["evaluate"], "-o", out / "evaluate"), EXIT_RESOURCES, out, "not empty")
-    refused(cardioseg(*verbs["train"], "-o", out / "train"), EXIT_RESOURCES, out, "a run of 2 steps")
+    refused(
+        cardioseg(*verbs["train"], "-o", out / "train"), EXIT_RESOURCES, out, "a run of 2 steps"
+    )
     assert {name: (out / name).read_bytes() for name in names_in(out)} == before
 
 
@@ -90,7 +100,10 @@ def on_a_disk(tmp_path):
     def run(how, calls):
         mount = f'mount -t tmpfs -o size=96k none "$0" && {how} && exec "$@"'
         inside = ["unshare", "--mount", "--map-root-user", "sh", "-c", mount, disk]
-        if not shutil.which("unshare") or subprocess.run([*inside, "true"], capture_output=True, check=False).returncode:
+        if (
+            not shutil.which("unshare")
+            or subprocess.run([*inside, "true"], capture_output=True, check=False).returncode
+        ):
             pytest.skip("this system lets nobody mount a small file system")
         given = {
             "tests": str(Path(__file__).parent),
@@ -98,7 +111,9 @@ def on_a_disk(tmp_path):
             "calls": [list(map(str, call)) for call in calls],
         }
         command = [*inside, sys.executable, "-c", ON_ANOTHER_DISK]
-        done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, input=json.dumps(given), capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -107,11 +122,17 @@ def on_a_disk(tmp_path):
 
 def test_a_full_disk_is_named_and_nothing_half_written_stays(verbs, on_a_disk):
     out, run = on_a_disk
-    ended = run('head -c 70000 /dev/zero > "$0/ballast"', [verbs[verb] for verb in ("segment", "prepare", "train")])
+    ended = run(
+        'head -c 70000 /dev/zero > "$0/ballast"',
+        [verbs[verb] for verb in ("segment", "prepare", "train")],
+    )
     for code, line, _ in ended:
         assert code == EXIT_RESOURCES, line
         assert line.startswith(f"error: {out}")
-        assert "found No space left on device; expected a folder with space and write permission; " in line
+        assert (
+            "found No space left on device; expected a folder with space and write permission; "
+            in line
+        )
     segmented, prepared, trained = (left for _, _, left in ended)
     assert segmented == []
     assert not any(".part" in name or name == "manifest.json" for name in prepared)
@@ -145,5 +166,8 @@ def test_every_verb_works_in_a_folder_of_spaces_and_other_scripts(tmp_path):
         assert done.code == EXIT_OK, (step, done.err)
     assert len(list((home / "masks ✓").glob("*_run.json"))) == 6
     assert run_record(home / "masks ✓", "patient003_frame02")["model"] == "modèle 模"
-    assert json.loads((home / "scores é" / "metrics.json").read_text(encoding="utf-8"))["labels"][1] == "RV"
+    assert (
+        json.loads((home / "scores é" / "metrics.json").read_text(encoding="utf-8"))["labels"][1]
+        == "RV"
+    )
     assert nib.load(home / "masks ✓" / "patient003_frame02_mask.nii.gz").shape == SHAPE

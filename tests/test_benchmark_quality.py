@@ -20,7 +20,11 @@ def script(monkeypatch):
 
 
 def row(dice, verdict, **rules):
-    return {"dice": dict(zip(("RV", "MYO", "LV"), dice, strict=True)), "verdict": verdict, "rules": rules}
+    return {
+        "dice": dict(zip(("RV", "MYO", "LV"), dice, strict=True)),
+        "verdict": verdict,
+        "rules": rules,
+    }
 
 
 ROWS = [
@@ -39,13 +43,18 @@ def test_bad_masks_caught_and_good_ones_suspected_are_counted(script):
     }
     assert table["RV"]["bad"] == {"n": 3, "fail": 1, "fail or warn": 2}
     assert table["LV"]["good"] == {"n": 3, "fail": 1, "fail or warn": 2}
-    assert script.fired(ROWS) == {"open_ring": {"bad: fail": 1}, "roughness": {"bad: warn": 1, "good: warn": 1}}
+    assert script.fired(ROWS) == {
+        "open_ring": {"bad: fail": 1},
+        "roughness": {"bad: warn": 1, "good: warn": 1},
+    }
 
 
 def test_breath_holds_move_image_and_reference_together(script):
     image = np.random.default_rng(0).random((30, 30, 4)).astype(np.float32)
     reference = (image > 0.5).astype(np.uint8)
-    moved, moved_reference = script.damaged(image, reference, "breath-holds", np.random.default_rng(1))
+    moved, moved_reference = script.damaged(
+        image, reference, "breath-holds", np.random.default_rng(1)
+    )
     assert not np.array_equal(moved, image)
     assert np.array_equal(moved > 0.5, moved_reference == 1)
     for way in ("noise", "blur"):
@@ -58,8 +67,19 @@ def test_every_way_gives_a_result_and_the_table_is_of_all(script, monkeypatch, t
     write_patients(tmp_path / "raw", 2)
     (tmp_path / "split.json").write_text('{"train": [1], "val": [2]}')
     model = save_tiny_model(tmp_path / "tiny", preparation={"spacing_mm": 4.0, "neighbours": 1})
-    call = ["quality", tmp_path / "raw", "--split", tmp_path / "split.json", "--results", tmp_path, "--model", model]
-    monkeypatch.setattr(sys, "argv", [*map(str, call), "--ways", "truth", "one-loop", "noise", "--every", "2"])
+    call = [
+        "quality",
+        tmp_path / "raw",
+        "--split",
+        tmp_path / "split.json",
+        "--results",
+        tmp_path,
+        "--model",
+        model,
+    ]
+    monkeypatch.setattr(
+        sys, "argv", [*map(str, call), "--ways", "truth", "one-loop", "noise", "--every", "2"]
+    )
     script.main()
     truth = json.loads((tmp_path / "quality" / "truth.json").read_text())
     assert (truth["pairs"], sum(truth["verdicts"].values())) == (2, 2)

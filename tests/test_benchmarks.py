@@ -18,7 +18,11 @@ from cardioseg.data.manifest import Manifest, load_case
 from cardioseg.workflows.prepare import prepare
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-SMALL = [f"network.{key}={json.dumps(value)}" for key, value in NETWORK.items() if key not in ("channels", "classes", "name")]
+SMALL = [
+    f"network.{key}={json.dumps(value)}"
+    for key, value in NETWORK.items()
+    if key not in ("channels", "classes", "name")
+]
 SPACING = {"spacing_mm": 4.0}
 
 
@@ -26,7 +30,11 @@ SPACING = {"spacing_mm": 4.0}
 def data(tmp_path_factory):
     """Two prepared patients, one of them held out."""
     folder = tmp_path_factory.mktemp("data")
-    prepare(write_patients(folder / "raw", 2), output=folder / "prepared", config=PreparationConfig(**SPACING))
+    prepare(
+        write_patients(folder / "raw", 2),
+        output=folder / "prepared",
+        config=PreparationConfig(**SPACING),
+    )
     (folder / "split.json").write_text('{"train": [1], "val": [2], "fractions": [{"10": [1]}]}')
     save_tiny_model(folder / "tiny", preparation={**SPACING, "neighbours": 1})
     return folder
@@ -58,13 +66,26 @@ def fill(module):
     rows = importlib.import_module("rows")
     module.fill(
         "data",
-        (rows.Row("one", fraction="10"), rows.Row("two", ("training.learning_rate=1e-4",), seed=1, start="one")),
+        (
+            rows.Row("one", fraction="10"),
+            rows.Row("two", ("training.learning_rate=1e-4",), seed=1, start="one"),
+        ),
         "a table",
     )
 
 
 def test_rows_train_stop_go_on_and_are_done_once(script, tmp_path, capsys):
-    small = ["--runs", tmp_path / "runs", "--steps", 2, "--extra-set", *SMALL, *TRAINING[:1], *TRAINING[2:], "training.steps=2"]
+    small = [
+        "--runs",
+        tmp_path / "runs",
+        "--steps",
+        2,
+        "--extra-set",
+        *SMALL,
+        *TRAINING[:1],
+        *TRAINING[2:],
+        "training.steps=2",
+    ]
     script("rows", *small, "--only", "one", "--max-minutes", "1e-9", call=fill)
     assert "stopped at step 1 of 2" in capsys.readouterr().out
     assert not (tmp_path / "results").exists()
@@ -73,7 +94,11 @@ def test_rows_train_stop_go_on_and_are_done_once(script, tmp_path, capsys):
             script("rows", *small[:1], tmp_path / runs, *small[2:], "--only", "two", call=fill)
     script("rows", *small, "--only", "one", call=fill)
     found = result(tmp_path, "data", "one")
-    assert (found["training"]["steps"], found["training"]["patients"], found["fraction"]) == (2, 1, "10")
+    assert (found["training"]["steps"], found["training"]["patients"], found["fraction"]) == (
+        2,
+        1,
+        "10",
+    )
     assert "fraction 10 draw 0" in found["training"]["split"]
     assert (found["patients"], found["volumes"]) == (1, 2)
     assert found["gflop_per_volume"] >= 0
@@ -84,8 +109,13 @@ def test_rows_train_stop_go_on_and_are_done_once(script, tmp_path, capsys):
     script("rows", *small, call=fill)
     assert "one: done" in capsys.readouterr().out
     assert (tmp_path / "results" / "data" / "one.json").stat().st_mtime_ns == written
-    assert (result(tmp_path, "data", "two")["seed"], result(tmp_path, "data", "two")["start"]) == (1, "one")
-    origin = json.loads((tmp_path / "runs" / "two" / "run.json").read_text())["training"]["started_from"]
+    assert (result(tmp_path, "data", "two")["seed"], result(tmp_path, "data", "two")["start"]) == (
+        1,
+        "one",
+    )
+    origin = json.loads((tmp_path / "runs" / "two" / "run.json").read_text())["training"][
+        "started_from"
+    ]
     assert found["model_sha256"][:16] in origin, "the row it starts from"
     with pytest.raises(OutputError, match="a row of 2 steps"):
         script("rows", "--runs", tmp_path / "runs", "--steps", 3, call=fill)
@@ -102,9 +132,17 @@ def test_every_row_of_every_table_has_settings_that_a_network_takes(monkeypatch)
     rows = [row for module in modules for row in module.rows()]
     assert len({row.name for row in rows}) == len(rows), "a run folder each"
     for row in rows:
-        build_network({"name": "rdvit", **parse_overrides(row.settings).get("network", {})}, source=row.name)
+        build_network(
+            {"name": "rdvit", **parse_overrides(row.settings).get("network", {})}, source=row.name
+        )
     names = {row.name for row in modules[0].rows()}
-    assert {"rdvit-10-2", "vit-25-0", "rdvit-50-0", "edge-recvit-100-1", *modules[2].UNCHANGED} <= names
+    assert {
+        "rdvit-10-2",
+        "vit-25-0",
+        "rdvit-50-0",
+        "edge-recvit-100-1",
+        *modules[2].UNCHANGED,
+    } <= names
     assert len(names) == 3 * 4 + 2 * 2 + 2 * 4
 
 
@@ -114,7 +152,9 @@ def test_every_row_of_every_table_has_settings_that_a_network_takes(monkeypatch)
 def test_a_step_that_would_leave_one_phase_is_refused(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)
     thinned = importlib.import_module("held_out").thinned
-    cases = [Case(f"p{n // 2}", ("ED", "ES")[n % 2], Path("x.nii"), None, "", f"c{n}") for n in range(12)]
+    cases = [
+        Case(f"p{n // 2}", ("ED", "ES")[n % 2], Path("x.nii"), None, "", f"c{n}") for n in range(12)
+    ]
     assert [case.name for case in thinned(cases, 3)] == ["c0", "c3", "c6", "c9"]
     with pytest.raises(UsageError, match="4, which leaves ED alone"):
         thinned(cases, 4)
@@ -122,7 +162,9 @@ def test_a_step_that_would_leave_one_phase_is_refused(monkeypatch):
 
 
 def test_importance_is_asked_on_windows_as_the_model_s_own_settings_say(script, data, tmp_path):
-    save_tiny_model(tmp_path / "other", preparation={**SPACING, "neighbours": 1}, augment={"zooom": [1, 1]})
+    save_tiny_model(
+        tmp_path / "other", preparation={**SPACING, "neighbours": 1}, augment={"zooom": [1, 1]}
+    )
     with pytest.raises(ConfigError, match="zooom"):
         script("pruning", "--model", tmp_path / "other", "--loops", "1", "--learn-windows", "1")
 
@@ -142,7 +184,10 @@ def test_tuning_scores_held_out_patients_only(script, data, capsys):
         ("experts", ()),
         ("robustness", ()),
         ("similarity", ("--loops", "2", "--tokens", "8")),
-        ("pruning", ("--loops", "2", "--shares", "0.5", "--learn-every", "2", "--learn-windows", "2")),
+        (
+            "pruning",
+            ("--loops", "2", "--shares", "0.5", "--learn-every", "2", "--learn-windows", "2"),
+        ),
         ("maps", ()),
     ],
 )
@@ -161,7 +206,18 @@ def test_tuning_is_scored_on_the_group_the_others_and_turned_images(monkeypatch,
     prepare(tmp_path / "raw", output=tmp_path / "prepared", config=PreparationConfig(**SPACING))
     (tmp_path / "split.json").write_text('{"train": [1], "val": [2, 3]}')
     monkeypatch.syspath_prepend(BENCHMARKS)
-    options = ["--split", "split.json", "--results", "results", "--runs", "runs", "--model", data / "tiny", "--name", "rdvit-2d"]
+    options = [
+        "--split",
+        "split.json",
+        "--results",
+        "results",
+        "--runs",
+        "runs",
+        "--model",
+        data / "tiny",
+        "--name",
+        "rdvit-2d",
+    ]
     monkeypatch.setattr(sys, "argv", ["tuning", "prepared", *map(str, options), "--steps", "1"])
     monkeypatch.chdir(tmp_path)
     tuning = importlib.import_module("tuning")
@@ -171,7 +227,9 @@ def test_tuning_is_scored_on_the_group_the_others_and_turned_images(monkeypatch,
     assert list(rows) == ["as it is", "head, adamw", "head, muon"]
     assert {tuple(row) for row in rows.values()} == {("group", "others", "turned")}
     plain, turned = (Manifest.read(tmp_path / folder) for folder in ("prepared", "runs/turned"))
-    assert [entry.patient for entry in turned.entries] == [entry.patient for entry in plain.entries[:4]]
+    assert [entry.patient for entry in turned.entries] == [
+        entry.patient for entry in plain.entries[:4]
+    ]
     before, after = (load_case(each.folder, each.entries[0]) for each in (plain, turned))
     assert np.array_equal(after["image"], -before["image"])
     assert np.array_equal(after["reference"], before["reference"])
@@ -204,7 +262,12 @@ def test_the_boundary_is_where_voxels_of_a_mask_meet_others(monkeypatch):
     mask = np.zeros((9, 9, 2), bool)
     mask[3:6, 3:6, 0] = True
     distance = halting.boundary_distance(mask, 2.0)
-    assert (distance[3, 4, 0], distance[2, 4, 0], distance[4, 4, 0], distance[0, 4, 0]) == (1, 1, 3, 5)
+    assert (distance[3, 4, 0], distance[2, 4, 0], distance[4, 4, 0], distance[0, 4, 0]) == (
+        1,
+        1,
+        3,
+        5,
+    )
     assert np.isinf(distance[:, :, 1]).all()
 
 
@@ -222,10 +285,30 @@ def test_rows_without_a_result_are_shown_and_several_have_a_spread(monkeypatch, 
     monkeypatch.syspath_prepend(BENCHMARKS)
     page = importlib.import_module("results_page")
     empty = page.page(tmp_path)
-    for told in ("0.774", "0.762", "0.882", "0.872", "0.812", "0.795", "0.817", "not run yet", "| width-384: "):
+    for told in (
+        "0.774",
+        "0.762",
+        "0.882",
+        "0.872",
+        "0.812",
+        "0.795",
+        "0.817",
+        "not run yet",
+        "| width-384: ",
+    ):
         assert told in empty
-    row = {"training": {"steps": 7, "minutes": 1.0, "recipe": ["training.batch=8"]}, "patients": 1, "volumes": 2, "views": "none"}
-    row |= {"parameters": 2.5e6, "gflop_per_volume": 1.0, "cpu_seconds_per_volume": 2.0, "history": [{"step": 5, "steps": 2.25}]}
+    row = {
+        "training": {"steps": 7, "minutes": 1.0, "recipe": ["training.batch=8"]},
+        "patients": 1,
+        "volumes": 2,
+        "views": "none",
+    }
+    row |= {
+        "parameters": 2.5e6,
+        "gflop_per_volume": 1.0,
+        "cpu_seconds_per_volume": 2.0,
+        "history": [{"step": 5, "steps": 2.25}],
+    }
     (tmp_path / "data").mkdir()
     for draw, mean in enumerate((0.8, 0.9)):
         dice = {"mean": mean, **{name: {"mean": mean} for name in ("RV", "MYO", "LV")}}

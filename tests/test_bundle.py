@@ -66,14 +66,31 @@ def put_weights(folder, content):
 def test_a_saved_network_comes_back(tmp_path):
     torch.manual_seed(0)
     network = build_network(NETWORK, source="test").eval()
-    save_model(tmp_path / "m", network.state_dict(), SETTINGS, {"labels": LABELS, "description": "of noise"})
+    save_model(
+        tmp_path / "m",
+        network.state_dict(),
+        SETTINGS,
+        {"labels": LABELS, "description": "of noise"},
+    )
     model = load_model(tmp_path / "m")
     assert names_in(tmp_path / "m") == {"config.toml", "metadata.json", WEIGHTS}
-    assert (model.name, model.labels.names, model.loops, model.trained_loops) == ("m", tuple(LABELS), 2, 2)
-    assert (model.preparation.spacing_mm, model.windows.size, model.windows.views) == (1.5, (32, 32), "none")
+    assert (model.name, model.labels.names, model.loops, model.trained_loops) == (
+        "m",
+        tuple(LABELS),
+        2,
+        2,
+    )
+    assert (model.preparation.spacing_mm, model.windows.size, model.windows.views) == (
+        1.5,
+        (32, 32),
+        "none",
+    )
     assert not model.network.training
     assert model.sha256 == hashlib.sha256((tmp_path / "m" / WEIGHTS).read_bytes()).hexdigest()
-    assert model.config_sha256 == hashlib.sha256((tmp_path / "m" / "config.toml").read_bytes()).hexdigest()
+    assert (
+        model.config_sha256
+        == hashlib.sha256((tmp_path / "m" / "config.toml").read_bytes()).hexdigest()
+    )
     for name, value in model.network.state_dict().items():
         original = network.state_dict()[name]
         assert torch.allclose(value, original, atol=0, rtol=6e-4 if original.ndim >= 2 else 0), name
@@ -91,7 +108,9 @@ def test_matrices_are_kept_in_half_precision_and_vectors_in_full(whole):
 def test_metadata_counts_names_and_hashes(whole):
     metadata = read_metadata(whole)
     assert metadata["labels"] == LABELS
-    assert metadata["parameters"] == sum(p.numel() for p in load_model(whole).network.parameters())  # buffers are none
+    assert metadata["parameters"] == sum(
+        p.numel() for p in load_model(whole).network.parameters()
+    )  # buffers are none
     outputs = metadata["network_data_format"]["outputs"]["pred"]
     assert outputs["channel_def"] == {str(value): name for value, name in enumerate(LABELS)}
     image = metadata["network_data_format"]["inputs"]["image"]
@@ -130,24 +149,56 @@ def lose_a_tensor(folder):
 
 SPOILT = {
     "a flipped bit": (flip_a_bit, WEIGHTS, "found SHA-256"),
-    "truncated weights": (lambda f: (f / WEIGHTS).write_bytes((f / WEIGHTS).read_bytes()[:-9]), WEIGHTS, "found SHA-256"),
+    "truncated weights": (
+        lambda f: (f / WEIGHTS).write_bytes((f / WEIGHTS).read_bytes()[:-9]),
+        WEIGHTS,
+        "found SHA-256",
+    ),
     "no weights": (lambda f: (f / WEIGHTS).unlink(), WEIGHTS, "No such file"),
     "empty weights": (lambda f: put_weights(f, b""), WEIGHTS, "no safetensors"),
-    "a header that is too long": (lambda f: put_weights(f, b"\xff" * 64), WEIGHTS, "no safetensors"),
+    "a header that is too long": (
+        lambda f: put_weights(f, b"\xff" * 64),
+        WEIGHTS,
+        "no safetensors",
+    ),
     "another network's weights": (spoil_numbers, WEIGHTS, "size mismatch"),
     "a tensor short": (lose_a_tensor, WEIGHTS, "Missing key"),
     "no settings": (lambda f: (f / "config.toml").unlink(), "config.toml", "No such file"),
-    "settings that are no TOML": (lambda f: (f / "config.toml").write_text("x = ["), "config.toml", "invalid TOML"),
-    "no network": (lambda f: (f / "config.toml").write_text(""), "config.toml", "network.name = None"),
-    "a section that is text": (lambda f: (f / "config.toml").write_text("network = 'rdvit'"), "config.toml", "network = 'rdvit'"),
-    "an unknown network": (lambda f: change_config(f, '"rdvit"', '"unet"'), "config.toml", "network.name = 'unet'"),
+    "settings that are no TOML": (
+        lambda f: (f / "config.toml").write_text("x = ["),
+        "config.toml",
+        "invalid TOML",
+    ),
+    "no network": (
+        lambda f: (f / "config.toml").write_text(""),
+        "config.toml",
+        "network.name = None",
+    ),
+    "a section that is text": (
+        lambda f: (f / "config.toml").write_text("network = 'rdvit'"),
+        "config.toml",
+        "network = 'rdvit'",
+    ),
+    "an unknown network": (
+        lambda f: change_config(f, '"rdvit"', '"unet"'),
+        "config.toml",
+        "network.name = 'unet'",
+    ),
     "an unknown setting": (
         lambda f: change_config(f, "width = 16", "width = 16\nwith = 16"),
         "config.toml",
         "unknown setting 'with'",
     ),
-    "heads that do not fit": (lambda f: change_config(f, "width = 16", "width = 17"), "config.toml", "width 17"),
-    "too many channels": (lambda f: change_config(f, "neighbours = 1", "neighbours = 2"), "config.toml", "for 5 channels"),
+    "heads that do not fit": (
+        lambda f: change_config(f, "width = 16", "width = 17"),
+        "config.toml",
+        "width 17",
+    ),
+    "too many channels": (
+        lambda f: change_config(f, "neighbours = 1", "neighbours = 2"),
+        "config.toml",
+        "for 5 channels",
+    ),
     "a negative spacing": (
         lambda f: change_config(f, "spacing_mm = 1.5", "spacing_mm = -1.5"),
         "config.toml",
@@ -158,19 +209,47 @@ SPOILT = {
         "config.toml",
         "spacing_mm = inf",
     ),
-    "windows of nothing": (lambda f: change_config(f, "    32,\n    32,", "    0,\n    32,"), "config.toml", "size.0 = 0"),
-    "3-D windows": (lambda f: change_config(f, "    32,\n    32,", "    32,\n    32,\n    8,"), "config.toml", "3 dimensions"),
-    "metadata that is no JSON": (lambda f: (f / "metadata.json").write_text("{"), "metadata.json", "unreadable metadata"),
+    "windows of nothing": (
+        lambda f: change_config(f, "    32,\n    32,", "    0,\n    32,"),
+        "config.toml",
+        "size.0 = 0",
+    ),
+    "3-D windows": (
+        lambda f: change_config(f, "    32,\n    32,", "    32,\n    32,\n    8,"),
+        "config.toml",
+        "3 dimensions",
+    ),
+    "metadata that is no JSON": (
+        lambda f: (f / "metadata.json").write_text("{"),
+        "metadata.json",
+        "unreadable metadata",
+    ),
     "metadata that is a list": (
         lambda f: (f / "metadata.json").write_text('["labels", "weights_sha256"]'),
         "metadata.json",
         "no list of label names",
     ),
-    "no labels": (lambda f: change_metadata(f, labels=None), "metadata.json", "no list of label names"),
-    "labels as text": (lambda f: change_metadata(f, labels="abcd"), "metadata.json", "no list of label names"),
-    "labels as numbers": (lambda f: change_metadata(f, labels=[0, 1, 2, 3]), "metadata.json", "no list of label names"),
+    "no labels": (
+        lambda f: change_metadata(f, labels=None),
+        "metadata.json",
+        "no list of label names",
+    ),
+    "labels as text": (
+        lambda f: change_metadata(f, labels="abcd"),
+        "metadata.json",
+        "no list of label names",
+    ),
+    "labels as numbers": (
+        lambda f: change_metadata(f, labels=[0, 1, 2, 3]),
+        "metadata.json",
+        "no list of label names",
+    ),
     "a label short": (lambda f: change_metadata(f, labels=LABELS[:3]), "config.toml", "3 classes"),
-    "no hash": (lambda f: change_metadata(f, weights_sha256=None), "metadata.json", "no 'weights_sha256'"),
+    "no hash": (
+        lambda f: change_metadata(f, weights_sha256=None),
+        "metadata.json",
+        "no 'weights_sha256'",
+    ),
 }
 
 
@@ -210,7 +289,12 @@ def test_a_renamed_pickle_is_refused_and_does_not_run(folder, tmp_path, writer, 
         assert mark.exists()
         mark.unlink()
     put_weights(folder, content) if hashed else (folder / WEIGHTS).write_bytes(content)
-    with pytest.raises(ModelError, match="other formats can run code and are never opened" if hashed else "do not use this file"):
+    with pytest.raises(
+        ModelError,
+        match="other formats can run code and are never opened"
+        if hashed
+        else "do not use this file",
+    ):
         load_model(folder)
     assert not mark.exists()
 
@@ -225,7 +309,14 @@ def test_the_package_never_unpickles():
 
 
 def test_a_network_of_impossible_settings_is_a_config_error():
-    for changes in ({"name": "unet"}, {"heads": 3}, {"patch_size": [7, 7]}, {"stem_channels": [4]}, {"with": 3}, {"top_k": 5}):
+    for changes in (
+        {"name": "unet"},
+        {"heads": 3},
+        {"patch_size": [7, 7]},
+        {"stem_channels": [4]},
+        {"with": 3},
+        {"top_k": 5},
+    ):
         with pytest.raises(ConfigError) as caught:
             build_network(NETWORK | changes, source="--set")
         assert str(caught.value).startswith("--set: found ")
@@ -257,7 +348,9 @@ def test_a_checkout_finds_its_models():
 
 def test_an_installed_package_finds_the_models_inside_it(whole, tmp_path):
     site = tmp_path / "site – 心臓"
-    shutil.copytree(ROOT / "cardioseg", site / "cardioseg", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "cardioseg", site / "cardioseg", ignore=shutil.ignore_patterns("__pycache__")
+    )
     shutil.copytree(whole, site / "cardioseg" / "models" / "tiny")
     program = f"""
 import sys; sys.path.insert(0, {str(site)!r})
@@ -265,5 +358,7 @@ from cardioseg.bundle import load_model, models_folder, shipped_models
 print(ascii(str(models_folder())), shipped_models(), load_model("tiny").name)
 """
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=True)
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=True
+    )
     assert done.stdout.split("\n")[0] == f"{str(site / 'cardioseg' / 'models')!a} ['tiny'] tiny"

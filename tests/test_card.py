@@ -40,7 +40,11 @@ def test_every_model_names_licence_citation_and_limits(name: str) -> None:
 def test_metrics_were_measured_on_these_weights(name: str) -> None:
     folder = models_folder() / name
     digest = read(folder / "metadata.json")["weights_sha256"]
-    tables = [value for value in read(folder / "metrics.json").values() if isinstance(value, dict) and "model_sha256" in value]
+    tables = [
+        value
+        for value in read(folder / "metrics.json").values()
+        if isinstance(value, dict) and "model_sha256" in value
+    ]
     assert tables
     assert all(table["model_sha256"] == digest for table in tables)
 
@@ -61,4 +65,9 @@ def test_a_card_without_metrics_shows_no_results() -> None:
 
 
 def test_which_volumes_stand_behind_a_figure_is_said_in_english() -> None:
-    assert [every_nth(number) for number in (1, 3, 7, 13)] == ["every ", "every 3rd ", "every 7th ", "every 13th "]
+    assert [every_nth(number) for number in (1, 3, 7, 13)] == [
+        "every ",
+        "every 3rd ",
+        "every 7th ",
+        "every 13th ",
+    ]

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import NETWORK, cardioseg, names_in, run_record, save_image, save_tiny_model, stored, voxels
+from tiny import (
+    NETWORK,
+    cardioseg,
+    names_in,
+    run_record,
+    save_image,
+    save_tiny_model,
+    stored,
+    voxels,
+)
 
 from cardioseg.data.phantom import PhantomConfig, draw, write_truth
 from cardioseg.inference.certainty import RIM, entropy_measures, halting_measures
@@ -31,7 +40,9 @@ def mask():
 
 def test_entropy_runs_from_sure_to_every_class_alike(mask):
     sure = entropy_measures(probabilities(mask, 1.0), NAMES)
-    assert [sure[name] for name in ("entropy", "entropy_lv", "entropy_myo")] == pytest.approx([0, 0, 0], abs=1e-6)
+    assert [sure[name] for name in ("entropy", "entropy_lv", "entropy_myo")] == pytest.approx(
+        [0, 0, 0], abs=1e-6
+    )
     assert sure["entropy_rv"] == "the mask has no RV"
     unsure = entropy_measures(probabilities(mask, 0.2501), NAMES)
     assert unsure["entropy"] == pytest.approx(1, abs=1e-4)
@@ -40,7 +51,10 @@ def test_entropy_runs_from_sure_to_every_class_alike(mask):
 @given(st.floats(0.26, 1.0))
 def test_entropy_lies_between_0_and_1_and_falls_as_the_network_grows_sure(sure):
     mask = np.pad(np.full((4, 4, 2), 1, np.uint8), ((6, 6), (6, 6), (0, 0)))
-    found = [entropy_measures(probabilities(mask, p), NAMES)["entropy"] for p in (sure, min(1.0, sure + 0.05))]
+    found = [
+        entropy_measures(probabilities(mask, p), NAMES)["entropy"]
+        for p in (sure, min(1.0, sure + 0.05))
+    ]
     assert 1 >= found[0] + 1e-6 >= found[1] >= -1e-6
 
 
@@ -55,9 +69,9 @@ def test_only_the_heart_and_its_rim_count(mask):
 
 def test_an_empty_mask_has_no_entropy():
     empty = probabilities(np.zeros((8, 8, 2), np.uint8), 0.9)
-    assert set(entropy_measures(empty, NAMES).values()) == {f"the mask has no {name}" for name in NAMES[1:]} | {
-        "the mask is empty"
-    }
+    assert set(entropy_measures(empty, NAMES).values()) == {
+        f"the mask has no {name}" for name in NAMES[1:]
+    } | {"the mask is empty"}
 
 
 def test_loops_inside_and_outside_the_heart(mask):
@@ -65,7 +79,9 @@ def test_loops_inside_and_outside_the_heart(mask):
     found = halting_measures(steps, mask > 0)
     assert found == {"steps_heart": 5.0, "steps_background": 1.0, "halting_spread": 4.0}
     assert halting_measures(steps, mask > 9)["steps_heart"] == "the mask is empty"
-    assert halting_measures(steps, mask > 0, why_constant="one loop")["halting_spread"] == "one loop"
+    assert (
+        halting_measures(steps, mask > 0, why_constant="one loop")["halting_spread"] == "one loop"
+    )
 
 
 # --------------------------------------------------------------------------------------------------------- on the command line
@@ -108,7 +124,12 @@ def test_strict_turns_a_fail_into_an_exit_code_and_writes_all_the_same(tmp_path,
 def test_a_case_that_could_not_be_done_counts_more_than_a_verdict(tmp_path, model):
     (tmp_path / "broken.nii.gz").write_bytes(b"no image")
     save_image(tmp_path / "heart.nii.gz", voxels((40, 36, 7)))
-    assert cardioseg("segment", tmp_path, "-o", tmp_path / "out", "--model", model, "--quiet", "--strict").code == 3
+    assert (
+        cardioseg(
+            "segment", tmp_path, "-o", tmp_path / "out", "--model", model, "--quiet", "--strict"
+        ).code
+        == 3
+    )
 
 
 @pytest.mark.parametrize(
@@ -128,7 +149,9 @@ def test_a_map_that_must_be_constant_is_no_finding(tmp_path, changes, options, e
 
 def test_a_cine_is_judged_at_ed_and_es(tmp_path, model):
     image = save_image(tmp_path / "beat.nii.gz", voxels((40, 36, 7, 4)))
-    assert cardioseg("segment", image, "-o", tmp_path / "out", "--model", model, "--quiet").code == 0
+    assert (
+        cardioseg("segment", image, "-o", tmp_path / "out", "--model", model, "--quiet").code == 0
+    )
     record = run_record(tmp_path / "out", "beat")
     measures = record["quality"]["measures"]
     assert set(measures) == {"ED", "ES", "ED and ES", "cine"}
@@ -142,7 +165,10 @@ def test_two_phases_of_a_patient_are_judged_together(tmp_path, model):
     done = cardioseg("segment", tmp_path, "-o", tmp_path / "out", "--model", model, "--quiet")
     assert done.code == 0
     clinical = json.loads((tmp_path / "out" / "anna_clinical.json").read_text(encoding="utf-8"))
-    assert clinical["quality"]["measures"]["ES"] == run_record(tmp_path / "out", "anna_ES")["quality"]["measures"]["mask"]
+    assert (
+        clinical["quality"]["measures"]["ES"]
+        == run_record(tmp_path / "out", "anna_ES")["quality"]["measures"]["mask"]
+    )
     with (tmp_path / "out" / "study.csv").open(encoding="utf-8") as table:
         assert next(csv.DictReader(table))["quality"] == "fail"
     assert clinical["lv"]["ef_percent"] == 0, "one image for both"
@@ -171,7 +197,10 @@ def test_a_measured_heart_carries_the_verdict_on_its_masks(beat, tmp_path):
         found = json.loads(done.out)
         assert (done.code, found["data"]["quality"]["verdict"]) == (0, "pass")
         assert not [line for line in found["warnings"] if "quality" in line]
-        assert json.loads((tmp_path / "heart_clinical.json").read_text(encoding="utf-8"))["quality"] == found["data"]["quality"]
+        assert (
+            json.loads((tmp_path / "heart_clinical.json").read_text(encoding="utf-8"))["quality"]
+            == found["data"]["quality"]
+        )
 
 
 def test_a_mask_corrected_for_the_worse_is_measured_and_fails(beat, tmp_path):
@@ -179,8 +208,13 @@ def test_a_mask_corrected_for_the_worse_is_measured_and_fails(beat, tmp_path):
     torn = stored(ed).copy()
     torn[:, :, 4] = 0
     bad = save_image(tmp_path / "heart_ED.nii.gz", torn, spacing=(2.0, 2.0, 10.0))
-    codes = [cardioseg("measure", "--ed", bad, "--es", es, *strict).code for strict in ([], ["--strict"])]
+    codes = [
+        cardioseg("measure", "--ed", bad, "--es", es, *strict).code for strict in ([], ["--strict"])
+    ]
     assert codes == [0, 7]
     shown = cardioseg("measure", "--ed", bad, "--es", es)
-    assert "heart: quality fail: 3 slices are empty between two of the same structure; at most 0 expected (ED)" in shown.err
+    assert (
+        "heart: quality fail: 3 slices are empty between two of the same structure; at most 0 expected (ED)"
+        in shown.err
+    )
     assert "quality fail" in shown.out

@@ -19,12 +19,26 @@ from cardioseg.core import errors
 from cardioseg.core.progress import Progress
 from cardioseg.core.report import Report, Table
 
-HEAVY = ("torch", "monai", "SimpleITK", "nibabel", "matplotlib", "skimage", "scipy", "lightning_fabric")
+HEAVY = (
+    "torch",
+    "monai",
+    "SimpleITK",
+    "nibabel",
+    "matplotlib",
+    "skimage",
+    "scipy",
+    "lightning_fabric",
+)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own."""
-    return subprocess.run([sys.executable, "-m", "cardioseg.cli.app", *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "cardioseg.cli.app", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.fixture
@@ -56,7 +70,9 @@ try:
 finally:
     print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
 """
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert "Usage" in result.stdout
     assert result.stderr.strip() == "[]"
 
@@ -112,7 +128,9 @@ def subclasses(kind: type) -> set[type]:
 
 
 def test_every_error_has_its_code_here():
-    ours = {kind for kind in subclasses(errors.CardioSegError) if kind.__module__ == errors.__name__}
+    ours = {
+        kind for kind in subclasses(errors.CardioSegError) if kind.__module__ == errors.__name__
+    }
     assert ours == {errors.CardioSegError} | {kind for kind, _ in EXIT_CODES}
 
 
@@ -130,12 +148,22 @@ def test_an_error_is_one_line_and_its_exit_code(main_with, capsys, kind, code):
 @pytest.mark.parametrize(
     ("error", "code", "says"),
     [
-        (ValueError("odd\nthing"), 1, "ValueError: odd thing; this is a fault of cardioseg: set CARDIOSEG_DEBUG=1"),
+        (
+            ValueError("odd\nthing"),
+            1,
+            "ValueError: odd thing; this is a fault of cardioseg: set CARDIOSEG_DEBUG=1",
+        ),
         (AssertionError(), 1, "AssertionError"),
         (OSError(errno.EACCES, "Permission denied"), 1, "Permission denied"),
         (OSError(errno.ENOSPC, "No space left on device"), 6, "No space left on device"),
         (MemoryError(), 6, "out of memory"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), 6, "can't allocate memory"),
+        (
+            RuntimeError(
+                "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+            ),
+            6,
+            "can't allocate memory",
+        ),
         (type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory"), 6, "--device"),
     ],
 )
@@ -250,7 +278,10 @@ def test_a_report_without_fault_returns(capsys):
 
 def test_numbers_stand_right_and_names_left(capsys):
     rows = (("a", "1.5", "9 mm"), ("bcd", "−12.25 %", "x"), ("e", "–", ""))
-    finish(Report("evaluate", tables=(Table("t", ("name", "long title", "note of it"), rows),)), json_output=False)
+    finish(
+        Report("evaluate", tables=(Table("t", ("name", "long title", "note of it"), rows),)),
+        json_output=False,
+    )
     line = next(line for line in capsys.readouterr().out.splitlines() if "9 mm" in line)
     name, number, note = (cell[1:-1] for cell in line.strip("│").split("│"))
     assert (name.rstrip(), number.strip(), note.rstrip()) == ("a", "1.5", "9 mm")
@@ -266,7 +297,10 @@ def test_progress_off_a_terminal_is_plain_lines_on_stderr(capsys):
             report(Progress(done, 50, f"case {done}", {"dice": "0.9"}))
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert shown.err.splitlines() == ["segment: 1/50 dice 0.9  case 1", "segment: 50/50 dice 0.9  case 50"]
+    assert shown.err.splitlines() == [
+        "segment: 1/50 dice 0.9  case 1",
+        "segment: 50/50 dice 0.9  case 50",
+    ]
 
 
 def test_progress_says_nothing_when_quiet(capsys):
@@ -289,7 +323,13 @@ with progress_bar("train [x]") as report:
 """
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
-    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=theirs, env=environment, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env=environment,
+        check=True,
+    )
     os.close(theirs)
     shown = os.read(ours, 1 << 16).decode()
     os.close(ours)

@@ -22,7 +22,15 @@ from cardioseg.workflows import demo as workflow
 from cardioseg.workflows.demo import NOTICE, demo
 
 HEART = PhantomConfig(shape=(96, 104, 5), spacing_mm=(2.6, 2.6, 18.0), frames=4)
-NETWORK = {"name": "rdvit", "channels": 3, "width": 16, "heads": 2, "stem_channels": [8, 8], "loops": 3, "expert_hidden": 8}
+NETWORK = {
+    "name": "rdvit",
+    "channels": 3,
+    "width": 16,
+    "heads": 2,
+    "stem_channels": [8, 8],
+    "loops": 3,
+    "expert_hidden": 8,
+}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +39,11 @@ def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "untrained"
     torch.manual_seed(0)
     network = build_network(NETWORK, source="test")
-    settings = {"network": NETWORK, "preparation": {"spacing_mm": 2.6}, "windows": {"size": [64, 64]}}
+    settings = {
+        "network": NETWORK,
+        "preparation": {"spacing_mm": 2.6},
+        "windows": {"size": [64, 64]},
+    }
     save_model(folder, network.state_dict(), settings, {"labels": list(ACDC_LABELS.names)})
     return str(folder)
 
@@ -74,26 +86,39 @@ def test_dice_and_volumes_are_those_of_the_files(done):
     for phase, frame in report.data["frames"].items():
         for value, name in enumerate(ACDC_LABELS.structures, start=1):
             expected = overlap_dice(mask[..., frame] == value, truth[..., frame] == value)
-            assert report.data["dice"][phase][name] == pytest.approx(expected, abs=1e-6), (phase, name)
+            assert report.data["dice"][phase][name] == pytest.approx(expected, abs=1e-6), (
+                phase,
+                name,
+            )
     ml = np.prod(HEART.spacing_mm) / 1000
     for side, array in (("predicted", mask), ("truth", truth)):
         for ventricle, value in (("lv", 3), ("rv", 1)):
             edv, esv = (np.count_nonzero(array[..., frame] == value) * ml for frame in (0, 1))
             found = report.data[side][ventricle]
             assert (found["edv_ml"], found["esv_ml"]) == pytest.approx((edv, esv), rel=1e-5)
-            assert found["ef_percent"] == pytest.approx(100 * (edv - esv) / edv if edv else None, rel=1e-4)
+            assert found["ef_percent"] == pytest.approx(
+                100 * (edv - esv) / edv if edv else None, rel=1e-4
+            )
 
 
 def test_the_report_says_what_it_is_and_what_it_found(done):
     report, output, _ = done
     run = json.loads((output / "heart_run.json").read_text(encoding="utf-8"))
-    assert report.data["notice"] == NOTICE == "synthetic heart; research use only, not a medical device"
+    assert (
+        report.data["notice"]
+        == NOTICE
+        == "synthetic heart; research use only, not a medical device"
+    )
     overlap, volumes, work = report.tables
     assert overlap.title.lower() == NOTICE
     assert overlap.columns == ("structure", "Dice at ED (frame 1)", "Dice at ES (frame 2)")
     dice = report.data["dice"]
-    assert overlap.rows == tuple((n, f"{dice['ed'][n]:.3f}", f"{dice['es'][n]:.3f}") for n in ACDC_LABELS.structures)
-    assert [row[0] for row in volumes.rows] == [f"{v} {q}" for v in ("LV", "RV") for q in ("EDV (ml)", "ESV (ml)", "EF (%)")]
+    assert overlap.rows == tuple(
+        (n, f"{dice['ed'][n]:.3f}", f"{dice['es'][n]:.3f}") for n in ACDC_LABELS.structures
+    )
+    assert [row[0] for row in volumes.rows] == [
+        f"{v} {q}" for v in ("LV", "RV") for q in ("EDV (ml)", "ESV (ml)", "EF (%)")
+    ]
     assert volumes.rows[0][2] == f"{report.data['truth']['lv']['edv_ml']:.1f}"
     assert work.rows[0][:3] == (f"{run['mean_steps']:.2f}", "3", "4")
     json.dumps(report.data, allow_nan=False)
@@ -103,7 +128,12 @@ def test_the_report_says_what_it_is_and_what_it_found(done):
 
 
 @pytest.mark.parametrize(
-    "names", [ACDC_LABELS.names, ("background", "LV", "MYO", "RV"), ("background", "atrium", "LV", "MYO", "RV")]
+    "names",
+    [
+        ACDC_LABELS.names,
+        ("background", "LV", "MYO", "RV"),
+        ("background", "atrium", "LV", "MYO", "RV"),
+    ],
 )
 def test_a_mask_that_is_the_truth_scores_one_in_any_numbering(tmp_path, names):
     phantom, labels = draw(HEART), LabelTable(names)
@@ -158,7 +188,9 @@ def test_without_a_model_nothing_is_written(tmp_path):
 def test_the_command_says_where_it_writes_and_refuses_what_exists(tmp_path):
     app = Typer(pretty_exceptions_enable=False)
     app.command()(demo_command)
-    text = re.sub(r"\x1b\[[0-9;]*m", "", CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).stdout)
+    text = re.sub(
+        r"\x1b\[[0-9;]*m", "", CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).stdout
+    )
     assert "out/demo" in text
     assert "not a medical device" in text
     (tmp_path / "notes.txt").write_text("mine")

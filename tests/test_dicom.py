@@ -43,7 +43,9 @@ def test_a_marked_voxel_lies_where_the_headers_put_it(tmp_path, kind):
     assert found[0][3] == t
     world = image.affine @ [*found[0][:3], 1]
     assert world[:3] == pytest.approx(LPS_TO_RAS * series.position(x, y, z), abs=1e-3)
-    assert image.spacing == pytest.approx(series.spacing, abs=1e-4), "the distance of the slices, not their thickness"
+    assert image.spacing == pytest.approx(series.spacing, abs=1e-4), (
+        "the distance of the slices, not their thickness"
+    )
     assert np.linalg.norm(image.affine[:3, :3], axis=0) == pytest.approx(image.spacing, abs=1e-4)
 
 
@@ -55,7 +57,9 @@ def test_all_voxels_come_back_in_order_whatever_the_files_are_called(tmp_path, u
     image = open_image(folder(tmp_path, series))
     assert np.array_equal(made.voxels_of(image), series.array)
     other = open_image(folder(tmp_path / "renamed", series, seed=77))
-    assert [path.read_bytes()[-960:] for path in image.files] == [path.read_bytes()[-960:] for path in other.files]
+    assert [path.read_bytes()[-960:] for path in image.files] == [
+        path.read_bytes()[-960:] for path in other.files
+    ]
 
 
 def test_one_frame_is_read_at_a_time(tmp_path):
@@ -75,7 +79,10 @@ def test_time_and_heart_rate_are_those_of_the_headers(tmp_path):
     assert image.frame_seconds == pytest.approx(np.mean(steps), rel=1e-3)
     made.save(tmp_path / "enhanced", [made.enhanced(made.cine())])
     image = open_image(tmp_path / "enhanced")
-    assert (image.heart_rate_bpm, image.frame_seconds) == (75, pytest.approx(np.mean(steps), rel=1e-3))
+    assert (image.heart_rate_bpm, image.frame_seconds) == (
+        75,
+        pytest.approx(np.mean(steps), rel=1e-3),
+    )
 
 
 def test_slope_and_intercept_are_applied(tmp_path):
@@ -96,7 +103,9 @@ def test_without_trigger_times_the_instance_numbers_sort_and_a_note_says_so(tmp_
     image = open_image(tmp_path / "study")
     assert np.array_equal(made.voxels_of(image), series.array)
     assert image.frame_seconds is None
-    assert image.notes == ("trigger times are missing or all alike: phases are sorted by instance number",)
+    assert image.notes == (
+        "trigger times are missing or all alike: phases are sorted by instance number",
+    )
     for index, data in enumerate(files):  # phases the other way round
         data.TemporalPositionIdentifier = 9 - index // 5
     made.save(tmp_path / "study", files)
@@ -117,7 +126,9 @@ def test_slices_that_wander_in_plane_are_read_and_noted(tmp_path):
     series = made.cine()
     files = made.images(series)
     for data in files:
-        if float(data.TriggerTime) and np.allclose(data.ImagePositionPatient, series.position(0, 0, 2), atol=1e-3):
+        if float(data.TriggerTime) and np.allclose(
+            data.ImagePositionPatient, series.position(0, 0, 2), atol=1e-3
+        ):
             data.ImagePositionPatient = [f"{value:.6f}" for value in series.position(3, 0, 2)]
     made.save(tmp_path / "study", files)
     image = open_image(tmp_path / "study")
@@ -140,11 +151,15 @@ def without(series, lost):
 
 
 def doubled(series, again):
-    return made.images(series) + [made.image(series, z, t) for t in range(9) for z in range(5) if again(z, t)]
+    return made.images(series) + [
+        made.image(series, z, t) for t in range(9) for z in range(5) if again(z, t)
+    ]
 
 
 def re_acquired(series):
-    return made.images(series) + made.images(made.one_slice(replace(series, rr_ms=913.0), 1, number=40))
+    return made.images(series) + made.images(
+        made.one_slice(replace(series, rr_ms=913.0), 1, number=40)
+    )
 
 
 def elsewhere(series):
@@ -162,7 +177,9 @@ def larger(series):
 
 
 def finer(series):
-    return made.images(series) + made.images(replace(made.one_slice(series, 0, number=12), spacing=(1.0, 1.0, 9.6)))
+    return made.images(series) + made.images(
+        replace(made.one_slice(series, 0, number=12), spacing=(1.0, 1.0, 9.6))
+    )
 
 
 def untimed(series):
@@ -173,15 +190,33 @@ def untimed(series):
 
 
 REFUSED = {
-    "a phase of a slice is missing": (lambda s: without(s, lambda z, t: (z, t) == (1, 4)), "missing images: slice 2 of 5 has 8"),
-    "a slice is missing": (lambda s: without(s, lambda z, t: z == 2), "a missing slice: 19.2 mm between slices 2 and 3"),
-    "a slice is doubled": (lambda s: doubled(s, lambda z, t: z == 2), "doubled images: 9 of 54, in slice 3 (series 12)"),
-    "a phase is doubled": (lambda s: doubled(s, lambda z, t: t == 0), "doubled images: 5 of 50, in 5 slices"),
-    "a slice was scanned again": (re_acquired, "doubled images: slice 2 of 5 has 18 (series 12, 40)"),
+    "a phase of a slice is missing": (
+        lambda s: without(s, lambda z, t: (z, t) == (1, 4)),
+        "missing images: slice 2 of 5 has 8",
+    ),
+    "a slice is missing": (
+        lambda s: without(s, lambda z, t: z == 2),
+        "a missing slice: 19.2 mm between slices 2 and 3",
+    ),
+    "a slice is doubled": (
+        lambda s: doubled(s, lambda z, t: z == 2),
+        "doubled images: 9 of 54, in slice 3 (series 12)",
+    ),
+    "a phase is doubled": (
+        lambda s: doubled(s, lambda z, t: t == 0),
+        "doubled images: 5 of 50, in 5 slices",
+    ),
+    "a slice was scanned again": (
+        re_acquired,
+        "doubled images: slice 2 of 5 has 18 (series 12, 40)",
+    ),
     "a slice lies between two": (elsewhere, "a doubled slice: 2.9 mm between slices 2 and 3"),
     "two orientations": (turned, "mixed orientations (45 + 9 of 54 images)"),
     "two sizes": (larger, "mixed image sizes (45 of 24 × 20, 9 of 32 × 32)"),
-    "two pixel spacings": (finer, "mixed pixel spacings (45 of 1.400 × 1.250 mm, 9 of 1.000 × 1.000 mm)"),
+    "two pixel spacings": (
+        finer,
+        "mixed pixel spacings (45 of 1.400 × 1.250 mm, 9 of 1.000 × 1.000 mm)",
+    ),
     "nothing to sort by": (untimed, "nothing to sort them by"),
 }
 
@@ -252,7 +287,9 @@ def test_a_damaged_header_is_named(tmp_path, spoil, found):
 
 @pytest.mark.parametrize("syntax", [HTJ2KLossless, MPEG2MPML])
 def test_a_compression_without_decoder_is_named_with_its_cure(tmp_path, syntax):
-    made.save(tmp_path / "study", [made.marked_as(syntax, data) for data in made.images(made.cine())])
+    made.save(
+        tmp_path / "study", [made.marked_as(syntax, data) for data in made.images(made.cine())]
+    )
     with pytest.raises(InputError, match="voxels compressed as") as refused:
         open_image(tmp_path / "study")
     assert "cardioseg[dicom]" in refused.value.cure

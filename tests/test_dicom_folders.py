@@ -56,7 +56,15 @@ def test_a_multi_frame_file_is_a_case(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["Anneliese", "anneliese_scan2", "2024-ÄRGER", "scan_of_ärger", "MRN-4711-0815", "x mrn-4711-0815"]
+    "name",
+    [
+        "Anneliese",
+        "anneliese_scan2",
+        "2024-ÄRGER",
+        "scan_of_ärger",
+        "MRN-4711-0815",
+        "x mrn-4711-0815",
+    ],
 )
 def test_a_folder_called_after_the_patient_lends_no_name(tmp_path, name):
     (case,) = found(save(tmp_path / name))

@@ -31,7 +31,9 @@ def read_back(path, planes):
     segmentation = hd.seg.segread(path)
     options = {"combine_segments": True, "assert_missing_frames_are_empty": True}
     if planes[0].frame is None:
-        frames = segmentation.get_pixels_by_source_instance([plane.uid for plane in planes], **options)
+        frames = segmentation.get_pixels_by_source_instance(
+            [plane.uid for plane in planes], **options
+        )
     else:
         numbers = [plane.frame + 1 for plane in planes]
         frames = segmentation.get_pixels_by_source_frame(planes[0].uid, numbers, **options)
@@ -39,7 +41,9 @@ def read_back(path, planes):
 
 
 def separate(series):
-    return [data for z in range(3) for data in made.images(made.one_slice(series, z, number=30 + z))]
+    return [
+        data for z in range(3) for data in made.images(made.one_slice(series, z, number=30 + z))
+    ]
 
 
 def anonymised(series):
@@ -56,7 +60,14 @@ def stripped(series):
     """What need not be known is not there, and what is there breaks the rules."""
     files = made.images(series)
     for data in files:
-        for keyword in ("PatientName", "PatientID", "PatientBirthDate", "StudyID", "AccessionNumber", "SliceThickness"):
+        for keyword in (
+            "PatientName",
+            "PatientID",
+            "PatientBirthDate",
+            "StudyID",
+            "AccessionNumber",
+            "SliceThickness",
+        ):
             delattr(data, keyword)
         with unwarned():
             data.StudyTime, data.PatientSex = "10:11:12", "W"
@@ -95,26 +106,57 @@ def test_a_segmentation_names_structures_maker_study_and_patient(tmp_path):
     made.save(tmp_path / "study", made.images(SERIES))
     image = open_image(tmp_path / "study")
     maker = new_series("rdvit-2d", "ab" * 32, ACDC_LABELS)
-    write_seg(tmp_path / "seg.dcm", image.planes[0], random_mask((40, 36, 3)), maker, number=1, about="ED, frame 1 of 4")
+    write_seg(
+        tmp_path / "seg.dcm",
+        image.planes[0],
+        random_mask((40, 36, 3)),
+        maker,
+        number=1,
+        about="ED, frame 1 of 4",
+    )
     read = hd.seg.segread(tmp_path / "seg.dcm")
     described = [read.get_segment_description(number) for number in (1, 2, 3)]
     assert [one.segment_label for one in described] == ["RV", "MYO", "LV"]
-    codes = [(one.segmented_property_type.value, one.segmented_property_type.scheme_designator) for one in described]
+    codes = [
+        (one.segmented_property_type.value, one.segmented_property_type.scheme_designator)
+        for one in described
+    ]
     assert codes == [("53085002", "SCT"), ("49848007", "SCT"), ("87878005", "SCT")]
     assert {one.algorithm_identification.name for one in described} == {"cardioseg rdvit-2d"}
-    assert {one.algorithm_identification.version.split(", ")[1] for one in described} == {"weights abababababababab"}
+    assert {one.algorithm_identification.version.split(", ")[1] for one in described} == {
+        "weights abababababababab"
+    }
     assert len({tuple(one.RecommendedDisplayCIELabValue) for one in described}) == 3
-    assert (read.PatientID, read.StudyInstanceUID) == (made.PATIENT_ID, made.STUDY), "DICOM keeps who it is"
+    assert (read.PatientID, read.StudyInstanceUID) == (made.PATIENT_ID, made.STUDY), (
+        "DICOM keeps who it is"
+    )
     assert (read.SeriesNumber, read.ContentDescription) == (9012, "ED, frame 1 of 4")
 
 
-def test_what_a_study_does_not_state_is_empty_and_the_slice_distance_stands_for_a_thickness(tmp_path):
+def test_what_a_study_does_not_state_is_empty_and_the_slice_distance_stands_for_a_thickness(
+    tmp_path,
+):
     made.save(tmp_path / "study", stripped(SERIES))
     image = open_image(tmp_path / "study")
     maker = new_series("tiny", "ab" * 32, ACDC_LABELS)
-    write_seg(tmp_path / "seg.dcm", image.planes[0], random_mask((40, 36, 3)), maker, number=1, about="ED, frame 1 of 4")
+    write_seg(
+        tmp_path / "seg.dcm",
+        image.planes[0],
+        random_mask((40, 36, 3)),
+        maker,
+        number=1,
+        about="ED, frame 1 of 4",
+    )
     read = pydicom.dcmread(tmp_path / "seg.dcm")
-    keywords = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyTime", "StudyID", "AccessionNumber")
+    keywords = (
+        "PatientName",
+        "PatientID",
+        "PatientBirthDate",
+        "PatientSex",
+        "StudyTime",
+        "StudyID",
+        "AccessionNumber",
+    )
     assert [str(read[keyword].value or "") for keyword in keywords] == [""] * len(keywords)
     assert read.StudyDate == "20240102", "what makes sense is carried on"
     measures = read.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
@@ -123,12 +165,18 @@ def test_what_a_study_does_not_state_is_empty_and_the_slice_distance_stands_for_
 
 def test_a_structure_of_another_model_gets_a_private_code():
     assert structure_code("lv").scheme_designator == "SCT"
-    assert (structure_code("scar").scheme_designator, structure_code("scar").meaning) == ("99CARDIOSEG", "scar")
+    assert (structure_code("scar").scheme_designator, structure_code("scar").meaning) == (
+        "99CARDIOSEG",
+        "scar",
+    )
     assert LabelTable(("background", "scar")).colours["scar"]
 
 
 def test_a_cine_in_several_multi_frame_files_has_nothing_to_refer_to(tmp_path):
-    made.save(tmp_path / "study", [made.enhanced(made.one_slice(SERIES, z, number=30 + z)) for z in range(3)])
+    made.save(
+        tmp_path / "study",
+        [made.enhanced(made.one_slice(SERIES, z, number=30 + z)) for z in range(3)],
+    )
     image = open_image(tmp_path / "study", series=(30, 31, 32))
     with pytest.raises(UsageError, match="3 multi-frame files"):
         check_referable(image.planes, image.path)
@@ -169,7 +217,9 @@ def test_ed_and_es_become_segmentations(segment, study, tmp_path):
 
 def test_every_phase_becomes_one_on_request_and_none_unasked(segment, study, tmp_path):
     segment(study, "--save", "dicom-seg-all")
-    assert segmentations(tmp_path / "out") == [f"case7_seg_frame0{frame}.dcm" for frame in (1, 2, 3, 4)]
+    assert segmentations(tmp_path / "out") == [
+        f"case7_seg_frame0{frame}.dcm" for frame in (1, 2, 3, 4)
+    ]
     segment(study, "--overwrite")
     assert segmentations(tmp_path / "out") == []
     assert "dicom_seg" not in run_record(tmp_path / "out", "case7")
@@ -201,4 +251,7 @@ def test_input_that_is_no_dicom_is_a_wrong_call_before_any_work(segment, tmp_pat
 
 def test_without_highdicom_the_extra_is_named(segment, study, monkeypatch):
     monkeypatch.setattr(dicom_out, "find_spec", lambda name: None)
-    assert "pip install 'cardioseg[dicom]'" in segment(study, "--save", "dicom-seg", code=EXIT_USAGE).err
+    assert (
+        "pip install 'cardioseg[dicom]'"
+        in segment(study, "--save", "dicom-seg", code=EXIT_USAGE).err
+    )

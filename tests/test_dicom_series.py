@@ -24,7 +24,9 @@ def test_the_short_axis_cine_is_found_among_other_series(tmp_path):
     study = stored(tmp_path, SCOUT, LONG_AXIS, series, replace(LONG_AXIS, number=4))
     image = open_image(study)
     assert np.array_equal(made.voxels_of(image), series.array)
-    assert image.notes == ("of 4 series, 12 (5 slices × 9 phases) was taken for the short-axis cine",)
+    assert image.notes == (
+        "of 4 series, 12 (5 slices × 9 phases) was taken for the short-axis cine",
+    )
 
 
 def test_slices_in_series_of_their_own_are_put_together(tmp_path):
@@ -40,7 +42,10 @@ def test_two_that_fit_are_a_question_that_series_answers(tmp_path):
     study = stored(tmp_path, SCOUT, first, second)
     with pytest.raises(InputError) as refused:
         open_image(study)
-    assert "12 'cine_sax' (5 slices × 9 phases); 14 'cine_sax_again' (5 slices × 9 phases)" in refused.value.found
+    assert (
+        "12 'cine_sax' (5 slices × 9 phases); 14 'cine_sax_again' (5 slices × 9 phases)"
+        in refused.value.found
+    )
     assert "--series" in refused.value.cure
     assert made.PATIENT.split("^")[0] not in str(refused.value)
     assert np.array_equal(made.voxels_of(open_image(study, series=(14,))), second.array)
@@ -55,7 +60,9 @@ def test_where_none_fits_all_are_listed(tmp_path):
     study = stored(tmp_path, SCOUT, LONG_AXIS)
     with pytest.raises(InputError, match="no series that looks like a short-axis cine") as refused:
         open_image(study)
-    assert "1 'scout' (5 slices × 1 phase); 3 'cine_4ch' (1 slice × 9 phases)" in refused.value.found
+    assert (
+        "1 'scout' (5 slices × 1 phase); 3 'cine_4ch' (1 slice × 9 phases)" in refused.value.found
+    )
     assert open_image(study, series=(3,)).shape == (24, 20, 1, 9)
 
 

@@ -37,7 +37,11 @@ def test_conv_stem_and_skip_decoder_fit_each_other(patch, stem, grid):
 @pytest.mark.parametrize(("patch", "stem", "grid"), SHAPES.values(), ids=SHAPES)
 def test_patch_stem_and_decoder_fit_each_other(patch, stem, grid):
     tokens = PatchStem(3, 16, patch)(image_of(patch, grid))
-    assert (tokens.sequence.shape, tokens.grid, tokens.skips) == ((2, math.prod(grid), 16), grid, ())
+    assert (tokens.sequence.shape, tokens.grid, tokens.skips) == (
+        (2, math.prod(grid), 16),
+        grid,
+        (),
+    )
     logits = PatchDecoder(16, 4, patch)(token_map(tokens.sequence, grid), ())
     assert logits.shape == (2, 4, *image_of(patch, grid).shape[2:])
 
@@ -62,8 +66,12 @@ def test_the_decoder_listens_to_every_skip_and_to_the_tokens():
     logits = decoder(features, skips)
     assert not torch.allclose(decoder(torch.randn_like(features), skips), logits, atol=1e-3)
     for index in range(2):
-        changed = tuple(torch.randn_like(skip) if index == i else skip for i, skip in enumerate(skips))
-        assert not torch.allclose(decoder(features, changed), logits, atol=1e-3), f"skip {index} changes nothing"
+        changed = tuple(
+            torch.randn_like(skip) if index == i else skip for i, skip in enumerate(skips)
+        )
+        assert not torch.allclose(decoder(features, changed), logits, atol=1e-3), (
+            f"skip {index} changes nothing"
+        )
 
 
 @pytest.mark.parametrize(
@@ -99,13 +107,16 @@ def test_token_maps_keep_the_order_of_the_grid():
     assert token_map(two, (1, 3, 4)).shape == (1, 2, 1, 3, 4)
 
 
-@given(st.lists(st.tuples(st.integers(1, 21), st.sampled_from([1, 2, 4, 8])), min_size=2, max_size=3))
+@given(
+    st.lists(st.tuples(st.integers(1, 21), st.sampled_from([1, 2, 4, 8])), min_size=2, max_size=3)
+)
 def test_padding_reaches_the_multiple_and_is_undone(axes):
     shape, multiple = zip(*axes, strict=True)
     image = torch.randn(1, 2, *shape)
     padded, undo = pad_to_multiple(image, multiple)
     assert all(
-        size % step == 0 and size - have < step for size, step, have in zip(padded.shape[2:], multiple, shape, strict=True)
+        size % step == 0 and size - have < step
+        for size, step, have in zip(padded.shape[2:], multiple, shape, strict=True)
     )
     assert torch.equal(padded[undo], image)
     assert padded.min() == image.min(), "the edge is repeated, nothing new comes in"

@@ -49,7 +49,10 @@ def evaluated(pred, ref, **options):
 def frames(patient):
     """Name → reference mask of a patient's ED and ES."""
     number = int(patient[-3:])
-    return {f"{patient}_frame01": heart(6 + 0.3 * number), f"{patient}_frame10": heart(4 - 0.2 * number)}
+    return {
+        f"{patient}_frame01": heart(6 + 0.3 * number),
+        f"{patient}_frame10": heart(4 - 0.2 * number),
+    }
 
 
 @pytest.fixture
@@ -59,7 +62,9 @@ def acdc(tmp_path):
         for name, mask in frames(patient).items():
             write_mask(root / patient / f"{name}_gt.nii.gz", mask)
             write_mask(root / patient / f"{name}.nii.gz", mask * 50)
-        (root / patient / "Info.cfg").write_text(f"ED: 1\nES: 10\nGroup: {group}\nHeight: 171.0\nNbFrame: 30\nWeight: 77.0\n")
+        (root / patient / "Info.cfg").write_text(
+            f"ED: 1\nES: 10\nGroup: {group}\nHeight: 171.0\nNbFrame: 30\nWeight: 77.0\n"
+        )
     return root
 
 
@@ -88,11 +93,20 @@ def test_an_acdc_folder_gives_every_file_and_the_right_numbers(acdc, predicted, 
     assert not report.warnings
     rows = table(tmp_path / "out" / "cases.csv")
     assert len(rows) == 8 * 3
-    row = next(row for row in rows if (row["case"], row["structure"]) == ("patient003_frame10", "LV"))
+    row = next(
+        row for row in rows if (row["case"], row["structure"]) == ("patient003_frame10", "LV")
+    )
     reference = frames("patient003")["patient003_frame10"]
     voxel_ml = 1.5 * 1.5 * 8 / 1000
-    assert float(row["reference_ml"]) == pytest.approx((reference == 3).sum() * voxel_ml), "spacing must come from pixdim"
-    assert (row["phase"], row["group"], row["missed"], row["prediction"]) == ("ES", "NOR", "False", "found")
+    assert float(row["reference_ml"]) == pytest.approx((reference == 3).sum() * voxel_ml), (
+        "spacing must come from pixdim"
+    )
+    assert (row["phase"], row["group"], row["missed"], row["prediction"]) == (
+        "ES",
+        "NOR",
+        "False",
+        "found",
+    )
     scores = [
         score_case(np.roll(mask, 1, axis=0), mask, spacing_mm=SPACING, labels=_acdc_labels())
         for patient in PATIENTS
@@ -100,7 +114,9 @@ def test_an_acdc_folder_gives_every_file_and_the_right_numbers(acdc, predicted, 
     ]
     for name, found in report.data["structures"].items():
         for key in ("dice", "hd95_mm", "assd_mm"):
-            assert found[key]["mean"] == pytest.approx(np.mean([getattr(s[name], key) for s in scores]), abs=1e-3)
+            assert found[key]["mean"] == pytest.approx(
+                np.mean([getattr(s[name], key) for s in scores]), abs=1e-3
+            )
     means = [found["dice"]["mean"] for found in report.data["structures"].values()]
     assert report.data["mean_dice"] == pytest.approx(np.mean(means), abs=1e-5)
 
@@ -113,20 +129,29 @@ def _acdc_labels():
 
 def test_patients_and_agreement(acdc, predicted, tmp_path):
     small = frames("patient002")["patient002_frame01"]
-    write_mask(predicted / "patient002_frame01" / "patient002_frame01_mask.nii.gz", np.where(small == 3, 0, small))
+    write_mask(
+        predicted / "patient002_frame01" / "patient002_frame01_mask.nii.gz",
+        np.where(small == 3, 0, small),
+    )
     data = evaluated(predicted, acdc, output=tmp_path / "out").data
     rows = {row["patient"]: row for row in table(tmp_path / "out" / "patients.csv")}
     ed, es = frames("patient001").values()
     voxel_ml = 1.5 * 1.5 * 8 / 1000
-    assert float(rows["patient001"]["lv_edv_ml_reference"]) == pytest.approx((ed == 3).sum() * voxel_ml)
-    assert float(rows["patient001"]["lv_mass_g_predicted"]) == pytest.approx((ed == 2).sum() * voxel_ml * 1.05)
+    assert float(rows["patient001"]["lv_edv_ml_reference"]) == pytest.approx(
+        (ed == 3).sum() * voxel_ml
+    )
+    assert float(rows["patient001"]["lv_mass_g_predicted"]) == pytest.approx(
+        (ed == 2).sum() * voxel_ml * 1.05
+    )
     fraction = 100 * ((ed == 3).sum() - (es == 3).sum()) / (ed == 3).sum()
     assert float(rows["patient001"]["lv_ef_percent_predicted"]) == pytest.approx(fraction, abs=1e-5)
     assert rows["patient002"]["lv_ef_percent_predicted"] == "", "an EF without EDV is empty, not 0"
     assert rows["patient002"]["reasons"] == "lv_ef_percent: prediction: EDV is 0 ml"
     assert data["agreement"]["lv_ef_percent"]["n"] == 3
     assert data["agreement"]["lv_ef_percent"]["failed"] == 1
-    assert data["agreement"]["lv_ef_percent"]["reasons"] == {"patient002": "prediction: EDV is 0 ml"}
+    assert data["agreement"]["lv_ef_percent"]["reasons"] == {
+        "patient002": "prediction: EDV is 0 ml"
+    }
     assert data["agreement"]["rv_ef_percent"] | {"reasons": {}} == {
         "bias": 0, "sd": 0, "lower": 0, "upper": 0, "r": 1, "mae": 0, "n": 4, "failed": 0, "reasons": {},
     }  # fmt: skip
@@ -143,9 +168,15 @@ def test_a_missing_prediction_counts_as_background_and_is_named(acdc, predicted,
     assert report.data["missing"] == ["patient004_frame01"]
     assert [found["missed"] for found in report.data["structures"].values()] == [1, 1, 1]
     assert any("patient004_frame01" in line for line in report.warnings)
-    rows = [row for row in table(tmp_path / "out" / "cases.csv") if row["case"] == "patient004_frame01"]
-    assert {(row["dice"], row["prediction"], row["missed"]) for row in rows} == {("0.0", "missing", "True")}
-    assert float(rows[0]["hd95_mm"]) == pytest.approx(np.linalg.norm(np.multiply(SHAPE, SPACING)), abs=1e-5)
+    rows = [
+        row for row in table(tmp_path / "out" / "cases.csv") if row["case"] == "patient004_frame01"
+    ]
+    assert {(row["dice"], row["prediction"], row["missed"]) for row in rows} == {
+        ("0.0", "missing", "True")
+    }
+    assert float(rows[0]["hd95_mm"]) == pytest.approx(
+        np.linalg.norm(np.multiply(SHAPE, SPACING)), abs=1e-5
+    )
     assert report.data["agreement"]["lv_ef_percent"]["failed"] == 1
 
 
@@ -160,7 +191,9 @@ def test_no_path_and_no_height_in_any_text_file(acdc, predicted, tmp_path):
 
 def test_metrics_json_is_the_report(acdc, predicted, tmp_path):
     report = evaluated(predicted, acdc, output=tmp_path / "out")
-    assert json.loads((tmp_path / "out" / "metrics.json").read_text()) == json.loads(json.dumps(report.data))
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text()) == json.loads(
+        json.dumps(report.data)
+    )
     assert [table.title.split(",")[0] for table in report.tables][-1] == "By group"
     for shown in report.tables:
         assert all(len(row) == len(shown.columns) for row in shown.rows)
@@ -175,7 +208,11 @@ def test_split_scores_the_validation_patients_only(acdc, predicted, tmp_path):
 
 
 def test_spacing_may_differ_by_rounding(acdc, predicted, tmp_path):
-    write_mask(predicted / "patient001_frame01" / "patient001_frame01_mask.nii.gz", heart(5), (1.501, 1.5, 8.0))
+    write_mask(
+        predicted / "patient001_frame01" / "patient001_frame01_mask.nii.gz",
+        heart(5),
+        (1.501, 1.5, 8.0),
+    )
     evaluated(predicted, acdc, output=tmp_path / "out")
 
 
@@ -186,7 +223,9 @@ def test_a_mask_that_lies_elsewhere_is_compared_by_index_and_named(acdc, predict
     report = evaluated(predicted, acdc, output=tmp_path / "out")
     assert list(report.data["apart"]) == ["patient001_frame01"]
     assert report.data["apart"]["patient001_frame01"] > 30
-    assert any("by their headers" in line and "patient001_frame01" in line for line in report.warnings)
+    assert any(
+        "by their headers" in line and "patient001_frame01" in line for line in report.warnings
+    )
 
 
 def test_missing_info_is_an_error(acdc, predicted, tmp_path):
@@ -220,7 +259,9 @@ def test_a_folder_that_is_not_empty_is_kept_unless_told(acdc, predicted, tmp_pat
         info.unlink()
     report = evaluated(predicted, acdc, output=out, overwrite=True)
     assert (out / "mine.txt").read_text() == "keep"
-    assert not (out / "bland_altman.png").exists(), "no patient has both phases, and the old picture would mislead"
+    assert not (out / "bland_altman.png").exists(), (
+        "no patient has both phases, and the old picture would mislead"
+    )
     assert report.data["without_ed_and_es"] == sorted(PATIENTS)
 
 
@@ -231,13 +272,17 @@ def test_nnunet_names_its_labels_and_phases(tmp_path):
         write_mask(root / "labelsTr" / f"anna_{phase}.nii.gz", swap[mask])
         write_mask(root / "imagesTr" / f"anna_{phase}_0000.nii.gz", mask * 20)
         write_mask(tmp_path / "pred" / f"anna_{phase}.nii.gz", swap[mask])
-    (root / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "LV": 1, "MYO": 2, "RV": 3}}))
+    (root / "dataset.json").write_text(
+        json.dumps({"labels": {"background": 0, "LV": 1, "MYO": 2, "RV": 3}})
+    )
     for ref in (root, root / "labelsTr"):
         data = evaluated(tmp_path / "pred", ref, output=tmp_path / "out", overwrite=True).data
         assert data["labels"] == ["background", "LV", "MYO", "RV"]
         assert data["mean_dice"] == 1
         row = table(tmp_path / "out" / "patients.csv")[0]
-        assert float(row["lv_edv_ml_reference"]) == pytest.approx((heart(6) == 3).sum() * 1.5 * 1.5 * 8 / 1000)
+        assert float(row["lv_edv_ml_reference"]) == pytest.approx(
+            (heart(6) == 3).sum() * 1.5 * 1.5 * 8 / 1000
+        )
 
 
 def test_plain_folders_without_phases_give_overlap_only(tmp_path):
@@ -251,13 +296,19 @@ def test_plain_folders_without_phases_give_overlap_only(tmp_path):
     assert table(tmp_path / "out" / "patients.csv") == []
 
 
-@pytest.mark.parametrize("name", ["a.b_mask.nii.gz", "a.b_gt.nii", "a.b_0000.nii.gz", "a.b.nrrd", "a.b_0000_mask.nii.gz"])
+@pytest.mark.parametrize(
+    "name", ["a.b_mask.nii.gz", "a.b_gt.nii", "a.b_0000.nii.gz", "a.b.nrrd", "a.b_0000_mask.nii.gz"]
+)
 def test_case_names(name):
     assert case_name(Path("folder_mask") / name) == "a.b"
 
 
 def test_titles_of_quantities():
-    assert [title(name) for name in ("lv_ef_percent", "rv_edv_ml", "lv_mass_g")] == ["LV EF (%)", "RV EDV (ml)", "LV mass (g)"]
+    assert [title(name) for name in ("lv_ef_percent", "rv_edv_ml", "lv_mass_g")] == [
+        "LV EF (%)",
+        "RV EDV (ml)",
+        "LV mass (g)",
+    ]
 
 
 def test_the_command_prints_tables_or_json(acdc, predicted, tmp_path):
@@ -266,12 +317,16 @@ def test_the_command_prints_tables_or_json(acdc, predicted, tmp_path):
     shown = CliRunner().invoke(app, [str(predicted), str(acdc), "--output", str(tmp_path / "a")])
     assert shown.exit_code == 0, shown.output
     assert "By group" in shown.stdout
-    printed = CliRunner().invoke(app, [str(predicted), str(acdc), "-o", str(tmp_path / "b"), "--json", "--quiet"])
+    printed = CliRunner().invoke(
+        app, [str(predicted), str(acdc), "-o", str(tmp_path / "b"), "--json", "--quiet"]
+    )
     assert json.loads(printed.stdout)["data"]["volumes"] == 8
 
 
 @pytest.mark.acdc
-@pytest.mark.skipif("CARDIOSEG_ACDC" not in os.environ, reason="CARDIOSEG_ACDC names no ACDC folder")
+@pytest.mark.skipif(
+    "CARDIOSEG_ACDC" not in os.environ, reason="CARDIOSEG_ACDC names no ACDC folder"
+)
 def test_real_acdc_volumes_and_perfect_scores(tmp_path):
     root = next(Path(os.environ["CARDIOSEG_ACDC"]).rglob("patient001"))
     reference = tmp_path / "ref"

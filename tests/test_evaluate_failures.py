@@ -8,7 +8,13 @@ import pytest
 from test_evaluate import PATIENTS, SPACING, acdc, evaluated, heart, predicted, table, write_mask
 from tiny import cardioseg
 
-from cardioseg.core.errors import EXIT_INPUT, EXIT_SOME_FAILED, GeometryError, InputError, LabelError
+from cardioseg.core.errors import (
+    EXIT_INPUT,
+    EXIT_SOME_FAILED,
+    GeometryError,
+    InputError,
+    LabelError,
+)
 from cardioseg.workflows import evaluate as workflow
 
 __all__ = ["acdc", "predicted"]  # fixtures
@@ -26,9 +32,15 @@ BAD = {
     "empty": (lambda path: path.write_bytes(b""), ("an empty file",)),
     "no image": (lambda path: path.write_bytes(b"hello " * 90), ("unreadable data",)),
     "another shape": (lambda path: write_mask(path, heart(5)[:-1]), ("23 × 24 × 6", "24 × 24 × 6")),
-    "another spacing": (lambda path: write_mask(path, heart(5), (1.5, 1.52, 8.0)), ("1.52", "1.5 × 1.5 × 8 mm")),
+    "another spacing": (
+        lambda path: write_mask(path, heart(5), (1.5, 1.52, 8.0)),
+        ("1.52", "1.5 × 1.5 × 8 mm"),
+    ),
     "a cine": (lambda path: write_mask(path, np.stack([heart(5)] * 2, -1)), ("2 frames",)),
-    "unknown values": (lambda path: write_mask(path, unknown_value()), ("found values 7 (2 voxels); expected ", "3 LV")),
+    "unknown values": (
+        lambda path: write_mask(path, unknown_value()),
+        ("found values 7 (2 voxels); expected ", "3 LV"),
+    ),
     "fractions": (lambda path: write_mask(path, heart(5).astype(np.float32) / 2), ("0.5 (",)),
 }
 
@@ -38,7 +50,9 @@ def path_of(predicted, case=CASE):
 
 
 @pytest.mark.parametrize(("spoil", "words"), BAD.values(), ids=BAD)
-def test_a_bad_prediction_is_named_counts_as_empty_and_the_others_are_scored(acdc, predicted, tmp_path, spoil, words):
+def test_a_bad_prediction_is_named_counts_as_empty_and_the_others_are_scored(
+    acdc, predicted, tmp_path, spoil, words
+):
     path_of(predicted).unlink()
     expected = evaluated(predicted, acdc, output=tmp_path / "missing").data
     write_mask(path_of(predicted), heart(5))
@@ -58,7 +72,9 @@ def test_a_bad_prediction_is_named_counts_as_empty_and_the_others_are_scored(acd
     for key in ("mean_dice", "structures", "agreement", "groups", "patients", "volumes"):
         assert written[key] == expected[key], "as if the file were not there"
     rows = [row for row in table(tmp_path / "out" / "cases.csv") if row["case"] == CASE]
-    assert {(row["dice"], row["prediction"], row["missed"]) for row in rows} == {("0.0", "failed", "True")}
+    assert {(row["dice"], row["prediction"], row["missed"]) for row in rows} == {
+        ("0.0", "failed", "True")
+    }
 
 
 def test_an_error_that_names_no_file_is_led_by_it(acdc, predicted, tmp_path, monkeypatch):
@@ -103,7 +119,9 @@ def test_where_every_prediction_is_bad_the_first_error_ends_the_call(acdc, predi
 def test_a_bad_pair_of_files_ends_the_call(tmp_path):
     write_mask(tmp_path / "a.nii.gz", heart(5)[:-1])
     write_mask(tmp_path / "b.nii.gz", heart(5))
-    done = cardioseg("evaluate", tmp_path / "a.nii.gz", tmp_path / "b.nii.gz", "-o", tmp_path / "out", "-q")
+    done = cardioseg(
+        "evaluate", tmp_path / "a.nii.gz", tmp_path / "b.nii.gz", "-o", tmp_path / "out", "-q"
+    )
     assert (done.code, "23 × 24 × 6" in done.err) == (EXIT_INPUT, True)
     assert not (tmp_path / "out").exists()
 
@@ -122,7 +140,9 @@ def test_the_affines_spacing_is_trusted_when_asked(acdc, predicted, tmp_path):
     """ACDC's affine says 1 mm."""
     rows = {}
     for trust in ("pixdim", "affine"):
-        done = cardioseg("evaluate", predicted, acdc, "-o", tmp_path / trust, "--trust", trust, "-q", "--json")
+        done = cardioseg(
+            "evaluate", predicted, acdc, "-o", tmp_path / trust, "--trust", trust, "-q", "--json"
+        )
         assert json.loads(done.out)["data"]["trust"] == trust
         rows[trust] = float(table(tmp_path / trust / "cases.csv")[0]["reference_ml"])
     assert rows["pixdim"] == pytest.approx(rows["affine"] * np.prod(SPACING), rel=1e-5)
@@ -136,5 +156,7 @@ def test_a_grid_is_compared_as_it_is_trusted(tmp_path):
         nib.save(image, tmp_path / f"{name}.nii.gz")
     with pytest.raises(GeometryError, match=r"1\.5 × 1\.5 × 5 mm"):
         evaluated(tmp_path / "b.nii.gz", tmp_path / "a.nii.gz", output=tmp_path / "out")
-    data = evaluated(tmp_path / "b.nii.gz", tmp_path / "a.nii.gz", output=tmp_path / "out", trust="affine").data
+    data = evaluated(
+        tmp_path / "b.nii.gz", tmp_path / "a.nii.gz", output=tmp_path / "out", trust="affine"
+    ).data
     assert (data["mean_dice"], data["volumes"]) == (1, 1)

@@ -42,7 +42,9 @@ def build(name):
     """A small network some way from its start, in eval mode, and images for it."""
     torch.manual_seed(2)
     network, config = ARCHITECTURES[name.split()[0]]
-    settings = {key: value for key, value in (SMALL | NETWORKS[name]).items() if key in config.model_fields}
+    settings = {
+        key: value for key, value in (SMALL | NETWORKS[name]).items() if key in config.model_fields
+    }
     net = network(config(**settings)).eval()
     with torch.no_grad():
         for parameter in net.parameters():
@@ -57,7 +59,26 @@ def build(name):
 
 def parting(net, image, rule):
     """The rule with a threshold at which some tokens leave before others."""
-    for threshold in (None, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97, 0.99, 0.999, 1.5, 2.0):
+    for threshold in (
+        None,
+        0.003,
+        0.01,
+        0.03,
+        0.1,
+        0.2,
+        0.3,
+        0.4,
+        0.5,
+        0.6,
+        0.7,
+        0.8,
+        0.9,
+        0.97,
+        0.99,
+        0.999,
+        1.5,
+        2.0,
+    ):
         choice = ExitRule(rule, threshold)
         steps = net(image, loops=6, exits=choice).steps
         if steps.min() < steps.max():
@@ -113,7 +134,9 @@ def test_a_share_of_the_loops_is_what_is_used(name, rule, compute):
 
 @pytest.mark.parametrize(("name", "rule"), LEAVING)
 @torch.no_grad()
-def test_under_a_share_the_least_settled_go_on_and_nobody_is_dropped_blindly(name, rule, monkeypatch):
+def test_under_a_share_the_least_settled_go_on_and_nobody_is_dropped_blindly(
+    name, rule, monkeypatch
+):
     cuts = []
 
     def recorded(answer, active, count, tokens):
@@ -150,7 +173,12 @@ def test_fixed_runs_every_loop(name):
 
 @torch.no_grad()
 def test_a_rule_the_network_was_not_trained_for_is_refused():
-    for name, rule in (("bvit", "learned"), ("rdvit", "ranker"), ("edge-recvit", "act"), ("rdvit with act", "learned")):
+    for name, rule in (
+        ("bvit", "learned"),
+        ("rdvit", "ranker"),
+        ("edge-recvit", "act"),
+        ("rdvit with act", "learned"),
+    ):
         net, image = build(name)
         with pytest.raises(ValueError, match=rule):
             net(image, exits=ExitRule(rule))
@@ -182,7 +210,12 @@ def test_flops_of_skipping_are_those_that_torch_counts():
     assert totals[0.4] == totals[0.9]
 
 
-@given(compute=st.floats(0.02, 1), loops=st.integers(1, 40), tokens=st.integers(1, 2000), everybody=st.integers(1, 3))
+@given(
+    compute=st.floats(0.02, 1),
+    loops=st.integers(1, 40),
+    tokens=st.integers(1, 2000),
+    everybody=st.integers(1, 3),
+)
 def test_a_quota_starts_with_everybody_falls_and_adds_up(compute, loops, tokens, everybody):
     everybody = min(everybody, loops)
     compute = max(compute, everybody / loops)
@@ -202,7 +235,12 @@ def test_the_least_settled_of_each_image_go_on():
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [(None, ExitRule()), ("entropy", ExitRule("entropy")), ("accel:0.2", ExitRule("accel", 0.2)), ("fixed", ExitRule("fixed"))],
+    [
+        (None, ExitRule()),
+        ("entropy", ExitRule("entropy")),
+        ("accel:0.2", ExitRule("accel", 0.2)),
+        ("fixed", ExitRule("fixed")),
+    ],
 )
 def test_exits_are_read_from_the_command_line(text, expected):
     assert parse_exit(text) == expected
@@ -264,7 +302,9 @@ def test_blocks_are_for_bf16_on_a_cpu_alone():
     index = torch.arange(70)
     assert torch.equal(looping.whole_blocks(index, 100), index)
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(looping.whole_blocks(index, 70), index), "nothing to pad where every token runs"
+        assert torch.equal(looping.whole_blocks(index, 70), index), (
+            "nothing to pad where every token runs"
+        )
         padded = looping.whole_blocks(index, 100)
     assert len(padded) == 128
     assert torch.equal(padded[:70], index)

@@ -32,7 +32,13 @@ def naive_forward(experts, x):
     return out, routing
 
 
-@given(seed=st.integers(0, 99), top_k=st.integers(1, 3), shared=st.integers(0, 2), tokens=st.integers(1, 9), biased=st.booleans())
+@given(
+    seed=st.integers(0, 99),
+    top_k=st.integers(1, 3),
+    shared=st.integers(0, 2),
+    tokens=st.integers(1, 9),
+    biased=st.booleans(),
+)
 @settings(max_examples=40)
 @torch.no_grad()
 def test_sorted_dispatch_is_the_double_loop(seed, top_k, shared, tokens, biased):
@@ -59,7 +65,9 @@ def test_the_router_learns_from_the_output(top_k):
     out, routing = experts(torch.randn(2, 30, 8))
     assert not routing.requires_grad
     out.square().mean().backward()
-    assert (experts.router.weight.grad.abs().sum(1) > 0).all(), "with one expert per token a renormalised gate teaches nothing"
+    assert (experts.router.weight.grad.abs().sum(1) > 0).all(), (
+        "with one expert per token a renormalised gate teaches nothing"
+    )
 
 
 def test_every_expert_that_worked_and_the_shared_one_learn():

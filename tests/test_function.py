@@ -27,22 +27,30 @@ def drawn(radius, *, length=90.0, wall=10.0, distance=10.0):
     y = (np.arange(96) - 47.7)[None, :, None] * PIXEL
     z = (np.arange(slices) + 0.5)[None, None, :] * distance
     mask = np.zeros((128, 96, slices), np.uint8)
-    mask[((x + 45) / (radius / 2)) ** 2 + (y / radius) ** 2 + (z / length) ** 2 < 1] = ACDC_LABELS.value("RV")
-    mask[(x**2 + y**2) / (radius + wall) ** 2 + (z / (length + wall)) ** 2 < 1] = ACDC_LABELS.value("MYO")
+    mask[((x + 45) / (radius / 2)) ** 2 + (y / radius) ** 2 + (z / length) ** 2 < 1] = (
+        ACDC_LABELS.value("RV")
+    )
+    mask[(x**2 + y**2) / (radius + wall) ** 2 + (z / (length + wall)) ** 2 < 1] = ACDC_LABELS.value(
+        "MYO"
+    )
     mask[(x**2 + y**2) / radius**2 + (z / length) ** 2 < 1] = ACDC_LABELS.value("LV")
     return Volume(mask, np.diag([-PIXEL, -PIXEL, distance, 1.0]), (PIXEL, PIXEL, distance))
 
 
 @pytest.mark.parametrize(("thickness", "gap"), GAPS.values(), ids=GAPS)
 def test_volumes_mass_and_ef_are_those_of_the_ellipsoids(thickness, gap):
-    ed, es = (drawn(radius, wall=wall, distance=thickness + gap) for radius, wall in ((25, 10), (16, 14)))
+    ed, es = (
+        drawn(radius, wall=wall, distance=thickness + gap) for radius, wall in ((25, 10), (16, 14))
+    )
     found = heart_function(ed, es, ACDC_LABELS, BODY)
     edv, esv = half_ellipsoid_ml(25, 90), half_ellipsoid_ml(16, 90)
     assert found["lv"]["edv_ml"] == pytest.approx(edv, rel=0.01)
     assert found["lv"]["esv_ml"] == pytest.approx(esv, rel=0.01)
     assert found["lv"]["sv_ml"] == pytest.approx(edv - esv, rel=0.02)
     assert found["lv"]["ef_percent"] == pytest.approx(100 * (1 - esv / edv), abs=0.5)
-    assert found["lv"]["mass_g"] == pytest.approx(1.05 * (half_ellipsoid_ml(35, 100) - edv), rel=0.01)
+    assert found["lv"]["mass_g"] == pytest.approx(
+        1.05 * (half_ellipsoid_ml(35, 100) - edv), rel=0.01
+    )
     assert found["wall_thickness"]["segments_mm"]["mid anterior"] == pytest.approx(10, abs=0.6)
     assert (set(found["lv"]), set(found["rv"])) == (
         {"edv_ml", "esv_ml", "sv_ml", "ef_percent", "mass_g"},
@@ -55,8 +63,12 @@ def test_what_follows_from_the_volumes():
     surface = math.sqrt(184 * 95 / 3600)
     assert found["body"]["surface_m2"] == round(surface, 2)
     assert found["body"]["surface_formula"] == BSA_FORMULA
-    assert found["indexed"]["lv_edv_ml_per_m2"] == pytest.approx(found["lv"]["edv_ml"] / surface, abs=0.01)
-    assert found["indexed"]["lv_mass_g_per_m2"] == pytest.approx(found["lv"]["mass_g"] / surface, abs=0.01)
+    assert found["indexed"]["lv_edv_ml_per_m2"] == pytest.approx(
+        found["lv"]["edv_ml"] / surface, abs=0.01
+    )
+    assert found["indexed"]["lv_mass_g_per_m2"] == pytest.approx(
+        found["lv"]["mass_g"] / surface, abs=0.01
+    )
     litres = found["lv"]["sv_ml"] * 70 / 1000
     assert found["cardiac_output"]["l_per_min"] == pytest.approx(litres, abs=0.01)
     assert found["cardiac_output"]["l_per_min_per_m2"] == pytest.approx(litres / surface, abs=0.01)
@@ -85,7 +97,11 @@ WITHOUT = {
 @pytest.mark.parametrize(("body", "ed_without", "es_without"), WITHOUT.values(), ids=WITHOUT)
 def test_every_none_has_its_reason_and_every_reason_its_none(body, ed_without, es_without):
     ed, es = drawn(25), drawn(16)
-    ed = None if ed_without == "all" else ed.with_array(np.where(ed.array == ed_without, 0, ed.array))
+    ed = (
+        None
+        if ed_without == "all"
+        else ed.with_array(np.where(ed.array == ed_without, 0, ed.array))
+    )
     es = es.with_array(np.where(es.array == es_without, 0, es.array))
     found = heart_function(ed, es, ACDC_LABELS, body, why_none="one frame shows no beat")
     named = dict(numbers(found))
@@ -97,11 +113,21 @@ def test_every_none_has_its_reason_and_every_reason_its_none(body, ed_without, e
 
 def test_reasons_name_what_is_not_known_of_the_body():
     nothing = heart_function(drawn(25), drawn(16), ACDC_LABELS, Body())["reasons"]
-    assert nothing["body.height_cm"] == nothing["body.surface_m2"] == "height and weight are not known"
-    assert nothing["body.heart_rate_bpm"] == nothing["cardiac_output.l_per_min"] == "the heart rate is not known"
+    assert (
+        nothing["body.height_cm"] == nothing["body.surface_m2"] == "height and weight are not known"
+    )
+    assert (
+        nothing["body.heart_rate_bpm"]
+        == nothing["cardiac_output.l_per_min"]
+        == "the heart rate is not known"
+    )
     no_weight = heart_function(drawn(25), drawn(16), ACDC_LABELS, Body(height_cm=170))["reasons"]
     assert "body.height_cm" not in no_weight
-    assert no_weight["body.weight_kg"] == no_weight["indexed.lv_edv_ml_per_m2"] == "weight is not known"
+    assert (
+        no_weight["body.weight_kg"]
+        == no_weight["indexed.lv_edv_ml_per_m2"]
+        == "weight is not known"
+    )
 
 
 def test_reasons_name_what_is_missing():
@@ -111,7 +137,10 @@ def test_reasons_name_what_is_missing():
     assert reasons["rv.ef_percent"] == "the mask shows no RV at ES"
     assert reasons["indexed.rv_sv_ml_per_m2"] == "the mask shows no RV at ES"
     cavity_only = LabelTable(("background", "LV"))
-    only = [mask.with_array((mask.array == ACDC_LABELS.value("LV")).astype(np.uint8)) for mask in (ed, es)]
+    only = [
+        mask.with_array((mask.array == ACDC_LABELS.value("LV")).astype(np.uint8))
+        for mask in (ed, es)
+    ]
     found = heart_function(*only, cavity_only, BODY)
     assert found["lv"]["ef_percent"] == pytest.approx(59, abs=0.5)
     assert found["reasons"]["lv.mass_g"] == "no structure MYO among LV"
@@ -121,5 +150,10 @@ def test_reasons_name_what_is_missing():
 
 def test_labels_in_another_order_and_nnunets_spelling_give_the_same():
     table = LabelTable(("background", "LVC", "MLV", "RVC"))
-    other = [mask.with_array(np.array([0, 3, 2, 1], np.uint8)[mask.array]) for mask in (drawn(25), drawn(16))]
-    assert heart_function(*other, table, BODY) == heart_function(drawn(25), drawn(16), ACDC_LABELS, BODY)
+    other = [
+        mask.with_array(np.array([0, 3, 2, 1], np.uint8)[mask.array])
+        for mask in (drawn(25), drawn(16))
+    ]
+    assert heart_function(*other, table, BODY) == heart_function(
+        drawn(25), drawn(16), ACDC_LABELS, BODY
+    )

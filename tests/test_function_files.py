@@ -24,14 +24,26 @@ def segment(model, out, monkeypatch):
 
 
 def test_a_cine_has_its_function(segment, out, tmp_path):
-    data = segment(heart(tmp_path / "anna.nii.gz", *CYCLE), "--height-cm", "170", "--weight-kg", "65", "--heart-rate", "60")
+    data = segment(
+        heart(tmp_path / "anna.nii.gz", *CYCLE),
+        "--height-cm",
+        "170",
+        "--weight-kg",
+        "65",
+        "--heart-rate",
+        "60",
+    )
     assert names_in(out) == cine_results("anna") | TABLES
     found = clinical(out, "anna")
     assert (found["ed_frame"], found["es_frame"], found["phases"]["confidence"]) == (1, 5, "high")
     assert set(found["lv"]) == {"edv_ml", "esv_ml", "sv_ml", "ef_percent", "mass_g"}
     assert set(found["rv"]) == {"edv_ml", "esv_ml", "sv_ml", "ef_percent"}
-    assert found["cardiac_output"]["l_per_min"] == pytest.approx(found["lv"]["sv_ml"] * 0.06, abs=0.01)
-    assert found["reasons"] == {"wall_thickness.segments_mm.apex": "no short-axis slice cuts across the apical cap"}
+    assert found["cardiac_output"]["l_per_min"] == pytest.approx(
+        found["lv"]["sv_ml"] * 0.06, abs=0.01
+    )
+    assert found["reasons"] == {
+        "wall_thickness.segments_mm.apex": "no short-axis slice cuts across the apical cap"
+    }
     assert data["hearts"] == [found]
     record = run_record(out, "anna")
     assert {"anna_clinical.json", "anna_curve.csv", "anna_curve.png"} < set(record["files"])
@@ -57,12 +69,21 @@ def test_frames_can_be_named_and_are_part_of_the_recipe(segment, out, tmp_path):
 
 
 def test_a_heart_that_does_not_beat_or_is_not_there_is_told(segment, out, tmp_path):
-    still, nothing = heart(tmp_path / "still.nii.gz", *[20.0] * 12), heart(tmp_path / "nothing.nii.gz", *[0.0] * 12)
+    still, nothing = (
+        heart(tmp_path / "still.nii.gz", *[20.0] * 12),
+        heart(tmp_path / "nothing.nii.gz", *[0.0] * 12),
+    )
     segment(still, nothing)
     assert clinical(out, "still")["phases"]["confidence"] == "low"
-    assert any(text.startswith("ED and ES are doubtful: ") for text in run_record(out, "still")["warnings"])
+    assert any(
+        text.startswith("ED and ES are doubtful: ") for text in run_record(out, "still")["warnings"]
+    )
     found = clinical(out, "nothing")
-    assert (found["ed_frame"], found["lv"]["edv_ml"], found["rv"]["ef_percent"]) == (None, None, None)
+    assert (found["ed_frame"], found["lv"]["edv_ml"], found["rv"]["ef_percent"]) == (
+        None,
+        None,
+        None,
+    )
     assert found["reasons"]["ed_frame"] == found["reasons"]["lv.edv_ml"] == "no LV in any frame"
     row = next(row for row in study(out) if row["case"] == "nothing")
     assert (row["lv_edv_ml"], row["ed_frame"]) == ("", "")
@@ -77,7 +98,11 @@ def test_an_acdc_patients_two_files_become_one_heart(segment, out, tmp_path):
     cases = ("patient007_frame01", "patient007_frame09")
     assert names_in(out) == results(cases[0]) | results(cases[1]) | PAIR | TABLES
     found = clinical(out, "patient007")
-    assert (found["ed_frame"], found["es_frame"], found["cases"]) == (1, 9, {"ed": cases[0], "es": cases[1]})
+    assert (found["ed_frame"], found["es_frame"], found["cases"]) == (
+        1,
+        9,
+        {"ed": cases[0], "es": cases[1]},
+    )
     assert found["phases"] == {"source": "Info.cfg", "confidence": "high", "reasons": []}
     assert found["body"]["height_cm"] == 170
     assert found["lv"]["ef_percent"] == pytest.approx(59, abs=0.5)
@@ -90,7 +115,11 @@ def test_an_acdc_patients_two_files_become_one_heart(segment, out, tmp_path):
     [
         (("ben_ED.nii.gz", "ben_ES.nii.gz"), "file names", "high"),
         (("ben_ed_0000.nii.gz", "ben_es_0000.nii.gz"), "file names", "high"),
-        (("ben_frame30_0000.nii.gz", "ben_frame02_0000.nii.gz"), "larger and smaller LV volume", "medium"),
+        (
+            ("ben_frame30_0000.nii.gz", "ben_frame02_0000.nii.gz"),
+            "larger and smaller LV volume",
+            "medium",
+        ),
     ],
 )
 def test_other_names_of_pairs(segment, out, tmp_path, names, source, confidence):
@@ -108,7 +137,11 @@ def test_a_pairs_frames_can_be_named(segment, out, tmp_path):
         heart(tmp_path / "in" / f"ben_frame{frame:02d}.nii.gz", radius)
     segment(tmp_path / "in", "--ed", "2", "--es", "30")
     found = clinical(out, "ben")
-    assert (found["ed_frame"], found["es_frame"], found["phases"]["source"]) == (2, 30, "--ed, --es")
+    assert (found["ed_frame"], found["es_frame"], found["phases"]["source"]) == (
+        2,
+        30,
+        "--ed, --es",
+    )
     assert found["phases"]["reasons"] == ["the LV is not larger at ED than at ES"]
 
 
@@ -143,14 +176,20 @@ def test_what_is_of_the_folder_goes_with_its_last_case(segment, out, tmp_path):
     folder = acdc_patient(tmp_path / "in", 7)
     segment(folder)
     for frame in (1, 9):
-        save_image(folder / f"patient007_frame{frame:02d}.nii.gz", np.full(SHAPE, np.nan, np.float32))
+        save_image(
+            folder / f"patient007_frame{frame:02d}.nii.gz", np.full(SHAPE, np.nan, np.float32)
+        )
     segment(folder, "--overwrite", code=EXIT_INPUT)
     assert names_in(out) == TABLES - {"index.html", "study.csv"}
 
 
 def test_a_call_that_makes_nothing_takes_nothing_away(segment, out, tmp_path):
     out.mkdir()
-    mine = {"study.csv": "mine\n", "index.html": "<html>mine</html>", "anna_clinical.json": '{"cases": {}}'}
+    mine = {
+        "study.csv": "mine\n",
+        "index.html": "<html>mine</html>",
+        "anna_clinical.json": '{"cases": {}}',
+    }
     for name, text in mine.items():
         (out / name).write_text(text)
     (tmp_path / "broken.nii.gz").write_bytes(b"no image")
@@ -164,7 +203,10 @@ def test_one_volume_has_volumes_and_no_function(segment, out, tmp_path):
     record = run_record(out, "lone")
     assert record["clinical"] is None
     assert record["clinical_reason"] == "one volume: EDV and ESV take ED and ES"
-    assert f"No ejection fraction: {record['clinical_reason']}." in (out / "lone_report.html").read_text()
+    assert (
+        f"No ejection fraction: {record['clinical_reason']}."
+        in (out / "lone_report.html").read_text()
+    )
     assert record["volumes_ml"]["LV"] == [pytest.approx(75.4, rel=0.01)]
     assert data["hearts"] == []
 
@@ -173,7 +215,11 @@ def test_one_patients_facts_are_not_given_to_several(segment, tmp_path):
     for number in (7, 8):
         acdc_patient(tmp_path / "in", number)
     for option, value in (("--height-cm", "170"), ("--heart-rate", "60"), ("--ed", "1")):
-        assert "found 2 patients (patient007, patient008" in segment(tmp_path / "in", option, value, code=EXIT_USAGE)
-    assert "--weight-kg: found 0.07" in segment(tmp_path / "in", "--weight-kg", "0.07", code=EXIT_USAGE)
+        assert "found 2 patients (patient007, patient008" in segment(
+            tmp_path / "in", option, value, code=EXIT_USAGE
+        )
+    assert "--weight-kg: found 0.07" in segment(
+        tmp_path / "in", "--weight-kg", "0.07", code=EXIT_USAGE
+    )
     cine = heart(tmp_path / "anna.nii.gz", *CYCLE)
     assert "--es: found frame 13; expected 1 to 12" in segment(cine, "--es", "13", code=EXIT_USAGE)

@@ -9,7 +9,11 @@ from hypothesis.extra import numpy as hnp
 
 from cardioseg.layers.halting import ACT, HaltingHead, LinearHaltingHead, settled_target
 
-SCORES = hnp.arrays(np.float32, st.tuples(st.integers(1, 24), st.integers(1, 7)), elements=st.floats(-40, 40, width=32))
+SCORES = hnp.arrays(
+    np.float32,
+    st.tuples(st.integers(1, 24), st.integers(1, 7)),
+    elements=st.floats(-40, 40, width=32),
+)
 THRESHOLDS = st.floats(0.01, 0.999)
 
 
@@ -58,7 +62,10 @@ def test_the_account_is_graves_token_by_token(scores, threshold):
     for token in range(scores.shape[1]):
         expected, steps, remainder = naive_account(probabilities[:, token].numpy(), threshold)
         assert weights[:, token].numpy() == pytest.approx(expected, abs=1e-5)
-        assert (account.steps[0, token], account.remainder[0, token]) == (steps, pytest.approx(remainder, abs=1e-5))
+        assert (account.steps[0, token], account.remainder[0, token]) == (
+            steps,
+            pytest.approx(remainder, abs=1e-5),
+        )
 
 
 def test_a_token_that_never_crosses_keeps_the_size_of_its_state():
@@ -68,12 +75,16 @@ def test_a_token_that_never_crosses_keeps_the_size_of_its_state():
 
 
 def test_ponder_is_loops_plus_remainder_and_its_gradient_asks_for_earlier_halting():
-    probabilities = torch.tensor([[0.3, 0.995, 0.2], [0.4, 0.5, 0.2], [0.6, 0.5, 0.2]], requires_grad=True)
+    probabilities = torch.tensor(
+        [[0.3, 0.995, 0.2], [0.4, 0.5, 0.2], [0.6, 0.5, 0.2]], requires_grad=True
+    )
     _, account = run_account(probabilities, 0.99)
     assert account.ponder.item() == pytest.approx(((3 + 0.3) + (1 + 1.0) + (3 + 0.6)) / 3)
     account.ponder.backward()
     # More probability before the last loop means less remainder; nothing else carries a gradient.
-    assert probabilities.grad.numpy() == pytest.approx(np.array([[-1, 0, -1], [-1, 0, -1], [0, 0, 0]]) / 3)
+    assert probabilities.grad.numpy() == pytest.approx(
+        np.array([[-1, 0, -1], [-1, 0, -1], [0, 0, 0]]) / 3
+    )
 
 
 def test_the_head_sees_direction_and_relative_step_not_scale():
@@ -81,13 +92,17 @@ def test_the_head_sees_direction_and_relative_step_not_scale():
     head = HaltingHead(16)
     state, before = torch.randn(2, 2, 5, 16)
     assert torch.allclose(head(1000 * state, 1000 * before), head(state, before), atol=1e-3)
-    assert not torch.allclose(head(state, before), head(state, state - 0.01 * (state - before)), atol=1e-2)
+    assert not torch.allclose(
+        head(state, before), head(state, state - 0.01 * (state - before)), atol=1e-2
+    )
 
 
 def test_the_published_head_is_a_weight_per_channel_and_a_bias():
     head = LinearHaltingHead(16)
     state, before = torch.randn(2, 2, 5, 16)
-    assert torch.allclose(head(state, before), state @ head.score.weight[0] + head.score.bias, atol=1e-6)
+    assert torch.allclose(
+        head(state, before), state @ head.score.weight[0] + head.score.bias, atol=1e-6
+    )
 
 
 def test_the_head_is_finite_where_a_loop_moved_nothing():
@@ -107,7 +122,9 @@ def test_one_changed_voxel_unsettles_its_patch_and_no_other(patch, grid):
     final = torch.randn(2, 3, *size)
     early = final.clone()
     voxel = [s - 1 for s in size]
-    early[(1, slice(None), *voxel)] = torch.tensor([9.0, -9.0, 0.0]) - final[(1, slice(None), *voxel)]
+    early[(1, slice(None), *voxel)] = (
+        torch.tensor([9.0, -9.0, 0.0]) - final[(1, slice(None), *voxel)]
+    )
     settled = settled_target(early, final, patch, 0.05)
     tokens = int(np.prod(grid))
     assert settled.shape == (2, tokens)
@@ -118,8 +135,12 @@ def test_one_changed_voxel_unsettles_its_patch_and_no_other(patch, grid):
 def test_settled_goes_by_probability_not_by_score():
     final = torch.zeros(1, 2, 4, 4)
     final[:, 0] = 20
-    assert settled_target(final + 7, final, (4, 4), 0.01).item() == 1, "a shift of all scores changes no probability"
-    assert settled_target(2 * final, final, (4, 4), 0.01).item() == 1, "sure and surer look the same"
+    assert settled_target(final + 7, final, (4, 4), 0.01).item() == 1, (
+        "a shift of all scores changes no probability"
+    )
+    assert settled_target(2 * final, final, (4, 4), 0.01).item() == 1, (
+        "sure and surer look the same"
+    )
     early = torch.zeros(1, 2, 4, 4)
     assert settled_target(early, final, (4, 4), 0.49).item() == 0
     assert settled_target(early, final, (4, 4), 0.51).item() == 1

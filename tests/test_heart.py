@@ -33,7 +33,10 @@ def test_the_heart_is_where_all_structures_are() -> None:
 
 def test_of_two_that_hold_all_structures_it_is_the_one_in_the_middle() -> None:
     label = np.zeros((150, 140, 6), int)
-    for top, left, size in ((65, 60, 20), (110, 4, 24)):  # an untrained network's heart in the liver is the larger of the two
+    for top, left, size in (
+        (65, 60, 20),
+        (110, 4, 24),
+    ):  # an untrained network's heart in the liver is the larger of the two
         for value in (1, 2, 3):
             label[top : top + size, left + 8 * (value - 1) : left + 8 * value, 1:5] = value
     place = find_heart(certain(label), margin=0, window=(8, 8))
@@ -43,7 +46,9 @@ def test_of_two_that_hold_all_structures_it_is_the_one_in_the_middle() -> None:
 
 def test_a_heart_torn_by_a_breath_hold_stays_whole() -> None:
     label = chest()
-    label[:, :, 4] = np.roll(label[:, :, 4], 18, axis=0)  # 27 mm at 1.5 mm: the cavity moves, as on one expert mask of ACDC
+    label[:, :, 4] = np.roll(
+        label[:, :, 4], 18, axis=0
+    )  # 27 mm at 1.5 mm: the cavity moves, as on one expert mask of ACDC
     place = find_heart(certain(label), margin=0, window=(32, 32))
     assert place is not None
     assert place.box[0] == slice(40, 78)
@@ -57,7 +62,9 @@ def test_a_heart_torn_by_a_breath_hold_stays_whole() -> None:
         ((slice(0, 150), slice(10, 130)), (slice(0, 150), slice(2, 138))),
     ],
 )
-def test_the_view_is_at_least_a_window(inside: tuple[slice, slice], expected: tuple[slice, slice]) -> None:
+def test_the_view_is_at_least_a_window(
+    inside: tuple[slice, slice], expected: tuple[slice, slice]
+) -> None:
     label = np.zeros((150, 140, 2), int)
     label[(*inside, 1)] = 1
     place = find_heart(certain(label), margin=8, window=(32, 32))
@@ -84,7 +91,9 @@ def test_what_lies_elsewhere_becomes_background_and_is_counted() -> None:
 
 def test_a_cluster_apart_inside_the_box_becomes_background_too() -> None:
     label = chest()[:80]
-    label[25:29, 56:64, 5] = 3  # within the margin, but farther from the heart than the pieces of a heart are from each other
+    label[25:29, 56:64, 5] = (
+        3  # within the margin, but farther from the heart than the pieces of a heart are from each other
+    )
     place = find_heart(certain(label), margin=16, window=(32, 32))
     assert place is not None
     cleared = _clear_outside(Maps(certain(label), np.ones(label.shape, np.float32), None), place)

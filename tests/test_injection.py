@@ -14,7 +14,9 @@ from cardioseg.layers.injection import ParcaeInjection, RDTInjection, loop_index
 from cardioseg.networks import RDViT, RDViTConfig
 
 LARGEST = float(np.finfo(np.float32).max)
-VALUES = hnp.arrays(np.float32, 5, elements=st.floats(-LARGEST, LARGEST, width=32) | st.floats(-200, 200, width=32))
+VALUES = hnp.arrays(
+    np.float32, 5, elements=st.floats(-LARGEST, LARGEST, width=32) | st.floats(-200, 200, width=32)
+)
 
 
 def extreme(first, second):
@@ -84,14 +86,26 @@ def test_parcae_is_its_formula():
 def test_rdt_is_its_formula():
     injection = scrambled(RDTInjection(4))
     h, e, r = torch.randn(3, 1, 3, 4)
-    rate, b = injection.log_rate.detach().double().numpy(), injection.input.detach().double().numpy()
+    rate, b = (
+        injection.log_rate.detach().double().numpy(),
+        injection.input.detach().double().numpy(),
+    )
     a = np.exp(-np.exp(injection.log_step.item() + rate))
-    assert injection(h, e, r).detach().numpy() == pytest.approx(a * h.numpy() + b * e.numpy() + r.numpy(), abs=1e-5)
+    assert injection(h, e, r).detach().numpy() == pytest.approx(
+        a * h.numpy() + b * e.numpy() + r.numpy(), abs=1e-5
+    )
 
 
 def core(injection, **changes):
     torch.manual_seed(0)
-    settings = {"width": 16, "heads": 2, "stem_channels": (8, 8), "injection": injection, "experts": 0, "halting": "none"}
+    settings = {
+        "width": 16,
+        "heads": 2,
+        "stem_channels": (8, 8),
+        "injection": injection,
+        "experts": 0,
+        "halting": "none",
+    }
     return RDViT(RDViTConfig(**settings | changes)).eval()
 
 
@@ -107,7 +121,9 @@ def test_one_loop_of_the_network_is_the_papers_line():
     parcae = core("parcae")
     scrambled(parcae.injection)
     expected, _ = parcae.block(parcae.injection.decay * h + parcae.injection.drive(e), rotary)
-    assert torch.allclose(parcae._one_loop(h, parcae.injection.drive(e), rotary, 3)[0], expected, atol=1e-6)
+    assert torch.allclose(
+        parcae._one_loop(h, parcae.injection.drive(e), rotary, 3)[0], expected, atol=1e-6
+    )
 
 
 @torch.no_grad()
@@ -117,7 +133,11 @@ def test_the_loop_index_is_for_the_block_and_stays_out_of_the_state():
     told = h + loop_index_embedding(3, 16, device=h.device)
     rdt = core("rdt", loop_index=True)
     scrambled(rdt.injection)
-    expected = rdt.injection.decay * h + rdt.injection.input * e + rdt.block(rdt.inject_norm(told + e), rotary)[0]
+    expected = (
+        rdt.injection.decay * h
+        + rdt.injection.input * e
+        + rdt.block(rdt.inject_norm(told + e), rotary)[0]
+    )
     assert torch.allclose(rdt._one_loop(h, e, rotary, 3)[0], expected, atol=1e-6)
 
 
@@ -144,7 +164,9 @@ def test_the_state_is_bounded_at_64_loops_also_with_wild_blocks(injection):
     sizes = largest_states(network)
     assert np.isfinite(sizes).all()
     assert sizes[32:].max() < 1.5 * sizes[:16].max()
-    with torch.no_grad():  # The same block without decay piles up its own output: what the test above would notice.
+    with (
+        torch.no_grad()
+    ):  # The same block without decay piles up its own output: what the test above would notice.
         network.injection.log_rate.fill_(-30)
     sizes = largest_states(network)
     assert sizes[32:].max() > 1.5 * sizes[:16].max()

@@ -34,7 +34,9 @@ def test_it_starts_as_none_and_learns_to_be_something(kind):
     x = torch.randn(2, 5, 8)
     assert all(torch.equal(adapter(x, loop), torch.zeros_like(x)) for loop in range(4))
     (x + adapter(x, 2)).pow(3).sum().backward()
-    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in adapter.parameters()), "a dead adapter stays dead"
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in adapter.parameters()), (
+        "a dead adapter stays dead"
+    )
 
 
 @pytest.mark.parametrize(("kind", "size"), [("scale", 2 * 8 * 3 + 4 * 3), ("full", 2 * 8 * 3 * 4)])

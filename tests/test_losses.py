@@ -18,18 +18,32 @@ def test_the_loss_is_dice_and_cross_entropy_plus_weighted_parts():
     assert best.item() == pytest.approx(0, abs=1e-4)
     assert parts.keys() == {"task"}
     flat = torch.zeros(2, 3, 2, 2)
-    assert loss_of(SegOutput(flat, torch.ones(2, 1, 1)), label)[0].item() > math.log(3), "cross-entropy alone is log 3"
-    output = SegOutput(flat, torch.ones(2, 1, 1), penalties={"ponder": torch.tensor(3.0), "halting": torch.tensor(0.25)})
+    assert loss_of(SegOutput(flat, torch.ones(2, 1, 1)), label)[0].item() > math.log(3), (
+        "cross-entropy alone is log 3"
+    )
+    output = SegOutput(
+        flat,
+        torch.ones(2, 1, 1),
+        penalties={"ponder": torch.tensor(3.0), "halting": torch.tensor(0.25)},
+    )
     output.early = perfect[:1]
     total, parts = loss_of(output, label)
-    assert parts["early"] == pytest.approx(0, abs=1e-4), "the early loss is of the first images only"
-    assert total.item() == pytest.approx(parts["task"] + 0.5 * parts["early"] + 0.1 * 3 + 2 * 0.25, abs=1e-5)
+    assert parts["early"] == pytest.approx(0, abs=1e-4), (
+        "the early loss is of the first images only"
+    )
+    assert total.item() == pytest.approx(
+        parts["task"] + 0.5 * parts["early"] + 0.1 * 3 + 2 * 0.25, abs=1e-5
+    )
 
 
 def test_a_penalty_without_a_weight_is_no_silent_zero():
-    output = SegOutput(torch.zeros(1, 2, 2, 2), torch.ones(1, 1, 1), penalties={"new": torch.tensor(1.0)})
+    output = SegOutput(
+        torch.zeros(1, 2, 2, 2), torch.ones(1, 1, 1), penalties={"new": torch.tensor(1.0)}
+    )
     with pytest.raises(KeyError, match="new"):
-        SegmentationLoss(early_weight=0, penalties={})(output, torch.zeros(1, 2, 2, dtype=torch.long))
+        SegmentationLoss(early_weight=0, penalties={})(
+            output, torch.zeros(1, 2, 2, dtype=torch.long)
+        )
 
 
 def test_batch_dice_of_known_masks():

@@ -24,11 +24,20 @@ def test_the_manifest_says_who_what_and_from_which_bytes(raw):
     assert (manifest.source, manifest.labels.names) == ("acdc", ("background", "RV", "MYO", "LV"))
     assert manifest.preparation == CONFIG
     first = manifest.entries[0]
-    assert (first.name, first.patient, first.phase, first.group) == ("patient001_frame01", "patient001", "ED", "HCM")
+    assert (first.name, first.patient, first.phase, first.group) == (
+        "patient001_frame01",
+        "patient001",
+        "ED",
+        "HCM",
+    )
     assert first.spacing_mm == SPACING, "pixdim's spacing, not the affine's"
-    assert first.file_sha256 == hashlib.sha256((manifest.folder / first.file).read_bytes()).hexdigest()
+    assert (
+        first.file_sha256 == hashlib.sha256((manifest.folder / first.file).read_bytes()).hexdigest()
+    )
     assert len({entry.source_sha256 for entry in manifest.entries}) == 6
-    assert [entry.name for entry in manifest.entries] == sorted(entry.name for entry in manifest.entries)
+    assert [entry.name for entry in manifest.entries] == sorted(
+        entry.name for entry in manifest.entries
+    )
     text = (manifest.folder / "manifest.json").read_text()
     assert str(raw.parent) not in text, "a prepared folder may be moved"
     assert report.data["patients"] == 3
@@ -38,11 +47,17 @@ def test_the_manifest_says_who_what_and_from_which_bytes(raw):
 @pytest.mark.parametrize("trust", ["pixdim", "affine"])
 def test_the_manifest_says_what_was_trusted_and_how_often_it_mattered(raw, trust):
     for path in (raw / "patient002").glob("*_frame01*.nii.gz"):
-        nib.save(nib.Nifti1Image(np.asarray(nib.load(path).dataobj), np.diag([*SPACING, 1.0])), path)
+        nib.save(
+            nib.Nifti1Image(np.asarray(nib.load(path).dataobj), np.diag([*SPACING, 1.0])), path
+        )
     for kept in (0, 6):
         data = prepare_beside(raw, trust=trust).data
         manifest = Manifest.read(raw.parent / "prepared")
-        assert (manifest.trust, manifest.two_spacings) == (data["trust"], data["two_spacings"]) == (trust, 5)
+        assert (
+            (manifest.trust, manifest.two_spacings)
+            == (data["trust"], data["two_spacings"])
+            == (trust, 5)
+        )
         assert data["kept"] == kept
 
 

@@ -29,7 +29,9 @@ def save_mask(path, volume, *, header=None):
 
 def save_cine(path, *, start=0, distance=10.0):
     """Twelve frames; ``start`` is the frame at which the beat begins."""
-    frames = np.roll(np.stack([drawn(radius, distance=distance).array for radius in CYCLE], -1), start, axis=-1)
+    frames = np.roll(
+        np.stack([drawn(radius, distance=distance).array for radius in CYCLE], -1), start, axis=-1
+    )
     header = nib.Nifti1Header()
     header.set_data_shape(frames.shape)
     header.set_zooms((1.25, 1.25, distance, 0.07))
@@ -39,7 +41,10 @@ def save_cine(path, *, start=0, distance=10.0):
 
 @pytest.fixture
 def pair(tmp_path):
-    return [save_mask(tmp_path / f"anna_{phase}.nii.gz", drawn(radius)) for phase, radius in (("ED", 25), ("ES", 16))]
+    return [
+        save_mask(tmp_path / f"anna_{phase}.nii.gz", drawn(radius))
+        for phase, radius in (("ED", 25), ("ES", 16))
+    ]
 
 
 # --------------------------------------------------------------------------------------------------------------------- numbers
@@ -58,7 +63,9 @@ def test_an_analytic_heart_is_right_at_every_slice_distance(tmp_path, thickness,
     found = measured("--ed", paths[0], "--es", paths[1])
     assert found["lv"]["edv_ml"] == pytest.approx(half_ellipsoid_ml(25, 90), rel=0.01)
     assert found["lv"]["esv_ml"] == pytest.approx(half_ellipsoid_ml(16, 90), rel=0.01)
-    assert found["lv"]["mass_g"] == pytest.approx(1.05 * (half_ellipsoid_ml(35, 100) - half_ellipsoid_ml(25, 90)), rel=0.01)
+    assert found["lv"]["mass_g"] == pytest.approx(
+        1.05 * (half_ellipsoid_ml(35, 100) - half_ellipsoid_ml(25, 90)), rel=0.01
+    )
 
 
 @pytest.mark.parametrize("start", [0, 5])
@@ -77,17 +84,28 @@ def test_frames_can_be_named(tmp_path):
     assert (found["ed_frame"], found["es_frame"], found["phases"]["source"]) == (2, 4, "given")
     assert found["lv"]["edv_ml"] == pytest.approx(half_ellipsoid_ml(24, 90), rel=0.01)
     only = measured(path, "--es", 4)
-    assert (only["ed_frame"], only["es_frame"], only["phases"]["source"]) == (1, 4, "given and volume curve")
+    assert (only["ed_frame"], only["es_frame"], only["phases"]["source"]) == (
+        1,
+        4,
+        "given and volume curve",
+    )
 
 
 @pytest.mark.acdc
 def test_acdcs_patient001_gives_the_known_numbers(acdc):
     folder = next(acdc.rglob("patient001"))
-    found = measured("--ed", folder / "patient001_frame01_gt.nii.gz", "--es", folder / "patient001_frame12_gt.nii.gz")
+    found = measured(
+        "--ed",
+        folder / "patient001_frame01_gt.nii.gz",
+        "--es",
+        folder / "patient001_frame12_gt.nii.gz",
+    )
     assert (found["ed_frame"], found["es_frame"]) == (1, 12)
     lv = {"edv_ml": 295.51, "esv_ml": 225.61, "ef_percent": 23.65, "mass_g": 172.47}
     assert {name: found["lv"][name] for name in lv} == pytest.approx(lv, abs=0.01)
-    assert (found["rv"]["edv_ml"], found["rv"]["esv_ml"]) == pytest.approx((139.72, 59.55), abs=0.01)
+    assert (found["rv"]["edv_ml"], found["rv"]["esv_ml"]) == pytest.approx(
+        (139.72, 59.55), abs=0.01
+    )
     assert found["body"]["height_cm"] == 184
     assert found["indexed"]["lv_edv_ml_per_m2"] == pytest.approx(134.11, abs=0.01)
 
@@ -99,12 +117,19 @@ def test_the_values_names_come_from_the_option_or_from_beside_the_mask(tmp_path)
     paths = []
     for name, radius in (("ed", 25), ("es", 16)):
         mask = drawn(radius)
-        paths.append(save_mask(tmp_path / f"{name}_mask.nii.gz", mask.with_array(np.array([0, 3, 2, 1], np.uint8)[mask.array])))
+        paths.append(
+            save_mask(
+                tmp_path / f"{name}_mask.nii.gz",
+                mask.with_array(np.array([0, 3, 2, 1], np.uint8)[mask.array]),
+            )
+        )
     call = ("--ed", paths[0], "--es", paths[1])
     edv = half_ellipsoid_ml(25, 90)
     swapped = measured(*call)["lv"]["edv_ml"]
     assert swapped != pytest.approx(edv, rel=0.2), "ACDC's order is not that of this mask"
-    assert measured(*call, "--labels", "LV=1, MYO=2, RV=3")["lv"]["edv_ml"] == pytest.approx(edv, rel=0.01)
+    assert measured(*call, "--labels", "LV=1, MYO=2, RV=3")["lv"]["edv_ml"] == pytest.approx(
+        edv, rel=0.01
+    )
     named = {"background": 0, "LV": 1, "MYO": 2, "RV": 3}
     (tmp_path / "ed_run.json").write_text(json.dumps({"labels": named}))
     assert measured(*call)["lv"]["edv_ml"] == pytest.approx(edv, rel=0.01)
@@ -115,7 +140,9 @@ def test_the_values_names_come_from_the_option_or_from_beside_the_mask(tmp_path)
 
 @pytest.mark.parametrize("text", ["", "LV", "LV=1,LV=2", "LV=2", "LV=one", "LV=1,MYO=2,RV=2"])
 def test_labels_that_are_none_are_told(pair, text):
-    assert measured("--ed", pair[0], "--es", pair[1], "--labels", text, code=EXIT_USAGE).startswith("error: --labels: found ")
+    assert measured("--ed", pair[0], "--es", pair[1], "--labels", text, code=EXIT_USAGE).startswith(
+        "error: --labels: found "
+    )
 
 
 # ----------------------------------------------------------------------------------------------------------------------- files
@@ -130,7 +157,15 @@ def test_without_an_output_nothing_is_written(tmp_path):
 
 
 def test_the_files_of_a_cine(tmp_path):
-    found = measured(save_cine(tmp_path / "anna_mask.nii.gz"), "-o", tmp_path / "out", "--height-cm", 170, "--weight-kg", 70)
+    found = measured(
+        save_cine(tmp_path / "anna_mask.nii.gz"),
+        "-o",
+        tmp_path / "out",
+        "--height-cm",
+        170,
+        "--weight-kg",
+        70,
+    )
     assert names_in(tmp_path / "out") == {"anna_clinical.json", "anna_curve.csv", "anna_curve.png"}
     written = json.loads((tmp_path / "out" / "anna_clinical.json").read_text())
     assert written == {key: found[key] for key in written}
@@ -177,10 +212,14 @@ def test_calls_that_make_no_sense_are_told(tmp_path, pair):
         ((cine, "--heart-rate", 600), "--heart-rate: found 600"),
     ):
         assert word in measured(*arguments, code=EXIT_USAGE)
-    assert "no such file" in measured("--ed", pair[0], "--es", tmp_path / "nothing.nii.gz", code=EXIT_INPUT)
+    assert "no such file" in measured(
+        "--ed", pair[0], "--es", tmp_path / "nothing.nii.gz", code=EXIT_INPUT
+    )
     assert "12 frames" in measured("--ed", pair[0], "--es", cine, code=EXIT_INPUT)
     odd = save_image(tmp_path / "odd.nii.gz", np.full((8, 8, 3), 7, np.uint8))
-    assert "found values 7 (192 voxels); expected 0 background, 1 RV" in measured("--ed", odd, "--es", pair[1], code=EXIT_INPUT)
+    assert "found values 7 (192 voxels); expected 0 background, 1 RV" in measured(
+        "--ed", odd, "--es", pair[1], code=EXIT_INPUT
+    )
 
 
 def test_swapped_phases_and_different_grids_are_warned_of(tmp_path, pair):

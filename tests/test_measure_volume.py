@@ -28,7 +28,9 @@ def test_one_volume_has_the_shape_of_a_cine_and_its_own_numbers(tmp_path, ed):
     for side in ("lv", "rv"):
         for name in BOTH_PHASES:
             assert (found[side][name], found["reasons"][f"{side}.{name}"]) == (None, ONE_VOLUME)
-    assert found["volumes_ml"] == {name: volumes[:1] for name, volumes in cine["volumes_ml"].items()}
+    assert found["volumes_ml"] == {
+        name: volumes[:1] for name, volumes in cine["volumes_ml"].items()
+    }
     assert found["volumes_ml"]["LV"][0] == pytest.approx(half_ellipsoid_ml(25, 90), rel=0.01)
     assert found["lv"]["mass_g"] == cine["lv"]["mass_g"], "the cine's ED is this volume"
     assert found["indexed"]["lv_mass_g_per_m2"] == cine["indexed"]["lv_mass_g_per_m2"]
@@ -41,10 +43,14 @@ def test_one_volume_has_the_shape_of_a_cine_and_its_own_numbers(tmp_path, ed):
 def test_every_number_that_is_null_has_its_reason(ed):
     found = measured(ed)
     parts = ("lv", "rv", "indexed", "cardiac_output", "body")
-    nulls = {f"{part}.{name}" for part in parts for name, value in found[part].items() if value is None}
+    nulls = {
+        f"{part}.{name}" for part in parts for name, value in found[part].items() if value is None
+    }
     assert nulls == {name for name in found["reasons"] if name.startswith(parts)}
     assert found["reasons"]["indexed.lv_mass_g_per_m2"] == "height and weight are not known"
-    assert found["reasons"]["cardiac_output.l_per_min"] == found["reasons"]["ed_frame"] == ONE_VOLUME
+    assert (
+        found["reasons"]["cardiac_output.l_per_min"] == found["reasons"]["ed_frame"] == ONE_VOLUME
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,7 +58,11 @@ def test_every_number_that_is_null_has_its_reason(ed):
     [
         ("anna_ED", "ED", None),
         ("anna_es", "ES", "mass and wall thickness are those at ES"),
-        ("anna", None, "mass and wall thickness are those at a phase that the file's name does not tell"),
+        (
+            "anna",
+            None,
+            "mass and wall thickness are those at a phase that the file's name does not tell",
+        ),
     ],
 )
 def test_the_name_tells_the_phase(tmp_path, name, phase, doubt):
@@ -71,13 +81,19 @@ def test_info_cfg_tells_the_phase_and_the_frame(tmp_path):
     path = save_mask(tmp_path / "patient007" / "patient007_frame10_gt.nii.gz", drawn(16))
     path.with_name("Info.cfg").write_text("ED: 1\nES: 10\nGroup: NOR\nHeight: 170\nWeight: 70\n")
     found = measured(path)
-    assert (found["ed_frame"], found["es_frame"], found["phases"]["source"]) == (None, 10, "Info.cfg")
+    assert (found["ed_frame"], found["es_frame"], found["phases"]["source"]) == (
+        None,
+        10,
+        "Info.cfg",
+    )
     assert (found["wall_thickness"]["phase"], found["body"]["height_cm"]) == ("ES", 170)
 
 
 def test_what_the_volume_does_not_show_is_null(tmp_path):
     mask = drawn(25)
-    cavity = save_mask(tmp_path / "a_ED.nii.gz", mask.with_array(np.where(mask.array == 3, 3, 0).astype(np.uint8)))
+    cavity = save_mask(
+        tmp_path / "a_ED.nii.gz", mask.with_array(np.where(mask.array == 3, 3, 0).astype(np.uint8))
+    )
     found = measured(cavity)
     assert (found["lv"]["mass_g"], found["reasons"]["lv.mass_g"]) == (None, "the mask shows no MYO")
     assert found["wall_thickness"]["mean_mm"] is None

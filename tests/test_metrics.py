@@ -49,22 +49,33 @@ def test_scores_equal_the_definitions_on_random_masks(seed):
     shape = tuple(int(n) for n in random.integers(5, 14, 3))
     spacing = tuple(float(s) for s in random.uniform(0.5, 10, 3))
     reference = random.integers(0, 4, shape).astype(np.uint8)
-    prediction = np.where(random.random(shape) < 0.3, random.integers(0, 4, shape), reference).astype(np.uint8)
+    prediction = np.where(
+        random.random(shape) < 0.3, random.integers(0, 4, shape), reference
+    ).astype(np.uint8)
     prediction[prediction == 1] *= random.random((prediction == 1).sum()) < 0.1
     scores = score_case(prediction, reference, spacing_mm=spacing, labels=ACDC_LABELS)
     for name, score in scores.items():
         value = ACDC_LABELS.value(name)
         expected = naive_scores(prediction == value, reference == value, spacing)
         assert (score.dice, score.hd95_mm, score.assd_mm) == pytest.approx(expected, abs=1e-9)
-        assert score.predicted_ml == pytest.approx((prediction == value).sum() * np.prod(spacing) / 1000)
+        assert score.predicted_ml == pytest.approx(
+            (prediction == value).sum() * np.prod(spacing) / 1000
+        )
         assert not score.missed
 
 
 def test_scores_equal_the_definitions_on_shifted_blobs():
     shape = (28, 26, 7)
     reference, prediction = blob(shape, (12, 12, 3), 14), blob(shape, (15, 11, 4), 12)
-    score = score_case(prediction.astype(np.uint8), reference.astype(np.uint8), spacing_mm=SPACING, labels=ACDC_LABELS)["RV"]
-    assert (score.dice, score.hd95_mm, score.assd_mm) == pytest.approx(naive_scores(prediction, reference, SPACING), abs=1e-9)
+    score = score_case(
+        prediction.astype(np.uint8),
+        reference.astype(np.uint8),
+        spacing_mm=SPACING,
+        labels=ACDC_LABELS,
+    )["RV"]
+    assert (score.dice, score.hd95_mm, score.assd_mm) == pytest.approx(
+        naive_scores(prediction, reference, SPACING), abs=1e-9
+    )
 
 
 @pytest.mark.parametrize(("axis", "distance"), [(0, 1.4), (1, 1.6), (2, 9.5)])
@@ -85,11 +96,19 @@ def test_equal_masks_are_perfect_also_where_they_touch_the_border():
 
 @pytest.mark.parametrize("empty", ["prediction", "reference"])
 def test_a_structure_that_one_mask_lacks_is_missed_at_the_diagonal(empty):
-    masks = {"prediction": np.full((10, 20, 5), 2, np.uint8), "reference": np.full((10, 20, 5), 2, np.uint8)}
+    masks = {
+        "prediction": np.full((10, 20, 5), 2, np.uint8),
+        "reference": np.full((10, 20, 5), 2, np.uint8),
+    }
     masks[empty] = np.zeros((10, 20, 5), np.uint8)
     score = score_case(**masks, spacing_mm=SPACING, labels=ACDC_LABELS)["MYO"]
     diagonal = np.sqrt((10 * 1.4) ** 2 + (20 * 1.6) ** 2 + (5 * 9.5) ** 2)
-    assert (score.dice, score.hd95_mm, score.assd_mm, score.missed) == (0, pytest.approx(diagonal), pytest.approx(diagonal), True)
+    assert (score.dice, score.hd95_mm, score.assd_mm, score.missed) == (
+        0,
+        pytest.approx(diagonal),
+        pytest.approx(diagonal),
+        True,
+    )
     assert getattr(score, f"{'predicted' if empty == 'prediction' else 'reference'}_ml") == 0
 
 
@@ -121,7 +140,9 @@ def test_agreement_of_known_values():
     assert (found["bias"], found["mae"], found["n"], found["failed"]) == (1.0, 2.5, 4, 1)
     sd = np.sqrt((1 + 9 + 16 + 4) / 3)
     assert found["sd"] == pytest.approx(sd, abs=1e-6)
-    assert (found["lower"], found["upper"]) == pytest.approx((1 - 1.96 * sd, 1 + 1.96 * sd), abs=1e-5)
+    assert (found["lower"], found["upper"]) == pytest.approx(
+        (1 - 1.96 * sd, 1 + 1.96 * sd), abs=1e-5
+    )
     assert found["r"] is None, "the reference does not vary"
     assert agreement([1.0, 3.0, 2.0], [1.0, 2.0, 3.0])["r"] == pytest.approx(0.5)
 
@@ -151,8 +172,21 @@ def test_function_from_two_masks():
     ed[10:15], es[10:15] = 2, 2
     ed[15:19], es[15:18] = 1, 1
     found = ventricular_function(grid(ed), grid(es), ACDC_LABELS)
-    assert found["lv"] == {"edv_ml": 20.0, "esv_ml": 8.0, "sv_ml": 12.0, "ef_percent": 60.0, "mass_g": 10.5, "reasons": {}}
-    assert found["rv"] == {"edv_ml": 8.0, "esv_ml": 6.0, "sv_ml": 2.0, "ef_percent": 25.0, "reasons": {}}
+    assert found["lv"] == {
+        "edv_ml": 20.0,
+        "esv_ml": 8.0,
+        "sv_ml": 12.0,
+        "ef_percent": 60.0,
+        "mass_g": 10.5,
+        "reasons": {},
+    }
+    assert found["rv"] == {
+        "edv_ml": 8.0,
+        "esv_ml": 6.0,
+        "sv_ml": 2.0,
+        "ef_percent": 25.0,
+        "reasons": {},
+    }
 
 
 def test_structures_go_by_name_not_by_number():

@@ -40,7 +40,9 @@ def run_folder(tmp_path):
     folder.mkdir()
     checkpoint.save(folder, facts, network, average, [torch.optim.AdamW(network.parameters())])
     (folder / "config.toml").write_text(tomli_w.dumps(SETTINGS))
-    (folder / "run.json").write_text(json.dumps({"labels": LABELS, "training": {"of": 10, "split": "all", "patients": 3}}))
+    (folder / "run.json").write_text(
+        json.dumps({"labels": LABELS, "training": {"of": 10, "split": "all", "patients": 3}})
+    )
     return folder
 
 
@@ -71,13 +73,18 @@ def test_show_gives_metadata_metrics_and_the_card_if_there_is_one(shelf):
     assert (data["metadata"]["labels"], data["metrics"]) == (LABELS, {})
     assert "README.md" not in cardioseg("models", "show", "tiny").out
     (shelf / "tiny" / "README.md").write_text("# tiny")
-    assert cardioseg("models", "show", "tiny").out.splitlines()[-1] == str(shelf / "tiny" / "README.md")
+    assert cardioseg("models", "show", "tiny").out.splitlines()[-1] == str(
+        shelf / "tiny" / "README.md"
+    )
 
 
 def test_verify_opens_all_or_those_named(shelf, tmp_path):
     other = Path(shutil.copytree(shelf / "tiny", tmp_path / "other"))
     assert report(cardioseg("models", "verify", "--json"))["verified"] == ["tiny"]
-    assert report(cardioseg("models", "verify", other, "tiny", "--json"))["verified"] == [str(other), "tiny"]
+    assert report(cardioseg("models", "verify", other, "tiny", "--json"))["verified"] == [
+        str(other),
+        "tiny",
+    ]
     content = bytearray((other / "weights.safetensors").read_bytes())
     content[-1] ^= 255
     (other / "weights.safetensors").write_bytes(content)
@@ -91,7 +98,9 @@ def test_verify_opens_all_or_those_named(shelf, tmp_path):
 def test_what_is_no_model_is_named(shelf, verb):
     done = cardioseg("models", *verb, "nosuch")
     assert done.code == EXIT_MODEL
-    assert done.err.startswith("error: nosuch: found no such model; expected a shipped model (tiny) or a folder")
+    assert done.err.startswith(
+        "error: nosuch: found no such model; expected a shipped model (tiny) or a folder"
+    )
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "5"])
@@ -114,18 +123,35 @@ def test_verify_without_any_model_is_an_error(shelf):
 
 def test_export_takes_the_average_and_the_runs_own_facts(run_folder, tmp_path):
     data = report(
-        cardioseg("models", "export", run_folder, "-o", tmp_path / "Müller – 心臓", "--description", "of noise", "--json")
+        cardioseg(
+            "models",
+            "export",
+            run_folder,
+            "-o",
+            tmp_path / "Müller – 心臓",
+            "--description",
+            "of noise",
+            "--json",
+        )
     )
     assert data["training"] == {"of": 10, "split": "all", "patients": 3, "steps": 7, "minutes": 1.3}
     model = load_model(tmp_path / "Müller – 心臓")
     assert all((value == 0.25).all() for value in model.network.parameters())
-    metadata = json.loads((tmp_path / "Müller – 心臓" / "metadata.json").read_text(encoding="utf-8"))
-    assert (metadata["name"], metadata["description"], metadata["labels"]) == ("Müller – 心臓", "of noise", LABELS)
+    metadata = json.loads(
+        (tmp_path / "Müller – 心臓" / "metadata.json").read_text(encoding="utf-8")
+    )
+    assert (metadata["name"], metadata["description"], metadata["labels"]) == (
+        "Müller – 心臓",
+        "of noise",
+        LABELS,
+    )
 
 
 def test_export_takes_settings_that_the_weights_do_not_depend_on(run_folder, tmp_path):
     settings = ("--set", "network.halting_threshold=0.5", "--set", "windows.views=flips")
-    assert cardioseg("models", "export", run_folder, "-o", tmp_path / "m", *settings).code == EXIT_OK
+    assert (
+        cardioseg("models", "export", run_folder, "-o", tmp_path / "m", *settings).code == EXIT_OK
+    )
     model = load_model(tmp_path / "m")
     assert (model.network.config.halting_threshold, model.windows.views) == (0.5, "flips")
 
@@ -149,7 +175,9 @@ def test_a_setting_that_cannot_be_leaves_the_model_that_was_there(run_folder, tm
     assert done.code == EXIT_USAGE
     assert done.err.startswith("error: --set: found ")
     assert done.err.count("\n") == 1
-    assert {name: (tmp_path / "m" / name).read_bytes() for name in names_in(tmp_path / "m")} == before
+    assert {
+        name: (tmp_path / "m" / name).read_bytes() for name in names_in(tmp_path / "m")
+    } == before
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,11 @@ CASES = {
         "3-D": {"patch_size": (8, 8, 1), "channels": 1},
     },
 }
-ALL = [pytest.param(name, changes, id=f"{name}: {case}") for name, cases in CASES.items() for case, changes in cases.items()]
+ALL = [
+    pytest.param(name, changes, id=f"{name}: {case}")
+    for name, cases in CASES.items()
+    for case, changes in cases.items()
+]
 contract = pytest.mark.parametrize(("name", "changes"), ALL)
 
 
@@ -60,7 +64,9 @@ def test_shapes_steps_and_routing(name, changes):
     network = stir(build(name, changes)).eval()
     config, image = network.config, image_for(network)
     output = network(image)
-    grid = tuple(size // patch for size, patch in zip(image.shape[2:], config.patch_size, strict=True))
+    grid = tuple(
+        size // patch for size, patch in zip(image.shape[2:], config.patch_size, strict=True)
+    )
     assert output.logits.shape == (2, config.classes, *image.shape[2:])
     assert output.steps.shape == (2, *grid)
     assert ((output.steps >= 1) & (output.steps <= config.loops)).all()
@@ -77,7 +83,9 @@ def test_shapes_steps_and_routing(name, changes):
 @torch.no_grad()
 def test_any_image_size_comes_back_as_it_came(name, changes):
     network = build(name, changes).eval()
-    sizes = {2: [(17, 23), (5, 9), (32, 1)], 3: [(1, 17, 9), (3, 16, 31)]}[len(network.config.patch_size)]
+    sizes = {2: [(17, 23), (5, 9), (32, 1)], 3: [(1, 17, 9), (3, 16, 31)]}[
+        len(network.config.patch_size)
+    ]
     for size in sizes:
         logits = network(image_for(network, size=size)).logits
         assert logits.shape[2:] == size
@@ -110,7 +118,11 @@ def test_a_gradient_reaches_every_parameter(name, changes):
         loss, _ = loss_of(network(image, loops=(4, 2, 3)[step % 3]), label)
         optimizer.zero_grad()
         loss.backward()
-        untouched -= {name for name in untouched if names[name].grad is not None and names[name].grad.abs().sum() > 0}
+        untouched -= {
+            name
+            for name in untouched
+            if names[name].grad is not None and names[name].grad.abs().sum() > 0
+        }
         optimizer.step()
         if not untouched:
             break

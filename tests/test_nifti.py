@@ -25,20 +25,26 @@ from cardioseg.imaging.nifti import open_image, read, write
 def grids(draw):
     """A NIfTI header as any scanner or tool may leave it: oblique, axes permuted and mirrored, either or both forms."""
     spacing = draw(st.tuples(*[st.floats(0.25, 12, width=32)] * 3))
-    rotation = Rotation.from_euler("xyz", draw(st.tuples(*[st.floats(-180, 180)] * 3)), degrees=True).as_matrix()
+    rotation = Rotation.from_euler(
+        "xyz", draw(st.tuples(*[st.floats(-180, 180)] * 3)), degrees=True
+    ).as_matrix()
     order = draw(st.permutations(range(3)))
     mirrored = np.diag(draw(st.tuples(*[st.sampled_from([-1.0, 1.0])] * 3)))
     affine = np.eye(4)
     affine[:3, :3] = (rotation @ np.eye(3)[order] @ mirrored) * spacing
     affine[:3, 3] = draw(st.tuples(*[st.floats(-500, 500)] * 3))
-    header = draw(st.sampled_from([nib.Nifti1Header, nib.Nifti2Header]))(endianness=draw(st.sampled_from("<>")))
+    header = draw(st.sampled_from([nib.Nifti1Header, nib.Nifti2Header]))(
+        endianness=draw(st.sampled_from("<>"))
+    )
     shape = draw(st.tuples(*[st.integers(2, 7)] * 3)) + draw(st.sampled_from([(), (1,), (3,)]))
     forms = draw(st.sampled_from([(1, 1), (1, 0), (0, 2), (2, 1), (4, 3)]))
     header.set_data_shape(shape)
     header.set_zooms((*spacing, *[0.05] * (len(shape) - 3)))
     header.set_qform(affine, code=forms[0])
     header.set_sform(affine, code=forms[1])
-    header.set_xyzt_units(*draw(st.sampled_from([("mm", "sec"), ("mm", "unknown"), ("unknown", "unknown")])))
+    header.set_xyzt_units(
+        *draw(st.sampled_from([("mm", "sec"), ("mm", "unknown"), ("unknown", "unknown")]))
+    )
     header.set_data_dtype(np.int16)
     return affine, header
 
@@ -86,7 +92,9 @@ def test_acdcs_spacing_is_pixdim_and_the_decision_is_noted(trap):
     assert volume.spacing == (1.5, 1.5, 8.0)
     assert volume.voxel_ml == pytest.approx(0.018)
     assert np.linalg.norm(volume.affine[:3, :3], axis=0) == pytest.approx(volume.spacing)
-    assert np.array_equal(np.sign(volume.affine[:3, :3]), np.diag([-1, -1, 1])), "directions stay the affine's"
+    assert np.array_equal(np.sign(volume.affine[:3, :3]), np.diag([-1, -1, 1])), (
+        "directions stay the affine's"
+    )
     (note,) = volume.notes
     assert note == "pixdim says 1.5 × 1.5 × 8 mm, the affine 1 × 1 × 1 mm; pixdim was trusted"
 
@@ -105,7 +113,9 @@ def test_the_trap_is_written_back_as_it_was(trap, tmp_path):
 
 @pytest.mark.parametrize(("unit", "factor"), [("mm", 1.0), ("meter", 1000.0), ("micron", 0.001)])
 def test_units_become_millimetres(tmp_path, unit, factor):
-    image = nib.Nifti1Image(voxels((4, 5, 6)), np.diag([1.5 / factor, 1.5 / factor, 8 / factor, 1.0]))
+    image = nib.Nifti1Image(
+        voxels((4, 5, 6)), np.diag([1.5 / factor, 1.5 / factor, 8 / factor, 1.0])
+    )
     image.header.set_xyzt_units(unit)
     nib.save(image, tmp_path / "image.nii")
     volume = read(tmp_path / "image.nii")
@@ -125,7 +135,9 @@ def test_scaled_intensities_are_read_and_a_mask_escapes_the_scaling(tmp_path):
     write(tmp_path / "mask.nii.gz", volume.with_array(mask))
     assert nib.load(tmp_path / "mask.nii.gz").get_data_dtype() == np.uint8
     assert np.array_equal(nib.load(tmp_path / "mask.nii.gz").get_fdata().astype(int), mask)
-    assert np.array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "mask.nii.gz"))).T, mask)
+    assert np.array_equal(
+        sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "mask.nii.gz"))).T, mask
+    )
 
 
 def test_nothing_personal_is_carried_over(tmp_path):
@@ -134,7 +146,10 @@ def test_nothing_personal_is_carried_over(tmp_path):
         image.header[field] = b"Jane Doe 1950"
     image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"Jane Doe"))
     nib.save(image, tmp_path / "image.nii")
-    write(tmp_path / "mask.nii.gz", read(tmp_path / "image.nii").with_array(voxels((4, 5, 6), dtype=np.uint8)))
+    write(
+        tmp_path / "mask.nii.gz",
+        read(tmp_path / "image.nii").with_array(voxels((4, 5, 6), dtype=np.uint8)),
+    )
     assert b"Jane" in (tmp_path / "image.nii").read_bytes()
     assert b"Jane" not in gzip.decompress((tmp_path / "mask.nii.gz").read_bytes())
 
@@ -168,7 +183,9 @@ def test_frames_come_one_at_a_time(tmp_path, shape):
         read(path)
 
 
-@pytest.mark.parametrize(("unit", "step", "seconds"), [("sec", 0.04, 0.04), ("msec", 40.0, 0.04), ("unknown", 1.0, None)])
+@pytest.mark.parametrize(
+    ("unit", "step", "seconds"), [("sec", 0.04, 0.04), ("msec", 40.0, 0.04), ("unknown", 1.0, None)]
+)
 def test_frame_time_is_known_only_when_the_file_says_so(tmp_path, unit, step, seconds):
     image = nib.Nifti1Image(voxels((4, 5, 6, 3)), np.eye(4))
     image.header.set_zooms((1, 1, 1, step))
@@ -185,7 +202,11 @@ def test_maps_and_cines_are_written_with_a_fourth_axis(tmp_path):
     volume = open_image(tmp_path / "cine.nii").frame(0)
     maps = np.random.default_rng(0).random((4, 5, 6, 3)).astype(np.float32)
     for name, frames, step in (("probabilities", None, 1.0), ("cine", 3, 0.05)):
-        write(tmp_path / f"{name}.nii.gz", Volume(maps, volume.affine, volume.spacing, volume.header), frames=frames)
+        write(
+            tmp_path / f"{name}.nii.gz",
+            Volume(maps, volume.affine, volume.spacing, volume.header),
+            frames=frames,
+        )
         result = nib.load(tmp_path / f"{name}.nii.gz")
         assert np.array_equal(np.asarray(result.dataobj), maps)
         assert result.header.get_zooms()[3] == pytest.approx(step)
@@ -218,14 +239,20 @@ def test_itk_formats_turn_from_lps_to_ras(tmp_path, ending):
     for index in ((0, 0, 0), (5, 0, 0), (0, 6, 0), (2, 3, 3)):
         x, y, z = image.TransformIndexToPhysicalPoint(index)
         assert (volume.affine @ (*index, 1))[:3] == pytest.approx((-x, -y, z), abs=1e-3)
-        assert (nib.load(tmp_path / "mask.nii.gz").affine @ (*index, 1))[:3] == pytest.approx((-x, -y, z), abs=1e-3)
+        assert (nib.load(tmp_path / "mask.nii.gz").affine @ (*index, 1))[:3] == pytest.approx(
+            (-x, -y, z), abs=1e-3
+        )
 
 
 def test_an_itk_cine_has_frames_and_a_slice_is_a_volume(tmp_path):
     array = voxels((6, 7, 4, 3))
     sitk.WriteImage(oblique_itk(array), str(tmp_path / "cine.nrrd"))
     image = open_image(tmp_path / "cine.nrrd")
-    assert (image.shape, image.frames, image.spacing) == ((6, 7, 4, 3), 3, pytest.approx((1.25, 1.5, 9.0)))
+    assert (image.shape, image.frames, image.spacing) == (
+        (6, 7, 4, 3),
+        3,
+        pytest.approx((1.25, 1.5, 9.0)),
+    )
     frames = [image.frame(t) for t in range(3)]
     assert all(np.array_equal(frame.array, array[..., t]) for t, frame in enumerate(frames))
     sitk.WriteImage(sitk.GetImageFromArray(array[:, :, 0, 0].T), str(tmp_path / "slice.mha"))
@@ -247,7 +274,9 @@ def test_paths_with_spaces_and_accents_work(tmp_path):
     assert stem(path) == "心臓 1"
 
 
-@pytest.mark.parametrize(("name", "expected"), [("a.b.nii.gz", "a.b"), ("A.NII", "A"), ("x.mha", "x"), ("y.txt", "y")])
+@pytest.mark.parametrize(
+    ("name", "expected"), [("a.b.nii.gz", "a.b"), ("A.NII", "A"), ("x.mha", "x"), ("y.txt", "y")]
+)
 def test_the_stem_is_the_name_without_the_ending(name, expected):
     assert stem(Path(name)) == expected
 

@@ -30,14 +30,28 @@ def test_matrices_decay_and_the_injection_never(optimizer):
     assert (decayed["weight_decay"], plain["weight_decay"]) == (0.1, 0.0)
     names = {id(parameter): name for name, parameter in network.named_parameters()}
     kept = {names[id(parameter)] for parameter in plain["params"]}
-    moved = {names[id(p)] for mover in muon for group in mover.param_groups for p in group["params"]}
+    moved = {
+        names[id(p)] for mover in muon for group in mover.param_groups for p in group["params"]
+    }
     assert len(decayed["params"]) + len(kept) + len(moved) == len(names), "each once"
-    assert {"injection.input.weight", "injection.log_rate", "injection.step_bias", "core_norm.weight", "coda_norm.bias"} <= kept
-    matrices = {"block.attention.query.weight", "block.experts.routed.0.down.weight", "stem.project.weight"}
+    assert {
+        "injection.input.weight",
+        "injection.log_rate",
+        "injection.step_bias",
+        "core_norm.weight",
+        "coda_norm.bias",
+    } <= kept
+    matrices = {
+        "block.attention.query.weight",
+        "block.experts.routed.0.down.weight",
+        "stem.project.weight",
+    }
     assert not kept & (matrices | {"decoder.classify.weight"})
     assert all(parameter.ndim >= 2 for parameter in decayed["params"])
     assert (matrices <= moved) == (optimizer == "muon")
-    assert not any(name.startswith("lora") for name in moved), "nor adapters, however large their rank"
+    assert not any(name.startswith("lora") for name in moved), (
+        "nor adapters, however large their rank"
+    )
 
 
 def test_adapters_alone_are_moved_by_adamw():
@@ -48,7 +62,9 @@ def test_adapters_alone_are_moved_by_adamw():
 
 
 @pytest.mark.parametrize("fast", [True, False])
-@pytest.mark.parametrize("shape", [(24, 24), (16, 100), (100, 16), (64, 32, 3, 3), (32, 16, 2, 2, 3)])
+@pytest.mark.parametrize(
+    "shape", [(24, 24), (16, 100), (100, 16), (64, 32, 3, 3), (32, 16, 2, 2, 3)]
+)
 def test_muon_steps_are_orthogonal_and_as_large_as_adamw_s(monkeypatch, shape, fast):
     monkeypatch.setattr(muon_module, "fast_bf16", lambda device: fast)
     torch.manual_seed(0)
@@ -57,7 +73,9 @@ def test_muon_steps_are_orthogonal_and_as_large_as_adamw_s(monkeypatch, shape, f
     spread[:8] *= 10  # a few rows hold nearly all of the gradient
     weight.grad = spread.view(shape)
     Muon([weight], lr=1e-2, weight_decay=0.0).step()
-    values = torch.linalg.svdvals(weight.detach().flatten(1)) / (1e-2 * 0.2 * max(spread.shape) ** 0.5)
+    values = torch.linalg.svdvals(weight.detach().flatten(1)) / (
+        1e-2 * 0.2 * max(spread.shape) ** 0.5
+    )
     assert 0.25 < values.min() <= values.max() < 1.3, "every direction moves alike"
     assert weight.detach().square().mean().sqrt() < 2.1e-3
 
@@ -67,14 +85,18 @@ def test_muon_decays_keeps_momentum_and_waits_without_a_gradient():
     mover = Muon([weight, idle], lr=0.1, weight_decay=0.5)
     weight.grad = torch.zeros(16, 16)
     mover.step()
-    assert torch.allclose(weight, torch.full((16, 16), 0.95)), "no gradient, no direction: decay alone"
+    assert torch.allclose(weight, torch.full((16, 16), 0.95)), (
+        "no gradient, no direction: decay alone"
+    )
     assert torch.equal(idle, torch.ones(16, 16))
     weight.grad = torch.eye(16)
     mover.step()
     weight.grad = torch.zeros(16, 16)
     before = weight.detach().clone()
     mover.step()
-    assert (weight.diagonal() < 0.95 * before.diagonal() - 0.01).all(), "it goes on where it was going"
+    assert (weight.diagonal() < 0.95 * before.diagonal() - 0.01).all(), (
+        "it goes on where it was going"
+    )
 
 
 def test_the_moving_average_follows_and_copies_the_balance():

@@ -23,14 +23,25 @@ LICENCE_FILES = ("LICENSE", "THIRD_PARTY")
 def wheel(tmp_path_factory) -> Path:
     """The wheel, built without a network by the backend that is installed."""
     folder = tmp_path_factory.mktemp("dist")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    build = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        str(folder),
+        str(ROOT),
+    ]
     done = subprocess.run(build, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return next(folder.glob("*.whl"))
 
 
 def files_below(folder: Path) -> list[Path]:
-    found = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    found = (
+        path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    )
     return sorted(path.relative_to(ROOT) for path in found)
 
 
@@ -49,8 +60,14 @@ def test_the_wheel_states_all_licences(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         metadata = archive.read(f"cardioseg-{__version__}.dist-info/METADATA").decode()
-    licences = {name.split(".dist-info/licenses/")[1] for name in names if ".dist-info/licenses/" in name}
-    carried = [path for path in (*files_below(ROOT / "models"), *files_below(ROOT / "cardioseg")) if path.name in LICENCE_FILES]
+    licences = {
+        name.split(".dist-info/licenses/")[1] for name in names if ".dist-info/licenses/" in name
+    }
+    carried = [
+        path
+        for path in (*files_below(ROOT / "models"), *files_below(ROOT / "cardioseg"))
+        if path.name in LICENCE_FILES
+    ]
     assert licences == {"LICENSE", *(path.as_posix() for path in carried)}
     assert f"License-Expression: {PROJECT['license']}\n" in metadata
     assert PROJECT["license"].split(" AND ")[:2] == ["Apache-2.0", "CC-BY-NC-SA-4.0"]
@@ -60,17 +77,38 @@ def test_the_wheel_states_all_licences(wheel):
 def installed(wheel, tmp_path_factory) -> Path:
     """The wheel in a folder of its own, whose name is no plain ASCII."""
     site = tmp_path_factory.mktemp("site") / "Müller – 心臓"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", str(site), str(wheel)]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-index",
+        "--no-deps",
+        "--target",
+        str(site),
+        str(wheel),
+    ]
     subprocess.run(pip, check=True, capture_output=True)
     return site
 
 
 def run_installed(site: Path, *arguments: str) -> list[str]:
     """Lines of the command from ``site``, started away from the checkout; the first says which package ran."""
-    program = "import cardioseg; print(cardioseg.__file__); from cardioseg.cli.app import main; main()"
+    program = (
+        "import cardioseg; print(cardioseg.__file__); from cardioseg.cli.app import main; main()"
+    )
     environment = {**os.environ, "PYTHONPATH": str(site), "PYTHONUTF8": "1"}
     command = [sys.executable, "-c", program, *arguments]
-    done = subprocess.run(command, cwd=site, env=environment, capture_output=True, text=True, encoding="utf-8", check=False)
+    done = subprocess.run(
+        command,
+        cwd=site,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -84,7 +122,9 @@ def test_the_installed_wheel_finds_the_models_it_carries(installed):
     lines = run_installed(installed, "models", "list", "--json")
     assert lines[0].startswith(str(installed))
     found = json.loads("\n".join(lines[1:]))["data"]["models"]
-    assert sorted(found) == sorted(path.parent.name for path in (ROOT / "models").glob("*/metadata.json"))
+    assert sorted(found) == sorted(
+        path.parent.name for path in (ROOT / "models").glob("*/metadata.json")
+    )
     if found:  # each opens with the hash that its card names
         run_installed(installed, "models", "verify")
 
@@ -101,7 +141,9 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@pytest.mark.parametrize("wanted", [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]])
+@pytest.mark.parametrize(
+    "wanted", [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
+)
 def test_every_dependency_is_pinned_within_its_range(wanted):
     requirement = Requirement(wanted)
     versions = {canonical(name): version for name, version in pins().items()}
@@ -126,6 +168,8 @@ for module in pkgutil.walk_packages(cardioseg.training.__path__, "cardioseg.trai
 importlib.import_module("cardioseg.workflows.train")
 print(*sorted(name for name in sys.modules if name.startswith("cardioseg.training.")))
 """
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "cardioseg.training." in done.stdout

@@ -25,7 +25,14 @@ from cardioseg.data.phantom import (
 
 RV, MYO, LV = (ACDC_LABELS.value(name) for name in ("RV", "MYO", "LV"))
 # Thin slices from the base plane on, so that the sum over slices is the integral and not the luck of a slice position.
-FINE = PhantomConfig(shape=(160, 160, 52), spacing_mm=(1.2, 1.2, 2.0), frames=2, base_mm=1.0, tilt=(0.0, 0.0), irregularity=0.03)
+FINE = PhantomConfig(
+    shape=(160, 160, 52),
+    spacing_mm=(1.2, 1.2, 2.0),
+    frames=2,
+    base_mm=1.0,
+    tilt=(0.0, 0.0),
+    irregularity=0.03,
+)
 
 
 def volume_ml(phantom: Phantom, value: int) -> np.ndarray:
@@ -69,7 +76,9 @@ def test_the_wall_thickens_and_keeps_its_volume(fine: Phantom) -> None:
 
 def test_the_clinical_grid_stays_close_to_the_truth(cine: Phantom) -> None:
     measured, config = volume_ml(cine, LV), PhantomConfig()
-    assert measured[cine.ed] == pytest.approx(half_ellipsoid_ml(config.radius_mm, config.length_mm), rel=0.06)
+    assert measured[cine.ed] == pytest.approx(
+        half_ellipsoid_ml(config.radius_mm, config.length_mm), rel=0.06
+    )
     assert 1 - measured[cine.es] / measured[cine.ed] == pytest.approx(config.ejection, abs=0.06)
     assert 80 < volume_ml(cine, RV)[cine.ed] < 200
     assert volume_ml(cine, RV)[cine.es] < 0.7 * volume_ml(cine, RV)[cine.ed]
@@ -103,7 +112,9 @@ def test_every_random_heart_is_whole(seed: int) -> None:
     for k, t in np.ndindex(phantom.label.shape[2:]):
         plane = phantom.label[:, :, k, t]
         ring = binary_dilation(plane == LV) & (plane != LV)
-        assert (plane[ring] == MYO).all(), f"LV of slice {k}, frame {t} touches something other than its wall"
+        assert (plane[ring] == MYO).all(), (
+            f"LV of slice {k}, frame {t} touches something other than its wall"
+        )
         assert all(connected(plane == value)[1] <= 1 for value in (RV, LV))
         assert not (plane == RV).any() or (plane == MYO).any()
 
@@ -111,7 +122,10 @@ def test_every_random_heart_is_whole(seed: int) -> None:
 def test_random_settings_stay_in_their_ranges() -> None:
     configs = [random_config(seed) for seed in range(200)]
     assert all(0.9 <= c.spacing_mm[0] <= 1.9 and 5 <= c.spacing_mm[2] <= 10 for c in configs)
-    assert all(160 <= min(c.shape[:2]) <= max(c.shape[:2]) <= 300 and 6 <= c.shape[2] <= 12 for c in configs)
+    assert all(
+        160 <= min(c.shape[:2]) <= max(c.shape[:2]) <= 300 and 6 <= c.shape[2] <= 12
+        for c in configs
+    )
     assert all(0.15 <= c.ejection <= 0.75 and 6 <= c.wall_mm <= 18 for c in configs)
     assert len({c.shape for c in configs}) > 150
     assert {c.apex_first for c in configs} == {c.mirrored for c in configs} == {True, False}
@@ -155,13 +169,20 @@ def test_acdc_files_carry_the_header_trap(tmp_path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["patient007", "patient008"]
     folder = tmp_path / "patient007"
     names = ("frame01", "frame01_gt", "frame02", "frame02_gt")
-    assert sorted(p.name for p in folder.iterdir()) == ["Info.cfg", *(f"patient007_{n}.nii.gz" for n in names)]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "Info.cfg",
+        *(f"patient007_{n}.nii.gz" for n in names),
+    ]
     expected = random_config(3 * 100_003 + 7)
     for path in folder.glob("*.nii.gz"):
         file = nib.load(path)
         header = file.header
         assert file.shape == expected.shape
-        assert (int(header["sform_code"]), int(header["qform_code"]), int(header["xyzt_units"])) == (2, 0, 0)
+        assert (
+            int(header["sform_code"]),
+            int(header["qform_code"]),
+            int(header["xyzt_units"]),
+        ) == (2, 0, 0)
         assert np.array_equal(file.affine, np.diag([-1.0, -1.0, 1.0, 1.0]))
         assert header.get_zooms() == pytest.approx(expected.spacing_mm, rel=1e-6)
         is_mask = "_gt" in path.name
@@ -172,8 +193,12 @@ def test_acdc_files_carry_the_header_trap(tmp_path) -> None:
 
 def test_acdc_info_reads_like_acdcs(tmp_path) -> None:
     write_acdc(tmp_path, patients=1)
-    assert [path.name for path in tmp_path.iterdir()] == ["patient901"], "no number that ACDC has: 1 to 150"
-    facts = [line.split(": ") for line in (tmp_path / "patient901/Info.cfg").read_text().splitlines()]
+    assert [path.name for path in tmp_path.iterdir()] == ["patient901"], (
+        "no number that ACDC has: 1 to 150"
+    )
+    facts = [
+        line.split(": ") for line in (tmp_path / "patient901/Info.cfg").read_text().splitlines()
+    ]
     assert [key for key, _ in facts] == ["ED", "ES", "Group", "Height", "NbFrame", "Weight"]
     values = dict(facts)
     assert (values["ED"], values["ES"], values["NbFrame"]) == ("1", "2", "2")
@@ -185,7 +210,10 @@ def test_acdc_info_reads_like_acdcs(tmp_path) -> None:
 def test_acdc_files_are_the_same_for_the_same_seed(tmp_path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         write_acdc(tmp_path / name, patients=1, seed=seed)
-    one, same, other = (np.asarray(nib.load(tmp_path / n / "patient901/patient901_frame01.nii.gz").dataobj) for n in "abc")
+    one, same, other = (
+        np.asarray(nib.load(tmp_path / n / "patient901/patient901_frame01.nii.gz").dataobj)
+        for n in "abc"
+    )
     assert np.array_equal(one, same)
     assert one.shape != other.shape or not np.array_equal(one, other)
 

@@ -88,10 +88,15 @@ def test_a_frame_that_jumps_is_doubted():
 
 def test_few_frames_are_remarked():
     found = find_phases(beat(6))
-    assert (found.confidence, found.reasons) == ("medium", ("6 frames are few: ES may fall between two",))
+    assert (found.confidence, found.reasons) == (
+        "medium",
+        ("6 frames are few: ES may fall between two",),
+    )
 
 
-@pytest.mark.parametrize(("curve", "reason"), [([120.0], "one frame shows no beat"), ([0.0] * 8, "no LV in any frame")])
+@pytest.mark.parametrize(
+    ("curve", "reason"), [([120.0], "one frame shows no beat"), ([0.0] * 8, "no LV in any frame")]
+)
 def test_no_beat_is_none_with_a_reason(curve, reason):
     found = find_phases(curve)
     assert (found.ed, found.es, found.confidence, found.reasons) == (None, None, "none", (reason,))
@@ -100,7 +105,13 @@ def test_no_beat_is_none_with_a_reason(curve, reason):
 def test_what_somebody_chose_is_taken():
     curve = beat(20)
     found = find_phases(curve, ed=2, es=9)
-    assert (found.ed, found.es, found.source, found.confidence, found.reasons) == (2, 9, "given", "high", ())
+    assert (found.ed, found.es, found.source, found.confidence, found.reasons) == (
+        2,
+        9,
+        "given",
+        "high",
+        (),
+    )
     half = find_phases(curve, es=9)
     assert (half.ed, half.es, half.source) == (0, 9, "given and volume curve")
     swapped = find_phases(curve, ed=7, es=0)

@@ -31,7 +31,12 @@ def drawn(tmp_path):
     case = open_finished(tmp_path)
     stack = cropped(upright(*case.frame(report.data["frame"] - 1)))
     with Image.open(tmp_path / "strip.png") as picture:
-        return report, np.asarray(picture.convert("RGB")).astype(int), stack, report.data["slice"] - 1
+        return (
+            report,
+            np.asarray(picture.convert("RGB")).astype(int),
+            stack,
+            report.data["slice"] - 1,
+        )
 
 
 def panel(picture, stack, number, columns):
@@ -117,13 +122,17 @@ def test_the_animation_shows_every_loop_once_and_begins_again(tmp_path):
     assert durations == [STEP_MS] * (LOOPS - 1) + [LAST_MS]
     assert all((np.abs(b - a).max(axis=-1) > 8).any() for a, b in itertools.pairwise(pictures))
     left = [picture[TOP + HEADING :, SIDE : SIDE + PANEL] for picture in pictures]
-    assert max(np.abs(picture - left[0]).max() for picture in left) <= 3, "the image beside it stands still"
+    assert max(np.abs(picture - left[0]).max() for picture in left) <= 3, (
+        "the image beside it stands still"
+    )
 
 
 def test_a_slice_that_stops_at_once_and_one_without_a_heart_are_drawn(tmp_path):
     write_case(tmp_path, frames=1)
     for kind, value in (("halting", 1), ("mask", 0)):
-        save_image(tmp_path / f"heart_{kind}.nii.gz", np.full(SHAPE, value, np.uint8), spacing=SPACING)
+        save_image(
+            tmp_path / f"heart_{kind}.nii.gz", np.full(SHAPE, value, np.uint8), spacing=SPACING
+        )
         report = ponder(PonderRequest(tmp_path, tmp_path / f"{kind}.png", slice_number=1))
         assert report.data["most_steps"] == 1
         with Image.open(tmp_path / f"{kind}.png") as picture:
@@ -132,7 +141,9 @@ def test_a_slice_that_stops_at_once_and_one_without_a_heart_are_drawn(tmp_path):
 
 def test_other_endings_and_files_that_are_there_are_refused(tmp_path):
     write_case(tmp_path, frames=1)
-    with pytest.raises(UsageError, match=r"--ponder: found a\.jpg; expected a name ending in \.png or \.gif"):
+    with pytest.raises(
+        UsageError, match=r"--ponder: found a\.jpg; expected a name ending in \.png or \.gif"
+    ):
         ponder(PonderRequest(tmp_path, tmp_path / "a.jpg"))
     ponder(PonderRequest(tmp_path, tmp_path / "a.png"))
     first = (tmp_path / "a.png").read_bytes()
@@ -146,9 +157,15 @@ def test_other_endings_and_files_that_are_there_are_refused(tmp_path):
 
 def test_the_command_draws(tmp_path):
     write_case(tmp_path)
-    done = cardioseg("view", tmp_path, "--ponder", tmp_path / "a.gif", "--slice", "2", "--json", "--quiet")
+    done = cardioseg(
+        "view", tmp_path, "--ponder", tmp_path / "a.gif", "--slice", "2", "--json", "--quiet"
+    )
     report = json.loads(done.out)
-    assert (done.code, report["files"], report["data"]["slice"]) == (EXIT_OK, [str(tmp_path / "a.gif")], 2)
+    assert (done.code, report["files"], report["data"]["slice"]) == (
+        EXIT_OK,
+        [str(tmp_path / "a.gif")],
+        2,
+    )
     assert not (tmp_path / "heart_view.html").exists()
     both = cardioseg("view", tmp_path, "--ponder", tmp_path / "b.gif", "--whole", "--quiet")
     assert both.code == EXIT_USAGE
@@ -166,5 +183,7 @@ ponder(PonderRequest(Path({str(tmp_path)!r}), Path({str(tmp_path / "a.png")!r}))
 view(ViewRequest(Path({str(tmp_path)!r})))
 print([name for name in ("torch", "monai", "SimpleITK") if name in sys.modules])
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"

@@ -43,16 +43,27 @@ class Echo(nn.Module):
 
 
 def windows(size=(32, 32), views="none", **changes):
-    return WindowConfig(**{"size": size, "overlap": 0.5, "views": views, "focus": False, "batch": 4} | changes)
+    return WindowConfig(
+        **{"size": size, "overlap": 0.5, "views": views, "focus": False, "batch": 4} | changes
+    )
 
 
 def predict(network, image, *, neighbours=0, loops=None, **changes):
-    return predict_maps(network, image, neighbours=neighbours, windows=windows(**changes), device=CPU, depth=Depth(loops))
+    return predict_maps(
+        network,
+        image,
+        neighbours=neighbours,
+        windows=windows(**changes),
+        device=CPU,
+        depth=Depth(loops),
+    )
 
 
 def coordinates(shape):
     """(U, V, 2): the first slice holds each voxel's place along U, the second along V; their middles, so 0.5 for the first."""
-    return np.stack(np.meshgrid(*(np.arange(n) + 0.5 for n in shape), indexing="ij"), -1).astype(np.float32)
+    return np.stack(np.meshgrid(*(np.arange(n) + 0.5 for n in shape), indexing="ij"), -1).astype(
+        np.float32
+    )
 
 
 def seen_voxels(maps):
@@ -69,7 +80,9 @@ def test_a_stitched_coordinate_field_is_the_coordinate(shape, views):
     field = coordinates(shape)
     maps = predict(Echo(), field, views=views)
     assert seen_voxels(maps) == pytest.approx(field, abs=0.01)
-    assert np.abs(maps.steps - field).max() <= PATCH / 2, "a token lies further than half a token from its place"
+    assert np.abs(maps.steps - field).max() <= PATCH / 2, (
+        "a token lies further than half a token from its place"
+    )
 
 
 @pytest.mark.parametrize("size", [(36, 36), (33, 47), (32, 40), (20, 9)])
@@ -90,14 +103,22 @@ class SolidEcho(Echo):
 
     def forward(self, image, *, loops=None, exits=OWN):
         self.seen.append((tuple(image.shape), loops))
-        tokens = F.avg_pool3d(pad_to_multiple(image, self.config.patch_size)[0], self.config.patch_size)[:, 0]
+        tokens = F.avg_pool3d(
+            pad_to_multiple(image, self.config.patch_size)[0], self.config.patch_size
+        )[:, 0]
         return SegOutput(torch.cat((image, torch.zeros_like(image)), 1) / 50, tokens)
 
 
 @pytest.mark.parametrize("shape", [(45, 61, 7), (32, 50, 2), (20, 33, 9)])
 def test_patches_of_slices_come_back_in_their_place_too(shape):
     for axis, token in enumerate((PATCH, PATCH, 2)):
-        field = np.moveaxis(np.broadcast_to(np.arange(shape[axis]) + 0.5, np.moveaxis(np.empty(shape), axis, 2).shape), 2, axis)
+        field = np.moveaxis(
+            np.broadcast_to(
+                np.arange(shape[axis]) + 0.5, np.moveaxis(np.empty(shape), axis, 2).shape
+            ),
+            2,
+            axis,
+        )
         network = SolidEcho()
         maps = predict(network, field.astype(np.float32), size=(32, 32, 4), views="all")
         assert {seen[1:] for seen, _ in network.seen} == {(1, 32, 32, 4)}
@@ -143,12 +164,18 @@ def test_the_network_is_told_loops_channels_and_slices():
     network = Echo()
     maps = predict(network, image, neighbours=1, loops=11)
     assert network.seen == [((3, 3, 32, 32), 11)]
-    assert seen_voxels(maps) == pytest.approx(image, abs=0.01), "the middle channel is the slice itself"
+    assert seen_voxels(maps) == pytest.approx(image, abs=0.01), (
+        "the middle channel is the slice itself"
+    )
 
 
 def tiny(**changes):
     torch.manual_seed(0)
-    network = RDViT(RDViTConfig(width=16, heads=2, stem_channels=(8, 8), loops=3, expert_hidden=8, channels=1, **changes))
+    network = RDViT(
+        RDViTConfig(
+            width=16, heads=2, stem_channels=(8, 8), loops=3, expert_hidden=8, channels=1, **changes
+        )
+    )
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
@@ -183,7 +210,11 @@ def test_all_eight_storage_orientations_give_the_same_answer(shape, views, focus
 
 def test_a_network_that_trained_on_the_files_own_storage_sees_them_so(fp32):
     image = np.random.default_rng(0).normal(size=(32, 32, 1)).astype(np.float32)
-    turns = next(turns for turns in range(4) if common_storage(np.rot90(image, turns), square=True) != (False, 0))
+    turns = next(
+        turns
+        for turns in range(4)
+        if common_storage(np.rot90(image, turns), square=True) != (False, 0)
+    )
     image = np.rot90(image, turns).copy()
     network = tiny(halting_threshold=0.5)
     seen = []
@@ -200,7 +231,9 @@ def test_an_image_is_seen_in_the_storage_that_all_of_its_storages_share(square):
     shared = set()
     for way in ORIENTATIONS:
         stored = turned(image, *way)
-        seen = view(torch.from_numpy(stored)[None, None], *common_storage(stored, square=square))[0, 0].numpy()
+        seen = view(torch.from_numpy(stored)[None, None], *common_storage(stored, square=square))[
+            0, 0
+        ].numpy()
         assert square or seen.shape == stored.shape
         shared.add(seen.tobytes())
     assert len(shared) == (1 if square else 2), "axes stay where windows are not square"
@@ -218,7 +251,10 @@ def test_orientation_does_not_matter_from_the_volume_on(fp32):
     plain = answer(image, (1.9, 1.7, 30.0))
     for flip, turns in ((True, 0), (False, 1), (True, 3)):
         spacing = (1.7, 1.9, 30.0) if turns % 2 else (1.9, 1.7, 30.0)
-        assert np.abs(answer(turned(image, flip, turns), spacing) - turned(plain, flip, turns)).max() < 1e-4
+        assert (
+            np.abs(answer(turned(image, flip, turns), spacing) - turned(plain, flip, turns)).max()
+            < 1e-4
+        )
 
 
 # -------------------------------------------------------------------------------------------------------------------- focus
@@ -244,7 +280,9 @@ def test_focus_looks_again_only_where_something_was_found():
     everywhere = predict(far, image, views="all")
     focused = predict(near, image, views="all", focus=True, margin=8)
     assert (focused.probabilities.argmax(0) == everywhere.probabilities.argmax(0)).all()
-    assert focused.probabilities == pytest.approx(everywhere.probabilities, abs=1e-3), "elsewhere it is 0 instead of nearly 0"
+    assert focused.probabilities == pytest.approx(everywhere.probabilities, abs=1e-3), (
+        "elsewhere it is 0 instead of nearly 0"
+    )
     assert sum(seen[0] for seen, _ in near.seen) < sum(seen[0] for seen, _ in far.seen) / 4
 
 
@@ -253,20 +291,42 @@ def test_focus_on_nothing_keeps_the_first_look():
     maps = predict(network, np.full((64, 64, 2), -1.0, np.float32), views="all", focus=True)
     assert (maps.probabilities.argmax(0) == 0).all()
     assert maps.steps.shape == (64, 64, 2)
-    assert sum(seen[0] for seen, _ in network.seen) <= 2 * 9, "one view of at most nine windows a slice"
+    assert sum(seen[0] for seen, _ in network.seen) <= 2 * 9, (
+        "one view of at most nine windows a slice"
+    )
 
 
-@pytest.mark.parametrize("exits", [ExitRule(), ExitRule("accel", 0.5), ExitRule("entropy"), ExitRule(compute=0.5)])
+@pytest.mark.parametrize(
+    "exits", [ExitRule(), ExitRule("accel", 0.5), ExitRule("entropy"), ExitRule(compute=0.5)]
+)
 def test_flops_of_a_volume_are_those_that_torch_counts_window_by_window(exits, monkeypatch):
-    monkeypatch.setattr(predictor_module, "fast_bf16", lambda device: False)  # else skipping rounds up to whole blocks
+    monkeypatch.setattr(
+        predictor_module, "fast_bf16", lambda device: False
+    )  # else skipping rounds up to whole blocks
     torch.manual_seed(0)
-    settings = {"width": 16, "heads": 2, "stem_channels": (8, 8), "loops": 4, "experts": 0, "channels": 1}
+    settings = {
+        "width": 16,
+        "heads": 2,
+        "stem_channels": (8, 8),
+        "loops": 4,
+        "experts": 0,
+        "channels": 1,
+    }
     network = RDViT(RDViTConfig(**settings, halting_threshold=0.5)).eval()
     with torch.no_grad():
         network.halting.score.weight.mul_(20)
     image = np.random.default_rng(0).normal(size=(70, 50, 3)).astype(np.float32)
-    found = predict_maps(network, image, neighbours=0, windows=windows(batch=2), device=CPU, depth=Depth(rule=exits)).flops
+    found = predict_maps(
+        network, image, neighbours=0, windows=windows(batch=2), device=CPU, depth=Depth(rule=exits)
+    ).flops
     with FlopCounterMode(display=False, custom_mapping=MISSING) as counter:
-        predict_maps(network, image, neighbours=0, windows=windows(batch=2), device=CPU, depth=Depth(rule=exits))
+        predict_maps(
+            network,
+            image,
+            neighbours=0,
+            windows=windows(batch=2),
+            device=CPU,
+            depth=Depth(rule=exits),
+        )
     assert found["total"] == counter.get_total_flops()
     assert 0 < found["core"] < found["total"]

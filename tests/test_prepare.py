@@ -47,10 +47,15 @@ def test_what_is_stored_is_what_inference_would_see(raw):
         seen = preprocess(image, manifest.preparation)
         assert arrays["image"].dtype == np.float16
         assert np.array_equal(arrays["image"], seen.astype(np.float16))
-        assert np.array_equal(arrays["label"], preprocess_label(label, manifest.preparation, classes=4))
+        assert np.array_equal(
+            arrays["label"], preprocess_label(label, manifest.preparation, classes=4)
+        )
         assert np.array_equal(arrays["reference"], label.array)
         assert arrays["label"].shape == seen.shape == (48, 45, 5)
-        assert {key: arrays[key].dtype.name for key in ("label", "reference")} == {"label": "uint8", "reference": "uint8"}
+        assert {key: arrays[key].dtype.name for key in ("label", "reference")} == {
+            "label": "uint8",
+            "reference": "uint8",
+        }
         assert set(np.unique(arrays["reference"])) == {0, 1, 2, 3}
 
 
@@ -60,7 +65,11 @@ def test_the_hash_of_one_file_is_that_of_its_bytes_and_of_several_that_of_their_
         path.write_bytes(path.name.encode())
     one, two = (hashlib.sha256(path.read_bytes()) for path in paths)
     assert sha256(paths[0]) == sha256(paths[0], None) == one.hexdigest()
-    assert sha256(*paths) == hashlib.sha256(one.digest() + two.digest()).hexdigest() != sha256(*reversed(paths))
+    assert (
+        sha256(*paths)
+        == hashlib.sha256(one.digest() + two.digest()).hexdigest()
+        != sha256(*reversed(paths))
+    )
 
 
 def test_trust_affine_reaches_the_prepared_grid(raw):
@@ -88,10 +97,16 @@ def test_nnunet_classes_go_through(tmp_path):
     raw = tmp_path / "Dataset 7 ä"
     labels = ["background", "LV", "MYO", "RV", "LA", "RA"]
     raw.mkdir()
-    (raw / "dataset.json").write_text(json.dumps({"labels": {name: value for value, name in enumerate(labels)}}))
+    (raw / "dataset.json").write_text(
+        json.dumps({"labels": {name: value for value, name in enumerate(labels)}})
+    )
     random = np.random.default_rng(0)
     blocks = random.integers(0, 6, (4, 4, 3)).repeat(8, 0).repeat(8, 1).astype(np.uint8)
-    save(raw / "imagesTr" / "anna_0000.nii.gz", random.random((32, 32, 3)).astype(np.float32), acdc_header((1.5, 1.5, 8.0)))
+    save(
+        raw / "imagesTr" / "anna_0000.nii.gz",
+        random.random((32, 32, 3)).astype(np.float32),
+        acdc_header((1.5, 1.5, 8.0)),
+    )
     save(raw / "labelsTr" / "anna.nii.gz", blocks, acdc_header((1.5, 1.5, 8.0)))
     prepare(raw, output=tmp_path / "out")
     manifest = Manifest.read(tmp_path / "out")
@@ -101,9 +116,16 @@ def test_nnunet_classes_go_through(tmp_path):
 
 def test_a_table_of_single_slices_is_prepared_and_rows_without_masks_are_left_out(tmp_path):
     random = np.random.default_rng(0)
-    for name, array in (("a", random.random((40, 32))), ("b", random.random((40, 32))), ("a_gt", np.eye(40, 32))):
+    for name, array in (
+        ("a", random.random((40, 32))),
+        ("b", random.random((40, 32))),
+        ("a_gt", np.eye(40, 32)),
+    ):
         kind = np.uint8 if name.endswith("gt") else np.float32
-        nib.save(nib.Nifti1Image(array.astype(kind), np.diag([2.0, 2.0, 1.0, 1.0])), tmp_path / f"{name}.nii.gz")
+        nib.save(
+            nib.Nifti1Image(array.astype(kind), np.diag([2.0, 2.0, 1.0, 1.0])),
+            tmp_path / f"{name}.nii.gz",
+        )
     (tmp_path / "cases.csv").write_text("image,label\na.nii.gz,a_gt.nii.gz\nb.nii.gz,\n")
     report = prepare(tmp_path / "cases.csv", output=tmp_path / "out", config=CONFIG)
     assert [entry["name"] for entry in report.data["entries"]] == ["a"]
@@ -112,10 +134,17 @@ def test_a_table_of_single_slices_is_prepared_and_rows_without_masks_are_left_ou
 
 
 def test_masks_stored_as_float_count_as_whole_numbers(raw):
-    rewrite(raw / "patient001/patient001_frame01_gt.nii.gz", lambda mask: mask.astype(np.float32) + 1e-5)
+    rewrite(
+        raw / "patient001/patient001_frame01_gt.nii.gz", lambda mask: mask.astype(np.float32) + 1e-5
+    )
     prepare_beside(raw)
     manifest = Manifest.read(raw.parent / "prepared")
-    assert set(np.unique(load_case(manifest.folder, manifest.entries[0])["reference"])) == {0, 1, 2, 3}
+    assert set(np.unique(load_case(manifest.folder, manifest.entries[0])["reference"])) == {
+        0,
+        1,
+        2,
+        3,
+    }
 
 
 # ----------------------------------------------------------------------------------------------------------------------- going on
@@ -140,12 +169,20 @@ def test_only_what_changed_is_prepared_again(raw):
     report = prepare_beside(raw)
     assert (report.data["kept"], report.data["cases"]) == (5, 8)
     after, new = stamps(folder), Manifest.read(folder)
-    assert {name for name in before if after[name] != before[name]} == {"patient002_frame09.safetensors"}
-    hashes = [{entry.name: entry.source_sha256 for entry in manifest.entries} for manifest in (old, new)]
-    assert {name for name in hashes[0] if hashes[0][name] != hashes[1][name]} == {"patient002_frame09"}
+    assert {name for name in before if after[name] != before[name]} == {
+        "patient002_frame09.safetensors"
+    }
+    hashes = [
+        {entry.name: entry.source_sha256 for entry in manifest.entries} for manifest in (old, new)
+    ]
+    assert {name for name in hashes[0] if hashes[0][name] != hashes[1][name]} == {
+        "patient002_frame09"
+    }
 
 
-@pytest.mark.parametrize("changes", [{"config": PreparationConfig(spacing_mm=5.0)}, {"trust": "affine"}])
+@pytest.mark.parametrize(
+    "changes", [{"config": PreparationConfig(spacing_mm=5.0)}, {"trust": "affine"}]
+)
 def test_other_settings_prepare_everything_again(raw, changes):
     prepare_beside(raw)
     assert prepare_beside(raw, **changes).data["kept"] == 0
@@ -183,9 +220,15 @@ def test_a_kill_leaves_no_manifest_and_the_next_run_finishes(raw):
     expected = (folder / "manifest.json").read_bytes()
     for path in (folder / "cases").iterdir():
         path.unlink()
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "OMP_NUM_THREADS": "1",
+    }
     killed = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(KILLED), str(raw), str(folder)], env=environment, capture_output=True, check=False
+        [sys.executable, "-c", textwrap.dedent(KILLED), str(raw), str(folder)],
+        env=environment,
+        capture_output=True,
+        check=False,
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     with pytest.raises(InputError, match=r"no manifest\.json") as caught:
@@ -207,9 +250,15 @@ def test_a_failed_run_leaves_no_manifest_either(raw):
 
 def test_more_processes_prepare_the_same(raw):
     seen = []
-    report = prepare(raw, output=raw.parent / "two", config=CONFIG, workers=2, on_progress=seen.append)
+    report = prepare(
+        raw, output=raw.parent / "two", config=CONFIG, workers=2, on_progress=seen.append
+    )
     prepare_beside(raw)
-    assert (raw.parent / "two/manifest.json").read_bytes() == (raw.parent / "prepared/manifest.json").read_bytes()
+    assert (raw.parent / "two/manifest.json").read_bytes() == (
+        raw.parent / "prepared/manifest.json"
+    ).read_bytes()
     assert report.data["kept"] == 0
     assert [progress.done for progress in seen] == [1, 2, 3, 4, 5, 6]
-    assert {progress.message for progress in seen} == {entry["name"] for entry in report.data["entries"]}
+    assert {progress.message for progress in seen} == {
+        entry["name"] for entry in report.data["entries"]
+    }

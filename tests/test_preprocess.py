@@ -63,7 +63,9 @@ def test_moving_slices_last_is_undone_also_with_channels(axis):
     assert moved.shape[2] == array.shape[axis]
     assert np.array_equal(slices_back(moved, axis), array)
     spacing = tuple(float(n) for n in array.shape[:3])
-    assert spacing_slices_last(spacing, axis) == tuple(float(n) for n in slices_last(array[..., 0], axis).shape)
+    assert spacing_slices_last(spacing, axis) == tuple(
+        float(n) for n in slices_last(array[..., 0], axis).shape
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,9 @@ def test_intensities_are_standardised_on_the_working_grid(phantom):
 def test_gain_offset_and_a_few_hot_voxels_change_nothing_much(phantom):
     image = phantom.image[..., 0]
     plain = preprocess(volume(image), PreparationConfig())
-    assert preprocess(volume(3.5 * image + 1000), PreparationConfig()) == pytest.approx(plain, abs=1e-3)
+    assert preprocess(volume(3.5 * image + 1000), PreparationConfig()) == pytest.approx(
+        plain, abs=1e-3
+    )
     hot = image.copy()
     hot.flat[::5000] = 1e6
     assert np.abs(preprocess(volume(hot), PreparationConfig()) - plain).mean() < 0.02
@@ -106,7 +110,9 @@ def test_a_faint_image_is_not_taken_for_a_constant_one():
 @pytest.mark.parametrize("value", [0, -3.5, 32000])
 def test_a_constant_image_is_refused(value):
     with pytest.raises(InputError) as caught:
-        preprocess(volume(np.full((8, 8, 3), value)), PreparationConfig(), name="patient007_frame01")
+        preprocess(
+            volume(np.full((8, 8, 3), value)), PreparationConfig(), name="patient007_frame01"
+        )
     assert str(caught.value).startswith("patient007_frame01: found a constant image")
     assert f"{value:g}" in caught.value.found
 
@@ -118,9 +124,12 @@ def test_the_slice_axis_may_be_stored_anywhere(phantom, axis):
     spacing.insert(axis, SPACING[2])
     stored, mask = (volume(slices_back(array, axis), tuple(spacing)) for array in (image, label))
     assert stored.shape[axis] == 9
-    assert np.array_equal(preprocess(stored, PreparationConfig()), preprocess(volume(image), PreparationConfig()))
     assert np.array_equal(
-        preprocess_label(mask, PreparationConfig(), classes=4), preprocess_label(volume(label), PreparationConfig(), classes=4)
+        preprocess(stored, PreparationConfig()), preprocess(volume(image), PreparationConfig())
+    )
+    assert np.array_equal(
+        preprocess_label(mask, PreparationConfig(), classes=4),
+        preprocess_label(volume(label), PreparationConfig(), classes=4),
     )
 
 
@@ -130,20 +139,27 @@ def test_labels_survive_the_trip_to_the_working_grid_and_back(phantom):
     assert (there.shape, there.dtype) == ((120, 133, 9), np.uint8)
     one_hot = np.stack([(there == value).astype(np.float32) for value in range(4)])
     back = resize(one_hot, label.shape).argmax(0)
-    dice = {name: overlap_dice(back == value, label == value) for value, name in enumerate(ACDC_LABELS.names)}
+    dice = {
+        name: overlap_dice(back == value, label == value)
+        for value, name in enumerate(ACDC_LABELS.names)
+    }
     assert all(score > 0.98 for score in dice.values()), dice
 
 
 def test_image_and_label_stay_on_top_of_each_other(phantom):
     """The blood pool shifted by half a voxel against its mask would lose its contrast to the wall."""
     label = phantom.label[..., 0]
-    seen = preprocess(volume((label == 3).astype(np.float32)), PreparationConfig(clip_percentiles=(0, 100)))
+    seen = preprocess(
+        volume((label == 3).astype(np.float32)), PreparationConfig(clip_percentiles=(0, 100))
+    )
     mask = preprocess_label(volume(label), PreparationConfig(), classes=4)
     assert np.array_equal(seen > (seen.max() + seen.min()) / 2, mask == 3)
 
 
 def test_resizing_keeps_positions_and_values():
-    ramp = np.broadcast_to(np.linspace(0.5, 19.5, 20, dtype=np.float32)[:, None, None], (20, 12, 5))[None]
+    ramp = np.broadcast_to(
+        np.linspace(0.5, 19.5, 20, dtype=np.float32)[:, None, None], (20, 12, 5)
+    )[None]
     assert np.array_equal(resize(ramp, (20, 12, 5)), ramp)
     for shape in ((40, 12, 5), (10, 6, 5), (20, 12, 10)):
         found = resize(ramp, shape)[0]
@@ -155,7 +171,9 @@ def test_resizing_keeps_positions_and_values():
 
 
 def test_shrinking_smooths_instead_of_skipping():
-    peaks = np.tile(np.array([1, 0, 0, 0], np.float32), 10)[None, :, None, None] * np.ones((1, 1, 8, 2), np.float32)
+    peaks = np.tile(np.array([1, 0, 0, 0], np.float32), 10)[None, :, None, None] * np.ones(
+        (1, 1, 8, 2), np.float32
+    )
     assert resize(peaks, (10, 8, 2))[0, 2:-2] == pytest.approx(0.25, abs=0.1)
 
 

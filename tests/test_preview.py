@@ -38,13 +38,18 @@ def heart():
 def scene(mask=None, experts=True, loops=LOOPS, spacing=SPACING, affine=None):
     """A grey ramp, and a prediction that spends all loops inside the heart and one outside."""
     mask = heart() if mask is None else mask
-    ramp = np.add.outer(np.add.outer(np.arange(mask.shape[0]), 3 * np.arange(mask.shape[1])), 50 * np.arange(mask.shape[2]))
+    ramp = np.add.outer(
+        np.add.outer(np.arange(mask.shape[0]), 3 * np.arange(mask.shape[1])),
+        50 * np.arange(mask.shape[2]),
+    )
     default = np.diag([-spacing[0], -spacing[1], spacing[2], 1.0])
     image = Volume(ramp.astype(np.float32), default if affine is None else affine, spacing)
     halting = np.where(mask > 0, loops, 1).astype(np.uint8)
     shares = (0.25,) * 4 if experts else ()
     routed = image.with_array(mask + np.uint8(1)) if experts else None
-    return image, Prediction(image.with_array(mask), image.with_array(halting), routed, loops, 3.2, shares)
+    return image, Prediction(
+        image.with_array(mask), image.with_array(halting), routed, loops, 3.2, shares
+    )
 
 
 def drawn(path, image, prediction, labels=ACDC_LABELS, title="case"):
@@ -74,7 +79,9 @@ def sheet_of(image, prediction):
 # ------------------------------------------------------------------------------------------------------------------------ upright
 
 
-@pytest.mark.parametrize(("swap", "flip_x", "flip_y"), list(itertools.product((False, True), repeat=3)))
+@pytest.mark.parametrize(
+    ("swap", "flip_x", "flip_y"), list(itertools.product((False, True), repeat=3))
+)
 def test_every_way_to_store_a_slice_gives_the_same_picture(swap, flip_x, flip_y):
     image, prediction = scene()
     expected = upright(image, prediction)
@@ -104,7 +111,9 @@ def test_left_is_right_and_back_is_down():
     tilted = image.affine.copy()
     tilted[:3, :2] = np.array([[-1.6, 0.1], [-1.0, -0.6], [0.6, -0.8]])
     image, prediction = scene(affine=tilted)
-    assert np.array_equal(upright(image, prediction).image[0], image.array[:, :, 0].T), "an oblique short axis"
+    assert np.array_equal(upright(image, prediction).image[0], image.array[:, :, 0].T), (
+        "an oblique short axis"
+    )
 
 
 def test_slices_are_those_across_the_thick_axis():
@@ -127,7 +136,13 @@ def test_the_crop_is_the_heart_and_a_margin_in_mm():
     box = cropped(upright(image, prediction))
     margins = [int(np.ceil(MARGIN_MM / size)) for size in spacing[:2]]
     rows, columns = 10 + 2 * margins[1], 10 + 2 * margins[0]
-    assert box.image.shape == box.mask.shape == box.halting.shape == box.experts.shape == (3, rows, columns)
+    assert (
+        box.image.shape
+        == box.mask.shape
+        == box.halting.shape
+        == box.experts.shape
+        == (3, rows, columns)
+    )
     assert (box.mask > 0).sum() == 100, "nothing of the heart is cut"
     assert box.image[1, 0, 0] == image.array[30 - margins[0], 50 - margins[1], 1]
 
@@ -150,7 +165,10 @@ def test_tiles_keep_their_aspect_and_their_distance(count, rows, tile_mm):
     height, width = sheet.tile
     assert 1 <= sheet.columns <= min(count, MOST_COLUMNS)
     assert sheet.columns * (sheet.blocks - 1) < count <= sheet.columns * sheet.blocks
-    assert abs(height / width - tile_mm[0] / tile_mm[1]) <= 1.5 * (height / width) / min(height, width) + 0.02
+    assert (
+        abs(height / width - tile_mm[0] / tile_mm[1])
+        <= 1.5 * (height / width) / min(height, width) + 0.02
+    )
     corners = [corner for row in range(rows) for corner in sheet.corners(row)]
     assert len(set(corners)) == count * rows
     assert max(left for left, _ in corners) + width <= sheet.width
@@ -185,7 +203,9 @@ def test_contours_lie_on_the_borders_of_the_mask_in_the_palette(tmp_path):
         if name != "MYO":
             middle = ((low + high) / 2).astype(int)
             assert not found[tuple(middle)], f"{name} is filled, not outlined"
-        assert not near(tile(picture, sheet, 0, 0), colour).any(), "a slice without heart has no contour"
+        assert not near(tile(picture, sheet, 0, 0), colour).any(), (
+            "a slice without heart has no contour"
+        )
 
 
 def test_the_maps_show_loops_and_experts_where_they_are(tmp_path):
@@ -201,11 +221,16 @@ def test_the_maps_show_loops_and_experts_where_they_are(tmp_path):
         middle = at[len(at) // 2] if name != "background" else at[0] + 1
         return tile(picture, sheet, row, 2)[tuple(((middle + 0.5) * scale).astype(int))]
 
-    assert pixel(1, "LV").sum() > pixel(1, "background").sum() + 200, "all loops glow, one loop does not"
+    assert pixel(1, "LV").sum() > pixel(1, "background").sum() + 200, (
+        "all loops glow, one loop does not"
+    )
     seen = {name: pixel(2, name) for name in ACDC_LABELS.names}
     ground = seen["background"] - 0.5 * 255 * np.array(to_rgb(EXPERT_COLOURS[0]))
     for number, name in enumerate(ACDC_LABELS.names):
-        assert np.abs(seen[name] - ground - 0.5 * 255 * np.array(to_rgb(EXPERT_COLOURS[number]))).max() <= 3, name
+        assert (
+            np.abs(seen[name] - ground - 0.5 * 255 * np.array(to_rgb(EXPERT_COLOURS[number]))).max()
+            <= 3
+        ), name
 
 
 def test_the_colour_bar_runs_from_one_to_the_budget(tmp_path):
@@ -213,19 +238,28 @@ def test_the_colour_bar_runs_from_one_to_the_budget(tmp_path):
     sheet = sheet_of(image, prediction)
     picture = drawn(tmp_path / "a.png", image, prediction)
     column = picture[:, LEFT + sheet.width + 14 + 9]
-    places = [np.flatnonzero(near(column, colormaps["inferno"](share), 4)) for share in np.linspace(1, 0, 5)]
+    places = [
+        np.flatnonzero(near(column, colormaps["inferno"](share), 4))
+        for share in np.linspace(1, 0, 5)
+    ]
     assert all(len(place) >= 20 for place in places)
-    assert all(before.mean() < after.mean() for before, after in itertools.pairwise(places)), "the budget on top"
+    assert all(before.mean() < after.mean() for before, after in itertools.pairwise(places)), (
+        "the budget on top"
+    )
 
 
 def test_legends_name_what_there_is(tmp_path):
     image, prediction = scene()
     with_experts = drawn(tmp_path / "a.png", image, prediction)
     without = drawn(tmp_path / "b.png", *scene(experts=False))
-    assert len(np.unique(with_experts[near(with_experts, EXPERT_COLOURS[2], 1)], axis=0)) == 1, "a swatch of expert 3"
+    assert len(np.unique(with_experts[near(with_experts, EXPERT_COLOURS[2], 1)], axis=0)) == 1, (
+        "a swatch of expert 3"
+    )
     assert not near(without, EXPERT_COLOURS[2], 1).any()
     unused = replace(prediction, expert_shares=(0.2,) * 5)
-    assert near(drawn(tmp_path / "c.png", image, unused), EXPERT_COLOURS[4], 1).any(), "an expert that never wins is named too"
+    assert near(drawn(tmp_path / "c.png", image, unused), EXPERT_COLOURS[4], 1).any(), (
+        "an expert that never wins is named too"
+    )
 
 
 def test_other_structures_have_other_colours(tmp_path):
@@ -239,7 +273,9 @@ def test_other_structures_have_other_colours(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "title", ["$x_$ 50 %", "Müller – 心臓", "\udcff.nii", "a" * 500, ""], ids=["dollar", "foreign", "bytes", "long", "none"]
+    "title",
+    ["$x_$ 50 %", "Müller – 心臓", "\udcff.nii", "a" * 500, ""],
+    ids=["dollar", "foreign", "bytes", "long", "none"],
 )
 def test_any_title_is_drawn_within_the_picture(tmp_path, title):
     image, prediction = scene(experts=False)
@@ -268,9 +304,17 @@ def test_odd_predictions_are_drawn(tmp_path, changes):
 
 
 def test_a_noisy_picture_stays_below_two_megabytes(tmp_path):
-    phantom = draw(PhantomConfig(shape=(128, 144, 24), spacing_mm=(2.5, 2.5, 4.0), frames=1, noise=0.06))
+    phantom = draw(
+        PhantomConfig(shape=(128, 144, 24), spacing_mm=(2.5, 2.5, 4.0), frames=1, noise=0.06)
+    )
     image, prediction = scene(mask=phantom.label[..., 0], spacing=phantom.spacing_mm)
-    draw_preview(tmp_path / "a.png", image.with_array(phantom.image[..., 0]), prediction, ACDC_LABELS, title="noise")
+    draw_preview(
+        tmp_path / "a.png",
+        image.with_array(phantom.image[..., 0]),
+        prediction,
+        ACDC_LABELS,
+        title="noise",
+    )
     assert 2e5 < (tmp_path / "a.png").stat().st_size < 2e6
 
 

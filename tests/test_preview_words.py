@@ -31,7 +31,11 @@ def test_ticks_are_round():
 def test_a_long_title_keeps_its_ends(text, most):
     short = shortened(text, most)
     assert len(short) <= most
-    assert short == text if len(text) <= most else (short[0] == text[0] and short[-1] == text[-1] and "…" in short)
+    assert (
+        short == text
+        if len(text) <= most
+        else (short[0] == text[0] and short[-1] == text[-1] and "…" in short)
+    )
 
 
 def hexes(parts):
@@ -41,7 +45,11 @@ def hexes(parts):
 def test_itk_snap_reads_names_and_colours(tmp_path):
     label_table_file(tmp_path / "labels.txt", ACDC_LABELS)
     lines = (tmp_path / "labels.txt").read_text(encoding="utf-8").splitlines()
-    rows = [re.fullmatch(r'\s*(\d+)((?:\s+\d+){6})\s+"(.*)"', line) for line in lines if not line.startswith("#")]
+    rows = [
+        re.fullmatch(r'\s*(\d+)((?:\s+\d+){6})\s+"(.*)"', line)
+        for line in lines
+        if not line.startswith("#")
+    ]
     assert all(rows)
     assert [(int(row[1]), row[3]) for row in rows] == list(enumerate(ACDC_LABELS.names))
     assert "ITK-SnAP Label Description File" in lines[1]
@@ -58,9 +66,15 @@ def test_slicer_reads_names_and_colours(tmp_path):
     assert first.startswith("# Color table file")
     rows = [line.split() for line in lines if not line.startswith("#")]
     assert all(len(row) == 6 for row in rows), "a space in a name would shift the colours"
-    assert [(int(row[0]), row[1]) for row in rows] == [(0, "background"), (1, "LV"), (2, 'left_"atrium"')]
+    assert [(int(row[0]), row[1]) for row in rows] == [
+        (0, "background"),
+        (1, "LV"),
+        (2, 'left_"atrium"'),
+    ]
     assert rows[0][2:] == ["0"] * 4
-    assert [(hexes(row[2:5]), row[5]) for row in rows[1:]] == [(colour, "255") for colour in labels.colours.values()]
+    assert [(hexes(row[2:5]), row[5]) for row in rows[1:]] == [
+        (colour, "255") for colour in labels.colours.values()
+    ]
 
 
 def test_a_quote_in_a_name_does_not_end_it(tmp_path):

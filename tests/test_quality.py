@@ -5,12 +5,29 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from broken_hearts import BREAKERS, LV, MYO, RV, a_second_heart, few_slices, middle, ragged, torn_by_a_breath
+from broken_hearts import (
+    BREAKERS,
+    LV,
+    MYO,
+    RV,
+    a_second_heart,
+    few_slices,
+    middle,
+    ragged,
+    torn_by_a_breath,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from cardioseg.clinical.quality import CINE_RULES, MASK_RULES, PAIR_RULES, check_cine, check_pair, check_volume
+from cardioseg.clinical.quality import (
+    CINE_RULES,
+    MASK_RULES,
+    PAIR_RULES,
+    check_cine,
+    check_pair,
+    check_volume,
+)
 from cardioseg.clinical.shape import Measures, shape_measures
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
 from cardioseg.core.volume import Volume
@@ -18,7 +35,13 @@ from cardioseg.data.phantom import PhantomConfig, draw
 from cardioseg.imaging.components import remove_specks
 
 SPACING = (2.0, 2.0, 10.0)
-SURE = {"entropy": 0.1, "entropy_rv": 0.1, "entropy_myo": 0.1, "entropy_lv": 0.1, "halting_spread": 5.0}
+SURE = {
+    "entropy": 0.1,
+    "entropy_rv": 0.1,
+    "entropy_myo": 0.1,
+    "entropy_lv": 0.1,
+    "halting_spread": 5.0,
+}
 UNSURE = dict.fromkeys(SURE, 0.9) | {"halting_spread": 0.0}
 
 
@@ -62,7 +85,9 @@ def test_a_broken_mask_breaks_its_rule(mask, rule):
     found = next((found for found in quality.findings if found.rule == rule), None)
     assert found is not None, f"only {fired(quality)}"
     assert found.severity == severity
-    assert (found.value > found.limit) != (rule in {"lv_slices", "lv_length_mm", "lv_small", "rv_small"})
+    assert (found.value > found.limit) != (
+        rule in {"lv_slices", "lv_length_mm", "lv_small", "rv_small"}
+    )
     assert quality.verdict in (severity, "fail")
 
 
@@ -128,7 +153,9 @@ def test_an_empty_mask_fails_once_and_computes_nothing_else(mask):
     measures = quality.measures["mask"]
     assert measures.values["open_ring"] is None
     assert measures.reasons["open_ring"] == "the mask has no LV"
-    assert all((value is None) == (name in measures.reasons) for name, value in measures.values.items())
+    assert all(
+        (value is None) == (name in measures.reasons) for name, value in measures.values.items()
+    )
 
 
 def test_a_few_slices_are_no_reason_to_fail(mask):
@@ -143,14 +170,19 @@ def test_other_structures_are_checked_for_what_holds_of_all(mask):
     assert quality.verdict == "pass"
     assert quality.measures["mask"].reasons["lv_slices"] == "the labels name no LV"
     mask[0, 0, 0] = 1
-    assert fired(check_volume(volume(mask), LabelTable(("background", "aorta", "spleen", "liver")))) == {"border_voxels"}
+    assert fired(
+        check_volume(volume(mask), LabelTable(("background", "aorta", "spleen", "liver")))
+    ) == {"border_voxels"}
 
 
 def test_another_order_of_labels_and_another_spelling_change_nothing(mask):
     other = np.array([0, 3, 2, 1], np.uint8)[mask]
     mine, theirs = (
         shape_measures(volume(array), labels)
-        for array, labels in ((mask, ACDC_LABELS), (other, LabelTable(("background", "LVC", "MLV", "RVC"))))
+        for array, labels in (
+            (mask, ACDC_LABELS),
+            (other, LabelTable(("background", "LVC", "MLV", "RVC"))),
+        )
     )
     assert mine == theirs
 

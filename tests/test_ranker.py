@@ -31,7 +31,9 @@ def test_expected_depth_lies_between_one_and_all(seed: int) -> None:
 
 def test_expected_depth_of_a_sure_ranker_is_its_choice() -> None:
     scores = scores_of(0, spread=500.0)
-    assert torch.allclose(ranker.expected_depth(scores), ranker.chosen_depth(scores).float(), atol=1e-3)
+    assert torch.allclose(
+        ranker.expected_depth(scores), ranker.chosen_depth(scores).float(), atol=1e-3
+    )
 
 
 def test_the_gate_gives_the_ranker_a_gradient() -> None:
@@ -72,7 +74,9 @@ def test_the_oracle_teaches_when_a_token_is_done() -> None:
     optimizer = torch.optim.Adam([scores], lr=0.2)
     for step in range(300):
         loop = 1 + step % 3
-        settled = torch.tensor([[1.0, float(loop >= 3)]])  # the first token is done at once, the second after three loops
+        settled = torch.tensor(
+            [[1.0, float(loop >= 3)]]
+        )  # the first token is done at once, the second after three loops
         loss = ranker.oracle_loss(scores, settled, loop)
         optimizer.zero_grad()
         loss.backward()
@@ -94,4 +98,8 @@ def test_edges_of_a_volume_are_those_of_its_slices() -> None:
     volume = torch.randn(2, 1, 16, 8, 3)
     together = ranker.edge_energy(volume, (8, 8, 1)).view(2, 2, 1, 3)
     for index in range(3):
-        assert torch.allclose(together[..., index], ranker.edge_energy(volume[..., index], (8, 8)).view(2, 2, 1), atol=1e-6)
+        assert torch.allclose(
+            together[..., index],
+            ranker.edge_energy(volume[..., index], (8, 8)).view(2, 2, 1),
+            atol=1e-6,
+        )

@@ -46,7 +46,9 @@ def test_with_a_threshold_near_one_every_token_uses_the_budget():
 @torch.no_grad()
 def test_halted_tokens_keep_their_state_and_their_step_count():
     network = rdvit().eval()
-    network.skips = False  # skipped tokens keep their state by not being touched; masked ones must be put back
+    network.skips = (
+        False  # skipped tokens keep their state by not being touched; masked ones must be put back
+    )
     image = image_for(network, batch=1, size=(32, 32))
     states = []
     real = network._one_loop
@@ -79,7 +81,10 @@ def test_more_budget_never_takes_steps_away():
     image = image_for(network, size=(32, 32))
     counts = [network(image, loops=loops).steps for loops in (1, 2, 4, 8)]
     assert all((more >= fewer).all() for fewer, more in itertools.pairwise(counts))
-    assert all(torch.equal(fewer, more.clamp(max=n)) for n, fewer, more in zip((1, 2, 4), counts, counts[1:], strict=False))
+    assert all(
+        torch.equal(fewer, more.clamp(max=n))
+        for n, fewer, more in zip((1, 2, 4), counts, counts[1:], strict=False)
+    )
 
 
 def test_oracle_halting_learns_beside_the_loop_and_not_through_it():
@@ -88,8 +93,14 @@ def test_oracle_halting_learns_beside_the_loop_and_not_through_it():
     assert (output.steps == 3).all(), "in training no token stops"
     assert len(output.early) == 1, "a quarter of two images, at least one"
     output.penalties["halting"].backward()
-    reached = {name for name, p in network.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
-    assert reached == {name for name, _ in network.named_parameters() if name.startswith("halting.")}
+    reached = {
+        name
+        for name, p in network.named_parameters()
+        if p.grad is not None and p.grad.abs().sum() > 0
+    }
+    assert reached == {
+        name for name, _ in network.named_parameters() if name.startswith("halting.")
+    }
 
 
 def test_under_act_the_gradient_reaches_the_block_however_early_all_tokens_halt():
@@ -98,7 +109,9 @@ def test_under_act_the_gradient_reaches_the_block_however_early_all_tokens_halt(
     output = network(image_for(network), loops=8)
     assert output.steps.max() == 1
     output.logits.square().mean().backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.block.attention.parameters())
+    assert all(
+        p.grad is not None and p.grad.abs().sum() > 0 for p in network.block.attention.parameters()
+    )
 
 
 def test_act_asks_a_price_for_loops():
@@ -159,7 +172,8 @@ def test_the_budget_is_what_was_asked_for(loops):
 
 @torch.no_grad()
 @pytest.mark.parametrize(
-    "changes", [{}, {"lora_rank": 2}, {"lora": "full", "lora_rank": 2}, {"injection": "rdt", "lora_rank": 2}]
+    "changes",
+    [{}, {"lora_rank": 2}, {"lora": "full", "lora_rank": 2}, {"injection": "rdt", "lora_rank": 2}],
 )
 def test_keys_and_values_do_not_know_the_loop(changes):
     network = rdvit(**changes).eval()
@@ -167,12 +181,16 @@ def test_keys_and_values_do_not_know_the_loop(changes):
     h = torch.randn_like(e)
     drive = network.injection.drive(e) if network.config.injection == "parcae" else e
     seen = []
-    hook = network.block.attention.key_value.register_forward_hook(lambda *call: seen.append(call[2]))
+    hook = network.block.attention.key_value.register_forward_hook(
+        lambda *call: seen.append(call[2])
+    )
     outputs = [network._one_loop(h, drive, rotary, loop)[0] for loop in (0, 1, 7)]
     hook.remove()
     assert torch.equal(seen[0], seen[1])
     assert torch.equal(seen[0], seen[2])
-    assert torch.equal(outputs[0], outputs[1]) == ("lora_rank" not in changes), "LoRA differs by loop, after the block"
+    assert torch.equal(outputs[0], outputs[1]) == ("lora_rank" not in changes), (
+        "LoRA differs by loop, after the block"
+    )
 
 
 @torch.no_grad()
@@ -181,14 +199,23 @@ def test_the_paper_preset_has_no_norm_around_the_core_and_a_linear_head():
     for name in ("prelude_norm", "core_norm"):
         assert not list(getattr(published, name).parameters())
         assert list(getattr(ours, name).parameters())
-    assert {name for name, _ in published.halting.named_parameters()} == {"score.weight", "score.bias"}
+    assert {name for name, _ in published.halting.named_parameters()} == {
+        "score.weight",
+        "score.bias",
+    }
 
 
 def test_the_paper_preset_knows_its_loop_and_so_rules_out_exact_skipping():
     network = rdvit(preset="paper", experts=0).eval()
-    assert (network.config.loop_index, network.config.halting, network.config.stem) == (True, "act", "patch")
+    assert (network.config.loop_index, network.config.halting, network.config.stem) == (
+        True,
+        "act",
+        "patch",
+    )
     _, e, rotary = network._prelude(image_for(network, batch=1))
-    assert not torch.equal(network._one_loop(e, e, rotary, 0)[0], network._one_loop(e, e, rotary, 1)[0])
+    assert not torch.equal(
+        network._one_loop(e, e, rotary, 0)[0], network._one_loop(e, e, rotary, 1)[0]
+    )
 
 
 @torch.no_grad()
@@ -197,7 +224,9 @@ def test_rank_zero_is_a_network_without_lora():
     missing, unexpected = plain.load_state_dict(ranked.state_dict(), strict=False)
     assert not missing
     assert all(name.startswith("lora.") for name in unexpected)
-    assert torch.equal(plain(image_for(plain)).logits, ranked(image_for(plain)).logits), "an adapter starts as none"
+    assert torch.equal(plain(image_for(plain)).logits, ranked(image_for(plain)).logits), (
+        "an adapter starts as none"
+    )
 
 
 @torch.no_grad()
@@ -249,7 +278,9 @@ def test_a_gradient_through_the_last_loops_still_reaches_what_every_loop_uses():
         output = network(image_for(network), loops=5)
     output.logits.float().square().mean().backward()
     without = {name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()}
-    assert without == {name for name, _ in network.named_parameters() if name.startswith("halting.")}
+    assert without == {
+        name for name, _ in network.named_parameters() if name.startswith("halting.")
+    }
 
 
 def test_a_truncated_gradient_changes_nothing_forward():

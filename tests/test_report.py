@@ -20,7 +20,14 @@ from cardioseg.workflows.finished import read_record
 from cardioseg.workflows.function import Body
 from cardioseg.workflows.html import NOTICE, POLICY
 from cardioseg.workflows.index_page import index_facts, write_index
-from cardioseg.workflows.report_page import missing, numbers, provenance, quality_facts, report_facts, write_report
+from cardioseg.workflows.report_page import (
+    missing,
+    numbers,
+    provenance,
+    quality_facts,
+    report_facts,
+    write_report,
+)
 
 
 def read(folder, name="heart"):
@@ -36,11 +43,26 @@ def test_the_report_says_what_the_files_say(tmp_path):
     page = Page(path)
     text = " ".join(" ".join(page.text).split())
     clinical = read(tmp_path)
-    expected = [f"{clinical['lv'][key]:.1f}" for key in ("edv_ml", "esv_ml", "sv_ml", "ef_percent", "mass_g")]
-    expected += [f"{clinical['rv'][key]:.1f}" for key in ("edv_ml", "esv_ml", "sv_ml", "ef_percent")]
-    expected += [f"{clinical['indexed']['lv_edv_ml_per_m2']:.1f}", f"{clinical['cardiac_output']['l_per_min']:.2f} l/min"]
-    expected += [f"60 beats per minute, {clinical['cardiac_output']['l_per_min_per_m2']:.2f} l/min per m²"]
-    expected += [f"ED frame {clinical['ed_frame']}, ES frame {clinical['es_frame']}", "quality checks warn", "1.612", "1.5"]
+    expected = [
+        f"{clinical['lv'][key]:.1f}"
+        for key in ("edv_ml", "esv_ml", "sv_ml", "ef_percent", "mass_g")
+    ]
+    expected += [
+        f"{clinical['rv'][key]:.1f}" for key in ("edv_ml", "esv_ml", "sv_ml", "ef_percent")
+    ]
+    expected += [
+        f"{clinical['indexed']['lv_edv_ml_per_m2']:.1f}",
+        f"{clinical['cardiac_output']['l_per_min']:.2f} l/min",
+    ]
+    expected += [
+        f"60 beats per minute, {clinical['cardiac_output']['l_per_min_per_m2']:.2f} l/min per m²"
+    ]
+    expected += [
+        f"ED frame {clinical['ed_frame']}, ES frame {clinical['es_frame']}",
+        "quality checks warn",
+        "1.612",
+        "1.5",
+    ]
     expected += [
         "wall mass ratio",
         "ED and ES",
@@ -49,7 +71,14 @@ def test_the_report_says_what_the_files_say(tmp_path):
         NOTICE,
         "rdvit-2d",
     ]
-    expected += [f"at most {LOOPS}, 2.40 used", "from the pixdim", "RV 12", "SHA-256 0000", "1.5 s on cpu", "torch 2.13.0"]
+    expected += [
+        f"at most {LOOPS}, 2.40 used",
+        "from the pixdim",
+        "RV 12",
+        "SHA-256 0000",
+        "1.5 s on cpu",
+        "torch 2.13.0",
+    ]
     expected += ["2026-01-02 03:04:05 UTC"]
     assert [words for words in expected if words not in text] == []
     assert path.name == "heart_report.html"
@@ -60,7 +89,9 @@ def test_it_holds_its_picture_and_mentions_no_address(tmp_path):
     page = Page(path)
     icon, picture = sorted(page.addresses, key=len)
     assert icon == "data:,"
-    with Image.open(io.BytesIO(base64.b64decode(picture.removeprefix("data:image/png;base64,")))) as image:
+    with Image.open(
+        io.BytesIO(base64.b64decode(picture.removeprefix("data:image/png;base64,")))
+    ) as image:
         assert image.size == (80, 40)
     content = path.read_text(encoding="utf-8")
     assert POLICY in content.replace("&#39;", "'")
@@ -75,7 +106,9 @@ def test_what_was_not_computed_is_a_dash_with_its_reason(tmp_path):
     clinical["reasons"] |= {f"rv.{key}": "the mask shows no RV" for key in clinical["rv"]}
     (tmp_path / "heart_clinical.json").write_text(json.dumps(clinical), encoding="utf-8")
     facts = report_facts(tmp_path, "heart", record)
-    assert [row["cells"][1] for row in facts["numbers"]["rows"]] == ["–"] * 4 + [""], "the RV has no mass"
+    assert [row["cells"][1] for row in facts["numbers"]["rows"]] == ["–"] * 4 + [""], (
+        "the RV has no mass"
+    )
     assert ("the mask shows no RV", "rv edv, rv esv, rv sv, rv ef") in facts["numbers"]["missing"]
     text = " ".join(Page(write_report(tmp_path, "heart", record)).text)
     assert "the mask shows no RV" in text
@@ -87,7 +120,12 @@ def test_every_number_may_be_missing(tmp_path):
     record = case(tmp_path)
     clinical = read(tmp_path)
     for part in ("lv", "rv", "indexed", "cardiac_output", "body", "wall_thickness"):
-        emptied = clinical | {part: {key: {} if isinstance(value, dict) else None for key, value in clinical[part].items()}}
+        emptied = clinical | {
+            part: {
+                key: {} if isinstance(value, dict) else None
+                for key, value in clinical[part].items()
+            }
+        }
         if part == "body":
             emptied["cardiac_output"] = dict.fromkeys(clinical["cardiac_output"])
         (tmp_path / "heart_clinical.json").write_text(json.dumps(emptied), encoding="utf-8")
@@ -104,9 +142,15 @@ def test_without_a_body_there_are_no_columns_per_area(tmp_path):
 
 def test_one_volume_has_its_volumes_and_no_function(tmp_path):
     why = {"clinical_reason": "one volume: EDV and ESV take ED and ES"}
-    record = case(tmp_path, frames=1, volumes_ml={"RV": [80.04], "MYO": [90.0], "LV": [100.0]}, **why)
+    record = case(
+        tmp_path, frames=1, volumes_ml={"RV": [80.04], "MYO": [90.0], "LV": [100.0]}, **why
+    )
     text = " ".join(Page(write_report(tmp_path, "heart", record)).text)
-    assert [words for words in ("80.0 ml", "one volume: EDV and ESV take ED and ES", "the volume") if words not in text] == []
+    assert [
+        words
+        for words in ("80.0 ml", "one volume: EDV and ESV take ED and ES", "the volume")
+        if words not in text
+    ] == []
     assert "<svg" not in (tmp_path / "heart_report.html").read_text(encoding="utf-8")
 
 
@@ -124,13 +168,19 @@ def test_a_verdict_is_a_sign_and_words_and_not_a_colour_alone(verdict):
     assert facts["verdict"] == verdict
     assert facts["sign"]
     assert {"pass": "passed", "warn": "warn", "fail": "failed"}[verdict] in facts["words"]
-    assert quality_facts(None)["verdict"] == quality_facts({"verdict": "fine"})["verdict"] == "unchecked"
+    assert (
+        quality_facts(None)["verdict"]
+        == quality_facts({"verdict": "fine"})["verdict"]
+        == "unchecked"
+    )
 
 
 def test_everything_is_escaped(tmp_path):
     name, bad = 'a<b>&"x', "</li><script>alert(2)</script><img src=http://x.org/y>"
     reason = {"rule": bad, "value": bad, "limit": None, "text": bad}
-    record = case(tmp_path, name, warnings=[bad], model=bad, quality={"verdict": "fail", "reasons": [reason]})
+    record = case(
+        tmp_path, name, warnings=[bad], model=bad, quality={"verdict": "fail", "reasons": [reason]}
+    )
     path = write_report(tmp_path, name, record)
     write_index(tmp_path, {name: record})
     for page in (path, tmp_path / "index.html"):
@@ -140,11 +190,17 @@ def test_everything_is_escaped(tmp_path):
 
 
 def test_reasons_are_told_once():
-    found = missing({"lv.edv_ml": "no LV", "lv.ef_percent": "no LV", "wall_thickness.segments_mm.apex": "no apical slice"})
+    found = missing(
+        {
+            "lv.edv_ml": "no LV",
+            "lv.ef_percent": "no LV",
+            "wall_thickness.segments_mm.apex": "no apical slice",
+        }
+    )
     assert found == [("no LV", "lv edv, lv ef"), ("no apical slice", "wall thickness apex")]
-    assert missing({f"cardiac_output.l_per_min{per}": "no heart rate" for per in ("", "_per_m2")}) == [
-        ("no heart rate", "cardiac output, cardiac index")
-    ]
+    assert missing(
+        {f"cardiac_output.l_per_min{per}": "no heart rate" for per in ("", "_per_m2")}
+    ) == [("no heart rate", "cardiac output, cardiac index")]
 
 
 def test_extrapolation_and_exits_are_told(tmp_path):
@@ -183,24 +239,35 @@ def test_the_curve_is_the_table(tmp_path):
     assert [line["name"] for line in drawn["lines"]] == ["RV", "MYO", "LV"]
     (lv,) = (line for line in drawn["lines"] if line["name"] == "LV")
     heights = [float(point.split(",")[1]) for point in lv["points"].split()]
-    assert np.argsort(heights).tolist() == np.argsort(-np.array(rows.structures["lv"])).tolist(), "more is higher"
+    assert np.argsort(heights).tolist() == np.argsort(-np.array(rows.structures["lv"])).tolist(), (
+        "more is higher"
+    )
     assert (lv["dark"], lv["light"], lv["dash"]) == (PALETTE["LV"], darker(PALETTE["LV"]), "")
     zero, top = drawn["levels"][0]["y"], drawn["levels"][-1]
     ml = [(zero - y) / (zero - top["y"]) * float(top["text"]) for y in heights]
     np.testing.assert_allclose(ml, rows.structures["lv"], atol=0.5)
 
 
-@pytest.mark.parametrize("volumes", [[0.0], [0.0, 0.0], [5000.0, 1.0], [0.4] * 40], ids=["one", "empty", "huge", "flat"])
+@pytest.mark.parametrize(
+    "volumes", [[0.0], [0.0, 0.0], [5000.0, 1.0], [0.4] * 40], ids=["one", "empty", "huge", "flat"]
+)
 def test_odd_curves_are_drawn_inside(volumes):
     drawn = drawing(Rows({"lv": volumes, "x": volumes}, {}, None), PALETTE)
-    points = [float(part) for line in drawn["lines"] for point in line["points"].split() for part in point.split(",")]
+    points = [
+        float(part)
+        for line in drawn["lines"]
+        for point in line["points"].split()
+        for part in point.split(",")
+    ]
     assert all(0 <= part <= max(WIDTH, HEIGHT) for part in points)
     assert len(drawn["ticks"]) <= 17
     labels = [line["label"] for line in drawn["lines"]]
     assert abs(labels[0] - labels[1]) >= 15, "names apart"
 
 
-@pytest.mark.parametrize("content", ["", "frame\n1\n", "frame,lv_ml,phase,time_ms\n1,x,,\n", "\x00"])
+@pytest.mark.parametrize(
+    "content", ["", "frame\n1\n", "frame,lv_ml,phase,time_ms\n1,x,,\n", "\x00"]
+)
 def test_a_table_that_is_none_gives_no_curve(tmp_path, content):
     (tmp_path / "a.csv").write_text(content)
     assert read_rows(tmp_path / "a.csv") is None
@@ -217,7 +284,11 @@ def study(folder):
     for name, verdict in (("p_ed", "warn"), ("p_es", "fail")):
         records[name] = case(folder, name, frames=1, quality={"verdict": verdict, "reasons": []})
         write_report(folder, name, records[name])
-    pair = read(folder, "cine") | {"case": "p", "cases": {"ed": "p_ed", "es": "p_es"}, "ed_frame": None}
+    pair = read(folder, "cine") | {
+        "case": "p",
+        "cases": {"ed": "p_ed", "es": "p_es"},
+        "ed_frame": None,
+    }
     (folder / "p_clinical.json").write_text(json.dumps(pair), encoding="utf-8")
     records["zone"] = case(folder, "zone", frames=1)
     return records
@@ -228,9 +299,14 @@ def test_the_index_has_a_row_a_heart(tmp_path):
     cine, pair, lone = facts["rows"]
     assert [row["name"] for row in facts["rows"]] == ["cine", "p", "zone"]
     assert (cine["address"], cine["links"]) == ("cine_report.html", [])
-    assert (pair["address"], pair["links"]) == (None, [("p_ed", "p_ed_report.html"), ("p_es", "p_es_report.html")])
+    assert (pair["address"], pair["links"]) == (
+        None,
+        [("p_ed", "p_ed_report.html"), ("p_es", "p_es_report.html")],
+    )
     assert (lone["address"], lone["links"]) == (None, []), "it has no report"
-    assert [row["verdict"] for row in facts["rows"]] == ["pass", "fail", "unchecked"], "the graver of two"
+    assert [row["verdict"] for row in facts["rows"]] == ["pass", "fail", "unchecked"], (
+        "the graver of two"
+    )
     assert facts["facts"] == "3 hearts, 4 images · quality: 1 pass, 1 fail, 1 unchecked"
     clinical = read(tmp_path, "cine")
     assert [cell["value"] for cell in cine["cells"]][:4] == [
@@ -267,4 +343,8 @@ def test_numbers_of_cases_that_are_gone_are_left_out(tmp_path):
     records = study(tmp_path)
     del records["p_es"]
     (tmp_path / "other_clinical.json").write_text("{}")
-    assert [row["name"] for row in index_facts(tmp_path, records)["rows"]] == ["cine", "p_ed", "zone"]
+    assert [row["name"] for row in index_facts(tmp_path, records)["rows"]] == [
+        "cine",
+        "p_ed",
+        "zone",
+    ]

@@ -46,8 +46,14 @@ def pages(tmp_path_factory):
     report = write_report(folder, "heart", record)
     for number, verdict in ((2, "pass"), (10, "fail")):
         name = f"heart{number}"
-        write_report(folder, name, case(folder, name, frames=number, quality={"verdict": verdict, "reasons": []}))
-    records = {name: read_record(folder / f"{name}_run.json") for name in ("heart", "heart2", "heart10")}
+        write_report(
+            folder,
+            name,
+            case(folder, name, frames=number, quality={"verdict": verdict, "reasons": []}),
+        )
+    records = {
+        name: read_record(folder / f"{name}_run.json") for name in ("heart", "heart2", "heart10")
+    }
     records["volume"] = case(folder, "volume", frames=1)
     make_hearts(study_of(folder, records | write_pair(folder, "pair")))
     return report, write_index(folder, records), folder / "pair_report.html"
@@ -74,7 +80,11 @@ class TestInABrowser:
 
     def test_print_is_light_whatever_the_screen(self, browser, pages):
         browser.open(pages[0], scheme="dark")
-        browser.command("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        browser.command(
+            "Emulation.setEmulatedMedia",
+            media="print",
+            features=[{"name": "prefers-color-scheme", "value": "dark"}],
+        )
         assert np.median(browser.picture()) > 240
         assert [text for text, ratio in browser.run(CONTRASTS) if ratio < 4.5] == []
         browser.command("Emulation.setEmulatedMedia", media="", features=[])
@@ -82,23 +92,31 @@ class TestInABrowser:
     def test_the_picture_and_the_curve_are_drawn(self, browser, pages):
         browser.open(pages[0])
         assert browser.run("return document.querySelector('figure img').naturalWidth") == 80
-        box = browser.run("const b = document.querySelector('polyline').getBBox(); return [b.width, b.height]")
+        box = browser.run(
+            "const b = document.querySelector('polyline').getBBox(); return [b.width, b.height]"
+        )
         assert box[0] > 400
         assert box[1] > 5
 
     def test_headings_and_tables_are_in_order(self, browser, pages):
         for page in pages:
             browser.open(page)
-            levels = browser.run("return [...document.querySelectorAll('h1, h2, h3')].map(h => Number(h.tagName[1]))")
+            levels = browser.run(
+                "return [...document.querySelectorAll('h1, h2, h3')].map(h => Number(h.tagName[1]))"
+            )
             assert levels[0] == 1
             assert levels.count(1) == 1
             assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
             assert browser.run("return [...document.querySelectorAll('th')].every(th => th.scope)")
             named = "e.alt || e.ariaLabel || e.ariaLabelledByElements?.length"
-            assert browser.run(f"return [...document.querySelectorAll('img, svg')].every(e => {named})")
+            assert browser.run(
+                f"return [...document.querySelectorAll('img, svg')].every(e => {named})"
+            )
 
     @pytest.mark.parametrize(("scheme", "brighter"), [("light", -1), ("dark", 1)])
-    def test_the_bulls_eye_is_drawn_and_what_is_thicker_stands_out_more(self, browser, pages, scheme, brighter):
+    def test_the_bulls_eye_is_drawn_and_what_is_thicker_stands_out_more(
+        self, browser, pages, scheme, brighter
+    ):
         for page in (pages[0], pages[2]):
             browser.open(page, scheme=scheme)
             found = browser.run(
@@ -108,31 +126,45 @@ class TestInABrowser:
             )
             assert len(found) == 17
             assert all(width > 50 for *_, width in found)
-            light = {mm: sum(map(int, re.findall(r"\d+", fill))) for mm, fill, _ in found if mm is not None}
+            light = {
+                mm: sum(map(int, re.findall(r"\d+", fill)))
+                for mm, fill, _ in found
+                if mm is not None
+            }
             assert brighter * (light[max(light)] - light[min(light)]) > 0
             assert found[16][1] not in [fill for _, fill, _ in found[:16]], "the apex is grey"
 
     def test_the_patients_page_shows_both_frames_and_leads_to_them(self, browser, pages):
         browser.open(pages[2])
-        assert browser.run("return [...document.querySelectorAll('figure img')].map(i => i.naturalWidth)") == [80, 80]
+        assert browser.run(
+            "return [...document.querySelectorAll('figure img')].map(i => i.naturalWidth)"
+        ) == [80, 80]
         browser.run("document.querySelectorAll('main a')[1].click()")
         assert browser.run("return document.querySelector('h1').textContent") == "pair_ES"
 
     def test_the_table_sorts_both_ways_and_keeps_the_uncomputed_last(self, browser, pages):
         browser.open(pages[1])
         click = "document.querySelectorAll('#hearts thead button')[arguments[0]].click()"
-        names = "return [...document.querySelectorAll('#hearts tbody th')].map(th => th.dataset.value)"
+        names = (
+            "return [...document.querySelectorAll('#hearts tbody th')].map(th => th.dataset.value)"
+        )
         browser.run(click, 0)
-        assert browser.run(names) == ["heart", "heart2", "heart10", "volume"], "numbers in names count"
+        assert browser.run(names) == ["heart", "heart2", "heart10", "volume"], (
+            "numbers in names count"
+        )
         browser.run(click, 1)
         assert browser.run(names)[:2] == ["heart10", "heart"], "fail, then warn"
-        columns = browser.run("return [...document.querySelectorAll('#hearts thead th')].map(th => th.textContent)")
+        columns = browser.run(
+            "return [...document.querySelectorAll('#hearts thead th')].map(th => th.textContent)"
+        )
         values = "return [...document.querySelectorAll('#hearts tbody tr')].map(tr => tr.children[arguments[0]].dataset.value)"
         for direction in (1, -1):
             browser.run(click, columns.index("LV EF (%)"))
             *computed, last = browser.run(values, columns.index("LV EF (%)"))
             assert last == ""
-            assert [float(value) for value in computed] == sorted(map(float, computed), reverse=direction < 0)
+            assert [float(value) for value in computed] == sorted(
+                map(float, computed), reverse=direction < 0
+            )
         assert browser.run("return document.querySelectorAll('[aria-sort]').length") == 1
 
     def test_the_links_lead_to_the_reports(self, browser, pages):

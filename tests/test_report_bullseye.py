@@ -21,7 +21,9 @@ APICAL = {"anterior": 90, "septal": 180, "inferior": 270, "lateral": 0}
 
 def wall(**changes):
     """``wall_thickness`` of 1 mm in segment 1, 2 mm in segment 2 and so on, none at the apex."""
-    segments = {name: float(number) for number, name in enumerate(SEGMENTS[:16], start=1)} | {"apex": None}
+    segments = {name: float(number) for number, name in enumerate(SEGMENTS[:16], start=1)} | {
+        "apex": None
+    }
     return {"phase": "ED", "segments_mm": segments, "anterior": "from the affine"} | changes
 
 
@@ -41,8 +43,12 @@ def contrast(one, other):
 
     def luminance(colour):
         parts = [part / 255 for part in bytes.fromhex(colour[1:])]
-        linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+        linear = [
+            part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+        ]
+        return sum(
+            weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True)
+        )
 
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
@@ -51,14 +57,18 @@ def contrast(one, other):
 def test_every_segment_has_its_number_its_place_and_its_thickness():
     segments = drawing(wall(), {"wall_thickness.segments_mm.apex": APEX})["segments"]
     assert [segment["number"] for segment in segments] == list(range(1, 18))
-    assert [segment["text"] for segment in segments] == [f"{number}.0" for number in range(1, 17)] + ["–"]
+    assert [segment["text"] for segment in segments] == [
+        f"{number}.0" for number in range(1, 17)
+    ] + ["–"]
     for name, segment in zip(SEGMENTS, segments, strict=True):
         angle, radius = polar(segment)
         ring = 3 if name == "apex" else ("basal", "mid", "apical").index(name.split()[0])
         inner = 0 if ring == 3 else RADII[ring + 1]
         assert inner <= radius < RADII[ring], name
         if ring < 3:
-            assert angle == pytest.approx((APICAL if ring == 2 else MIDDLE)[name.split()[1]], abs=0.5), name
+            assert angle == pytest.approx(
+                (APICAL if ring == 2 else MIDDLE)[name.split()[1]], abs=0.5
+            ), name
 
 
 def test_anterior_is_on_top_and_the_septum_left():
@@ -74,7 +84,10 @@ def test_anterior_is_on_top_and_the_septum_left():
 
 def test_outlines_meet_and_stay_inside():
     segments = drawing(wall(), {})["segments"]
-    numbers = [[float(number) for number in re.findall(r"-?[\d.]+", segment["path"])] for segment in segments]
+    numbers = [
+        [float(number) for number in re.findall(r"-?[\d.]+", segment["path"])]
+        for segment in segments
+    ]
     assert all(0 <= number <= max(WIDTH, HEIGHT) for found in numbers for number in found)
     starts, ends = ([found[:2] for found in numbers[:6]], [found[7:9] for found in numbers[:6]])
     assert starts[1:] == ends[:-1], "counterclockwise, each begins where the one before ends"
@@ -96,26 +109,43 @@ def test_what_is_thick_in_the_picture_is_thick_in_the_figure(place):
 
 
 def test_an_assumed_direction_is_said_to_be_one():
-    told, assumed, unknown = (drawing(wall(anterior=how), {}) for how in ("from the affine", "as displayed", None))
+    told, assumed, unknown = (
+        drawing(wall(anterior=how), {}) for how in ("from the affine", "as displayed", None)
+    )
     assert "assumed" not in told["anterior"] + str(told["words"])
     for drawn in (assumed, unknown):
         assert "is assumed" in drawn["anterior"]
-        assert [word["text"] for word in drawn["words"]] == ["Anterior (assumed)", "Septum", "Inferior (assumed)", "Lateral"]
+        assert [word["text"] for word in drawn["words"]] == [
+            "Anterior (assumed)",
+            "Septum",
+            "Inferior (assumed)",
+            "Lateral",
+        ]
     assert "anterior and inferior change places" in assumed["anterior"]
 
 
 def test_segments_without_a_thickness_are_grey_and_have_a_reason():
     segments = wall()["segments_mm"] | {"mid inferior": None}
     open_ring = "more than half of the segment has no wall"
-    reasons = {"wall_thickness.segments_mm.apex": APEX, "wall_thickness.segments_mm.mid inferior": open_ring}
+    reasons = {
+        "wall_thickness.segments_mm.apex": APEX,
+        "wall_thickness.segments_mm.mid inferior": open_ring,
+    }
     drawn = drawing(wall(segments_mm=segments), reasons)
-    assert [segment["number"] for segment in drawn["segments"] if segment["colours"] is None] == [10, 17]
+    assert [segment["number"] for segment in drawn["segments"] if segment["colours"] is None] == [
+        10,
+        17,
+    ]
     assert drawn["missing"] == [(open_ring, "10 mid inferior"), (APEX, "17 apex")]
     assert "10 mid inferior: not computed" in drawn["description"]
-    assert drawing(wall(segments_mm=segments), {})["missing"] == [("no reason is on record", "10 mid inferior, 17 apex")]
+    assert drawing(wall(segments_mm=segments), {})["missing"] == [
+        ("no reason is on record", "10 mid inferior, 17 apex")
+    ]
 
 
-@pytest.mark.parametrize("nothing", [{}, {"segments_mm": None}, {"segments_mm": dict.fromkeys(SEGMENTS)}])
+@pytest.mark.parametrize(
+    "nothing", [{}, {"segments_mm": None}, {"segments_mm": dict.fromkeys(SEGMENTS)}]
+)
 def test_without_any_thickness_there_is_no_figure(nothing):
     drawn = drawing(nothing, {f"wall_thickness.segments_mm.{name}": "no LV" for name in SEGMENTS})
     assert drawn["segments"] == []
@@ -126,7 +156,9 @@ def test_thicker_is_stronger_and_every_number_can_be_read():
     for look, ink in INK.items():
         shades = [shade(mm)[look] for mm in np.linspace(4, 16, 25)]
         ratios = [contrast(colour, ink) for colour in shades]
-        assert ratios == sorted(ratios, reverse=True), "lightness runs one way, so grey paper shows it too"
+        assert ratios == sorted(ratios, reverse=True), (
+            "lightness runs one way, so grey paper shows it too"
+        )
         assert min(ratios) >= 4.5
         assert (shades[0], shades[-1]) == (THIN[look], THICK[look])
     assert (shade(1.0), shade(40.0)) == (shade(4.0), shade(16.0))
@@ -155,5 +187,7 @@ def test_a_heart_without_a_wall_says_why_there_is_no_figure(tmp_path):
     clinical["reasons"] |= dict.fromkeys(names, "the RV touches the LV's wall in no slice")
     path.write_text(json.dumps(clinical), encoding="utf-8")
     page = write_report(tmp_path, "heart", record)
-    assert "In no segment: the RV touches the LV's wall in no slice." in " ".join(" ".join(Page(page).text).split())
+    assert "In no segment: the RV touches the LV's wall in no slice." in " ".join(
+        " ".join(Page(page).text).split()
+    )
     assert "bullseye" not in page.read_text(encoding="utf-8").split("</style>")[1]

@@ -41,14 +41,25 @@ def facts_of(folder, records, clinical=None):
 def test_it_says_what_the_files_say(tmp_path, pair):
     clinical, text = clinical_of(tmp_path), text_of(tmp_path / "p_report.html")
     assert clinical["lv"]["ef_percent"] > 20
-    expected = [f"{clinical[side][key]:.1f}" for side in ("lv", "rv") for key in ("edv_ml", "esv_ml", "sv_ml", "ef_percent")]
-    expected += [f"{clinical['lv']['mass_g']:.1f}", f"{clinical['indexed']['rv_esv_ml_per_m2']:.1f}", "1.84 m² (175 cm, 70 kg"]
+    expected = [
+        f"{clinical[side][key]:.1f}"
+        for side in ("lv", "rv")
+        for key in ("edv_ml", "esv_ml", "sv_ml", "ef_percent")
+    ]
+    expected += [
+        f"{clinical['lv']['mass_g']:.1f}",
+        f"{clinical['indexed']['rv_esv_ml_per_m2']:.1f}",
+        "1.84 m² (175 cm, 70 kg",
+    ]
     expected += [
         "from the file names; confidence high",
         "ed frame, es frame: the files' names state no frame",
         "the heart rate is not known",
     ]
-    expected += [f"1 basal anterior: {clinical['wall_thickness']['segments_mm']['basal anterior']:.1f} mm", "Anterior (assumed)"]
+    expected += [
+        f"1 basal anterior: {clinical['wall_thickness']['segments_mm']['basal anterior']:.1f} mm",
+        "Anterior (assumed)",
+    ]
     expected += [f"{record['volumes_ml']['LV'][0]:.1f} ml" for record in pair.values()]
     expected += [reason["text"] for reason in clinical["quality"]["reasons"]]
     expected += ["p_ED", "p_ES", "rdvit-2d", "3 × 3 × 18 mm", "at most 6, 2.40 used", NOTICE]
@@ -61,7 +72,10 @@ def test_both_pictures_are_in_it_and_both_reports_a_click_away(tmp_path, pair):
     addresses = Page(path).addresses
     preview = base64.b64encode((tmp_path / "p_ED_preview.png").read_bytes()).decode("ascii")
     assert addresses.count(f"data:image/png;base64,{preview}") == 2
-    assert [address for address in addresses if not address.startswith("data:")] == ["p_ED_report.html", "p_ES_report.html"]
+    assert [address for address in addresses if not address.startswith("data:")] == [
+        "p_ED_report.html",
+        "p_ES_report.html",
+    ]
     content = path.read_text(encoding="utf-8")
     assert POLICY in content.replace("&#39;", "'")
     assert "<script" not in content
@@ -73,9 +87,19 @@ def test_the_gravest_of_three_verdicts_is_on_top_and_each_frame_has_its_own(tmp_
     records = {name: record | passed for name, record in pair.items()}
     clinical = clinical_of(tmp_path)
     assert facts_of(tmp_path, records, clinical | passed)["quality"]["verdict"] == "pass"
-    assert facts_of(tmp_path, records, clinical | {"quality": {"verdict": "fail", "reasons": []}})["quality"]["verdict"] == "fail"
-    records["p_ES"] = records["p_ES"] | {"quality": {"verdict": "warn", "reasons": [{"rule": "roughness", "where": "mask"}]}}
-    for judged in (clinical | passed, {key: value for key, value in clinical.items() if key != "quality"}):
+    assert (
+        facts_of(tmp_path, records, clinical | {"quality": {"verdict": "fail", "reasons": []}})[
+            "quality"
+        ]["verdict"]
+        == "fail"
+    )
+    records["p_ES"] = records["p_ES"] | {
+        "quality": {"verdict": "warn", "reasons": [{"rule": "roughness", "where": "mask"}]}
+    }
+    for judged in (
+        clinical | passed,
+        {key: value for key, value in clinical.items() if key != "quality"},
+    ):
         facts = facts_of(tmp_path, records, judged)
         assert facts["quality"]["verdict"] == "warn"
         assert [frame["quality"]["verdict"] for frame in facts["frames"]] == ["pass", "warn"]
@@ -86,7 +110,12 @@ def test_what_both_files_say_is_said_once():
 
 
 def test_provenance_tells_what_differs(tmp_path, pair):
-    told = dict(facts_of(tmp_path, {name: record | {"seconds": float(len(name))} for name, record in pair.items()})["provenance"])
+    told = dict(
+        facts_of(
+            tmp_path,
+            {name: record | {"seconds": float(len(name))} for name, record in pair.items()},
+        )["provenance"]
+    )
     assert told["Model"].startswith("rdvit-2d, SHA-256 000")
     digests = [record["recipe"]["input_sha256"][:16] for record in pair.values()]
     assert told["Image"] == f"ED: SHA-256 {digests[0]}…; ES: SHA-256 {digests[1]}…"
@@ -132,7 +161,9 @@ def test_another_page_of_its_name_stays_unless_told_otherwise(tmp_path, whose):
         path.write_text("<html>mine</html>", encoding="utf-8")
     before = path.read_bytes()
     found = make_hearts(study_of(tmp_path, records))
-    assert found["warnings"] == ["p_report.html is no report of this patient; --overwrite replaces it: none was written"]
+    assert found["warnings"] == [
+        "p_report.html is no report of this patient; --overwrite replaces it: none was written"
+    ]
     assert [heart["case"] for heart in found["hearts"]] == ["p"]
     assert path.read_bytes() == before
     assert make_hearts(study_of(tmp_path, records, overwrite=True))["warnings"] == []
@@ -153,7 +184,11 @@ def test_everything_is_escaped_and_links_hold_any_name(tmp_path):
     records = write_pair(tmp_path, name, warnings=[bad], model=bad)
     make_hearts(study_of(tmp_path, records))
     page = Page(tmp_path / f"{name}_report.html")
-    links = [os.fsdecode(unquote_to_bytes(address)) for address in page.addresses if not address.startswith("data:")]
+    links = [
+        os.fsdecode(unquote_to_bytes(address))
+        for address in page.addresses
+        if not address.startswith("data:")
+    ]
     assert links == [f"{name}_{phase}_report.html" for phase in ("ED", "ES")]
     assert "<img src=http" not in (tmp_path / f"{name}_report.html").read_text(encoding="utf-8")
     assert page.scripts.keys() == {"style"}
@@ -162,7 +197,9 @@ def test_everything_is_escaped_and_links_hold_any_name(tmp_path):
 def test_a_pair_without_a_heart_says_so(tmp_path, pair):
     clinical = clinical_of(tmp_path)
     for part in ("lv", "rv", "indexed", "cardiac_output", "wall_thickness"):
-        clinical[part] = {key: {} if isinstance(value, dict) else None for key, value in clinical[part].items()}
+        clinical[part] = {
+            key: {} if isinstance(value, dict) else None for key, value in clinical[part].items()
+        }
     facts = facts_of(tmp_path, pair, clinical)
     assert facts["wall"]["segments"] == []
     assert {cell for row in facts["numbers"]["rows"] for cell in row["cells"]} == {"–", ""}

@@ -37,7 +37,9 @@ def test_an_image_becomes_maps_a_picture_and_a_record(segment, out, tmp_path, mo
     for kind in MAPS:
         array = stored(out / f"heart_{kind}.nii.gz")
         assert (array.shape, array.dtype) == (SHAPE, np.uint8)
-    assert len(np.unique(stored(out / "heart_mask.nii.gz"))) > 1, "a test on an empty mask shows nothing"
+    assert len(np.unique(stored(out / "heart_mask.nii.gz"))) > 1, (
+        "a test on an empty mask shows nothing"
+    )
     assert stored(out / "heart_mask.nii.gz").max() < len(LABELS)
     assert set(np.unique(stored(out / "heart_halting.nii.gz"))) <= {1, 2}
     assert set(np.unique(stored(out / "heart_experts.nii.gz"))) <= {1, 2}
@@ -46,9 +48,17 @@ def test_an_image_becomes_maps_a_picture_and_a_record(segment, out, tmp_path, mo
     facts = run_record(out, "heart")
     assert facts["files"] == sorted(results("heart") - {"heart_run.json", ".heart_source"})
     assert facts["recipe"]["input_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert facts["recipe"]["model_sha256"] == json.loads((model / "metadata.json").read_text())["weights_sha256"]
+    assert (
+        facts["recipe"]["model_sha256"]
+        == json.loads((model / "metadata.json").read_text())["weights_sha256"]
+    )
     assert facts["labels"] == {name: value for value, name in enumerate(LABELS)}
-    assert (facts["frames"], facts["loops"], facts["extrapolated"], facts["warnings"]) == (1, 2, False, [])
+    assert (facts["frames"], facts["loops"], facts["extrapolated"], facts["warnings"]) == (
+        1,
+        2,
+        False,
+        [],
+    )
     assert sum(facts["expert_shares"]) == pytest.approx(1, abs=1e-3)
     assert 1 <= facts["mean_steps"] <= 2
 
@@ -57,7 +67,11 @@ def test_probabilities_and_routing_sum_to_one_and_say_what_the_maps_say(segment,
     segment(save_image(tmp_path / "heart.nii.gz"), "--save", "probs,routing")
     assert names_in(out) == results("heart", "probs", "routing") | TABLES
     probs, routing = stored(out / "heart_probs.nii.gz"), stored(out / "heart_routing.nii.gz")
-    assert (probs.shape, probs.dtype, routing.shape) == ((*SHAPE, len(LABELS)), np.float32, (*SHAPE, 2))
+    assert (probs.shape, probs.dtype, routing.shape) == (
+        (*SHAPE, len(LABELS)),
+        np.float32,
+        (*SHAPE, 2),
+    )
     for array in (probs, routing):
         assert array.min() >= 0
         assert np.abs(array.sum(-1) - 1).max() < 1e-4
@@ -95,7 +109,10 @@ def test_the_same_input_gives_the_same_bytes(segment, tmp_path):
     for folder in ("one", "two"):
         segment(path, "--save", "probs", output=tmp_path / folder)
     for kind in (*MAPS, "probs"):
-        one, two = (gzip.decompress((tmp_path / folder / f"heart_{kind}.nii.gz").read_bytes()) for folder in ("one", "two"))
+        one, two = (
+            gzip.decompress((tmp_path / folder / f"heart_{kind}.nii.gz").read_bytes())
+            for folder in ("one", "two")
+        )
         assert one == two, kind
 
 
@@ -108,9 +125,15 @@ def test_views_change_probabilities_and_nothing_about_the_grid(segment, tmp_path
     assert np.abs(stored(one) - stored(eight)).max() > 1e-3
     assert nib.load(one).header.binaryblock == nib.load(eight).header.binaryblock
     facts = {views: run_record(tmp_path / views, "heart") for views in ("none", "all")}
-    differing = {key for key in facts["none"]["recipe"] if facts["none"]["recipe"][key] != facts["all"]["recipe"][key]}
+    differing = {
+        key
+        for key in facts["none"]["recipe"]
+        if facts["none"]["recipe"][key] != facts["all"]["recipe"][key]
+    }
     assert differing == {"windows"}
-    assert {**facts["none"]["recipe"]["windows"], "views": "all"} == facts["all"]["recipe"]["windows"]
+    assert {**facts["none"]["recipe"]["windows"], "views": "all"} == facts["all"]["recipe"][
+        "windows"
+    ]
 
 
 def test_loops_beyond_training_work_and_are_marked(segment, tmp_path):
@@ -120,8 +143,12 @@ def test_loops_beyond_training_work_and_are_marked(segment, tmp_path):
         facts = run_record(tmp_path / str(loops), "heart")
         assert facts["extrapolated"] is (loops > 2)
         assert facts["loops"] == loops
-        assert facts["warnings"] == (["8 loops are more than the 2 of training"] if loops > 2 else [])
-        assert besides_quality(done.err.splitlines()) == [f"warning: heart: {text}" for text in facts["warnings"]]
+        assert facts["warnings"] == (
+            ["8 loops are more than the 2 of training"] if loops > 2 else []
+        )
+        assert besides_quality(done.err.splitlines()) == [
+            f"warning: heart: {text}" for text in facts["warnings"]
+        ]
         assert np.isfinite(stored(tmp_path / str(loops) / "heart_probs.nii.gz")).all()
     assert stored(tmp_path / "8" / "heart_halting.nii.gz").max() > 2
 
@@ -155,21 +182,46 @@ def test_lists_are_relative_to_themselves_and_may_name_folders_and_lists(segment
     save_image(tmp_path / "data" / "more" / "b.nii.gz")
     save_image(tmp_path / "c d.nii.gz")
     (tmp_path / "data" / "inner.txt").write_text("more\n../c d.nii.gz\n")
-    (tmp_path / "data" / "list.txt").write_bytes("\ufeff# a comment\r\na.nii.gz\r\n\r\ninner.txt\r\n".encode())
+    (tmp_path / "data" / "list.txt").write_bytes(
+        "\ufeff# a comment\r\na.nii.gz\r\n\r\ninner.txt\r\n".encode()
+    )
     segment(tmp_path / "data" / "list.txt")
-    assert {name for name in names_in(out) if name.endswith("_run.json")} == {"a_run.json", "b_run.json", "c d_run.json"}
+    assert {name for name in names_in(out) if name.endswith("_run.json")} == {
+        "a_run.json",
+        "b_run.json",
+        "c d_run.json",
+    }
 
 
-def test_two_images_of_one_name_are_a_usage_error_and_one_named_twice_is_not(segment, out, tmp_path):
-    one, two = save_image(tmp_path / "x" / "heart.nii.gz"), save_image(tmp_path / "y" / "heart.nii.gz")
+def test_two_images_of_one_name_are_a_usage_error_and_one_named_twice_is_not(
+    segment, out, tmp_path
+):
+    one, two = (
+        save_image(tmp_path / "x" / "heart.nii.gz"),
+        save_image(tmp_path / "y" / "heart.nii.gz"),
+    )
     done = segment(one, two, code=EXIT_USAGE)
-    assert done.err.startswith(f"error: {two}: found a second image named heart; expected one image per name; ")
+    assert done.err.startswith(
+        f"error: {two}: found a second image named heart; expected one image per name; "
+    )
     assert not out.exists()
-    assert list(find_images([one, tmp_path / "y" / ".." / "x" / "heart.nii.gz", tmp_path / "x"])) == ["heart"]
+    assert list(
+        find_images([one, tmp_path / "y" / ".." / "x" / "heart.nii.gz", tmp_path / "x"])
+    ) == ["heart"]
 
 
 def test_a_folder_is_searched_for_images_only(tmp_path):
-    for name in ("b", "a_gt", "a_mask", "a_experts", "a_halting", "a_probs", "a_routing_frame12", "a_probs_frame01", ".hidden"):
+    for name in (
+        "b",
+        "a_gt",
+        "a_mask",
+        "a_experts",
+        "a_halting",
+        "a_probs",
+        "a_routing_frame12",
+        "a_probs_frame01",
+        ".hidden",
+    ):
         save_image(tmp_path / f"{name}.nii.gz")
     save_image(tmp_path / "folder.nii.gz" / "inner.nii.gz")
     (tmp_path / "again").symlink_to(".")
@@ -182,7 +234,9 @@ def test_results_beside_the_images_are_not_taken_for_images(segment, tmp_path):
     save_image(tmp_path / "in" / "heart.nii.gz", np.stack([voxels(), voxels(seed=1)], -1))
     for _ in range(2):
         segment(tmp_path / "in", "--save", "probs,routing", output=tmp_path / "in")
-    made = {f"heart_{kind}_frame{frame:02d}.nii.gz" for kind in ("probs", "routing") for frame in (1, 2)}
+    made = {
+        f"heart_{kind}_frame{frame:02d}.nii.gz" for kind in ("probs", "routing") for frame in (1, 2)
+    }
     assert names_in(tmp_path / "in") == {"heart.nii.gz"} | cine_results("heart") | made | TABLES
 
 
@@ -198,13 +252,29 @@ def test_json_is_one_object_alone_on_stdout(segment, out, tmp_path):
     assert done.err == ""
     assert (report["verb"], report["exit_code"]) == ("segment", EXIT_SOME_FAILED)
     a, b = report["data"]["cases"]
-    assert (a["case"], a["state"], a["error"], a["run"]) == ("a", "done", None, run_record(out, "a"))
+    assert (a["case"], a["state"], a["error"], a["run"]) == (
+        "a",
+        "done",
+        None,
+        run_record(out, "a"),
+    )
     assert (b["case"], b["state"], b["run"]) == ("b", "failed", None)
     assert b["error"].startswith(str(folder / "b.nii.gz"))
-    assert besides_quality(report["warnings"]) == [b["error"], "a: 4 loops are more than the 2 of training"]
+    assert besides_quality(report["warnings"]) == [
+        b["error"],
+        "a: 4 loops are more than the 2 of training",
+    ]
 
 
 def test_without_quiet_progress_goes_to_stderr(model, tmp_path):
-    done = cardioseg("segment", save_image(tmp_path / "heart.nii.gz"), "-o", tmp_path / "out", "-m", model, "--json")
+    done = cardioseg(
+        "segment",
+        save_image(tmp_path / "heart.nii.gz"),
+        "-o",
+        tmp_path / "out",
+        "-m",
+        model,
+        "--json",
+    )
     assert json.loads(done.out)["data"]["cases"][0]["state"] == "done"
     assert all(line.startswith("segment: ") for line in done.err.splitlines())

@@ -27,7 +27,11 @@ from cardioseg.core.errors import EXIT_INPUT, EXIT_OK, EXIT_RESOURCES
 
 
 def ages(folder):
-    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir() if path.name.startswith("heart")}
+    return {
+        path.name: path.stat().st_mtime_ns
+        for path in folder.iterdir()
+        if path.name.startswith("heart")
+    }
 
 
 def state(done):
@@ -40,9 +44,17 @@ def test_a_finished_case_is_kept_until_something_changes(segment, out, tmp_path)
     first = ages(out)
     assert state(segment(path, "--json")) == "kept"
     assert ages(out) == first
-    for change in (("--loops", "3"), ("--views", "flips"), ("--save", "probs"), ("--trust", "affine"), ("--overlap", "0.5")):
+    for change in (
+        ("--loops", "3"),
+        ("--views", "flips"),
+        ("--save", "probs"),
+        ("--trust", "affine"),
+        ("--overlap", "0.5"),
+    ):
         done = segment(path, *change, code=EXIT_RESOURCES)
-        assert done.err.startswith(f"error: {out / 'heart_run.json'}: found results made from another image, model or settings; ")
+        assert done.err.startswith(
+            f"error: {out / 'heart_run.json'}: found results made from another image, model or settings; "
+        )
         assert done.err.endswith("pass --overwrite, or another --output\n")
     save_image(path, voxels(seed=5))
     segment(path, code=EXIT_RESOURCES)
@@ -54,9 +66,14 @@ def test_a_finished_case_is_kept_until_something_changes(segment, out, tmp_path)
 def test_another_model_of_the_same_weights_is_another_model(tmp_path, model):
     other = tmp_path / "other"
     shutil.copytree(model, other)
-    (other / "config.toml").write_text((other / "config.toml").read_text().replace("spacing_mm = 1.5", "spacing_mm = 1.6"))
+    (other / "config.toml").write_text(
+        (other / "config.toml").read_text().replace("spacing_mm = 1.5", "spacing_mm = 1.6")
+    )
     path = save_image(tmp_path / "heart.nii.gz")
-    codes = [cardioseg("segment", path, "-q", "-o", tmp_path / "out", "-m", folder).code for folder in (model, model, other)]
+    codes = [
+        cardioseg("segment", path, "-q", "-o", tmp_path / "out", "-m", folder).code
+        for folder in (model, model, other)
+    ]
     assert codes == [EXIT_OK, EXIT_OK, EXIT_RESOURCES]
 
 
@@ -78,11 +95,17 @@ def test_a_case_that_lost_a_file_or_its_record_is_done_again(segment, out, tmp_p
 
 
 def test_somebody_elses_mask_is_not_overwritten_unasked(segment, tmp_path):
-    path, mine = save_image(tmp_path / "in" / "heart.nii.gz"), save_image(tmp_path / "in" / "heart_mask.nii.gz")
+    path, mine = (
+        save_image(tmp_path / "in" / "heart.nii.gz"),
+        save_image(tmp_path / "in" / "heart_mask.nii.gz"),
+    )
     before = mine.read_bytes()
     done = segment(path, output=path.parent, code=EXIT_RESOURCES)
     assert done.err.startswith(f"error: {mine}: found a file that no finished run made; ")
-    assert (mine.read_bytes(), names_in(path.parent)) == (before, {"heart.nii.gz", "heart_mask.nii.gz"})
+    assert (mine.read_bytes(), names_in(path.parent)) == (
+        before,
+        {"heart.nii.gz", "heart_mask.nii.gz"},
+    )
     segment(path, "--overwrite", output=path.parent)
     assert mine.read_bytes() != before
 
@@ -115,7 +138,17 @@ def started(model, tmp_path):
 
     def stop(with_signal):
         path = save_image(tmp_path / "heart.nii.gz", CINE)
-        options = ["--save", "probs", "--overlap", "0.6", "--output", folder, "--model", model, "--quiet"]
+        options = [
+            "--save",
+            "probs",
+            "--overlap",
+            "0.6",
+            "--output",
+            folder,
+            "--model",
+            model,
+            "--quiet",
+        ]
         command = [sys.executable, "-m", "cardioseg.cli.app", "segment", path, *options]
         process = subprocess.Popen(
             command,

@@ -33,7 +33,9 @@ def test_a_share_of_the_loops_is_used_and_paid_for(image, tmp_path, model):
     assert full["mean_steps"] == 4
     assert part["mean_steps"] == pytest.approx(1.2, abs=0.15)
     assert full["flops"]["core"] == full["flops"]["core_dense"] == part["flops"]["core_dense"]
-    assert part["flops"]["core"] < 0.7 * part["flops"]["core_dense"], "the exit head weighs much in so small a network"
+    assert part["flops"]["core"] < 0.7 * part["flops"]["core_dense"], (
+        "the exit head weighs much in so small a network"
+    )
     assert part["flops"]["total"] < full["flops"]["total"]
     assert stored(tmp_path / "full" / "heart_halting.nii.gz").min() == 4
     halting = stored(tmp_path / "part" / "heart_halting.nii.gz")
@@ -65,7 +67,9 @@ def test_the_record_names_the_rule_and_other_rules_make_other_results(image, tmp
         (("--loops", "256"), "1 to 255"),
     ],
 )
-def test_what_cannot_be_done_is_said_before_anything_is_written(image, tmp_path, model, arguments, says):
+def test_what_cannot_be_done_is_said_before_anything_is_written(
+    image, tmp_path, model, arguments, says
+):
     done = segment(image, tmp_path / "out", model, *arguments)
     assert done.code == EXIT_USAGE
     assert says in done.err

@@ -43,17 +43,31 @@ def test_a_study_becomes_a_case_on_its_own_oblique_grid(segment, study, tmp_path
     assert (clinical["body"]["weight_kg"], clinical["body"]["heart_rate_bpm"]) == (70, 75)
     save_image(tmp_path / "same.nii.gz", SERIES.array)
     segment(tmp_path / "same.nii.gz", output=tmp_path / "nifti")
-    assert np.array_equal(stored(out / "case7_mask.nii.gz"), stored(tmp_path / "nifti" / "same_mask.nii.gz"))
-    written = [path for path in out.rglob("*") if path.suffix in (".json", ".csv", ".txt", ".html", ".ctbl")]
+    assert np.array_equal(
+        stored(out / "case7_mask.nii.gz"), stored(tmp_path / "nifti" / "same_mask.nii.gz")
+    )
+    written = [
+        path
+        for path in out.rglob("*")
+        if path.suffix in (".json", ".csv", ".txt", ".html", ".ctbl")
+    ]
     assert all(without_identity(path.read_text(encoding="utf-8")) for path in written)
-    assert all(without_identity(path.read_bytes().decode("latin1")) for path in out.rglob("*") if path.is_file())
+    assert all(
+        without_identity(path.read_bytes().decode("latin1"))
+        for path in out.rglob("*")
+        if path.is_file()
+    )
     assert without_identity(done.out + done.err)
 
 
 def test_the_same_study_under_other_file_names_is_kept(segment, study, tmp_path):
     segment(study)
     before = run_record(tmp_path / "out", "case7")
-    made.save(tmp_path / "copy" / "case7", [made.pydicom.dcmread(path) for path in sorted(study.rglob("IM*"))], seed=99)
+    made.save(
+        tmp_path / "copy" / "case7",
+        [made.pydicom.dcmread(path) for path in sorted(study.rglob("IM*"))],
+        seed=99,
+    )
     done = segment(tmp_path / "copy" / "case7")
     assert "kept" in done.out
     assert run_record(tmp_path / "out", "case7") == before
@@ -103,7 +117,10 @@ def test_series_that_is_no_number_is_a_wrong_call(segment, study, text):
 
 
 def test_series_of_a_file_that_has_none_is_a_wrong_call(segment, tmp_path):
-    assert "which is no DICOM" in segment(save_image(tmp_path / "a.nii.gz"), "--series", "3", code=EXIT_USAGE).err
+    assert (
+        "which is no DICOM"
+        in segment(save_image(tmp_path / "a.nii.gz"), "--series", "3", code=EXIT_USAGE).err
+    )
 
 
 def test_a_folder_called_after_the_patient_leaves_no_trace(segment, tmp_path):

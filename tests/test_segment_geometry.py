@@ -5,7 +5,18 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
-from tiny import GEOMETRY, MAPS, SHAPE, TABLES, names_in, results, run_record, save_image, stored, voxels
+from tiny import (
+    GEOMETRY,
+    MAPS,
+    SHAPE,
+    TABLES,
+    names_in,
+    results,
+    run_record,
+    save_image,
+    stored,
+    voxels,
+)
 
 from cardioseg.data.phantom_files import acdc_header
 
@@ -67,7 +78,9 @@ def test_every_map_has_the_images_geometry_bit_for_bit(segment, out, tmp_path, h
         assert result.header["pixdim"][:4].tobytes() == source["pixdim"][:4].tobytes()
     segment(save_image(tmp_path / "plain.nii.gz", array), output=tmp_path / "plain")
     plain = stored(tmp_path / "plain" / "plain_mask.nii.gz").transpose(order)
-    assert np.array_equal(stored(out / "heart_mask.nii.gz"), plain), "the header decides where a mask lies, not what is in it"
+    assert np.array_equal(stored(out / "heart_mask.nii.gz"), plain), (
+        "the header decides where a mask lies, not what is in it"
+    )
 
 
 def test_acdcs_trap_is_named_in_the_record(segment, out, tmp_path):
@@ -86,7 +99,9 @@ def test_other_formats_give_nifti_at_the_same_place(segment, out, tmp_path, endi
     image = sitk.GetImageFromArray(array.T)
     image.SetSpacing((1.5, 1.5, 8.0))
     image.SetOrigin((12.0, -30.0, 55.0))
-    image.SetDirection(Rotation.from_euler("xyz", (20, -35, 50), degrees=True).as_matrix().ravel().tolist())
+    image.SetDirection(
+        Rotation.from_euler("xyz", (20, -35, 50), degrees=True).as_matrix().ravel().tolist()
+    )
     sitk.WriteImage(image, str(tmp_path / f"heart{ending}"))
     segment(tmp_path / f"heart{ending}")
     assert names_in(out) == results("heart") | TABLES
@@ -95,4 +110,6 @@ def test_other_formats_give_nifti_at_the_same_place(segment, out, tmp_path, endi
         lps = np.array(image.TransformIndexToPhysicalPoint(index))
         assert affine[:3] @ (*index, 1) == pytest.approx(lps * (-1, -1, 1), abs=1e-3)
     segment(save_image(tmp_path / "plain.nii.gz", array), output=tmp_path / "plain")
-    assert np.array_equal(stored(out / "heart_mask.nii.gz"), stored(tmp_path / "plain" / "plain_mask.nii.gz"))
+    assert np.array_equal(
+        stored(out / "heart_mask.nii.gz"), stored(tmp_path / "plain" / "plain_mask.nii.gz")
+    )

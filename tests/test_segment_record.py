@@ -32,14 +32,20 @@ def test_the_record_says_with_what_and_when_it_was_made(segment, out, tmp_path):
 
 
 RENAMED: list[Path] = []
-sys.addaudithook(lambda event, given: RENAMED.append(Path(os.fsdecode(given[1]))) if event == "os.rename" else None)
+sys.addaudithook(
+    lambda event, given: (
+        RENAMED.append(Path(os.fsdecode(given[1]))) if event == "os.rename" else None
+    )
+)
 
 
 def test_the_record_is_the_last_file_and_written_once(segment, out, tmp_path):
     path = save_image(tmp_path / "heart.nii.gz")
     RENAMED.clear()
     segment(path, "--save", "probs,routing")
-    written = [renamed.name for renamed in RENAMED if renamed.parent == out and "heart" in renamed.name]
+    written = [
+        renamed.name for renamed in RENAMED if renamed.parent == out and "heart" in renamed.name
+    ]
     assert {"heart_mask.nii.gz", "heart_routing.nii.gz", "heart_preview.png"} < set(written)
     assert written.index("heart_run.json") == len(written) - 1
 
@@ -51,7 +57,9 @@ def contents(path):
         return gzip.decompress(raw)
     if path.suffix == ".png":
         with Image.open(path) as picture:
-            return raw + json.dumps({key: str(value) for key, value in picture.info.items()}).encode()
+            return (
+                raw + json.dumps({key: str(value) for key, value in picture.info.items()}).encode()
+            )
     return re.sub(rb"base64,[\w+/=]+", b"", raw) if path.suffix == ".html" else raw
 
 
@@ -63,11 +71,15 @@ def test_no_path_and_no_identity_reaches_a_result(segment, out, tmp_path):
         image.header[field] = b"DOE^JANE"
     image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"PatientName: DOE^JANE"))
     nib.save(image, folder / "heart.nii.gz")
-    assert gzip.decompress((folder / "heart.nii.gz").read_bytes()).count(b"DOE^JANE") == 5, "it is planted"
+    assert gzip.decompress((folder / "heart.nii.gz").read_bytes()).count(b"DOE^JANE") == 5, (
+        "it is planted"
+    )
     segment(folder / "heart.nii.gz", "--save", "probs,routing")
     for name in names_in(out):
         said = contents(out / name).lower()
-        assert b"jane" not in said or name == ".heart_source", name  # where the image lies, relative: no result
+        assert b"jane" not in said or name == ".heart_source", (
+            name
+        )  # where the image lies, relative: no result
         assert str(tmp_path).encode().lower() not in said, name
         assert os.fsencode(Path.home()).lower() not in said, name
 

@@ -25,7 +25,8 @@ def spread_scores(net: RDViT) -> None:
 
 @pytest.mark.parametrize("halting", ["oracle", "act"])
 @pytest.mark.parametrize(
-    "settings", [{}, {"experts": 0}, {"lora_rank": 4}, {"top_k": 2}, {"patch_size": (8, 8, 1), "channels": 1}]
+    "settings",
+    [{}, {"experts": 0}, {"lora_rank": 4}, {"top_k": 2}, {"patch_size": (8, 8, 1), "channels": 1}],
 )
 def test_skipping_equals_masking(halting: str, settings: dict[str, object]) -> None:
     net = network(halting=halting, halting_threshold=0.6, **settings)
@@ -36,7 +37,9 @@ def test_skipping_equals_masking(halting: str, settings: dict[str, object]) -> N
         skipped = net(image, loops=6)
         net.skips = False
         masked = net(image, loops=6)
-    assert skipped.steps.min() < skipped.steps.max(), "the test needs tokens that halt at different loops"
+    assert skipped.steps.min() < skipped.steps.max(), (
+        "the test needs tokens that halt at different loops"
+    )
     assert torch.equal(skipped.steps, masked.steps)
     assert (skipped.logits - masked.logits).abs().max() <= TOLERANCE
     if masked.routing is not None and skipped.routing is not None:
@@ -63,7 +66,9 @@ def test_published_form_is_never_skipped() -> None:
 @pytest.mark.parametrize("loops", [2, 5, 9])
 def test_the_ranker_skips_as_it_masks(preset: str, loops: int) -> None:
     torch.manual_seed(3)
-    net = EdgeRecViT(EdgeRecViTConfig(width=32, heads=2, stem_channels=(8, 8), loops=5, preset=preset)).eval()
+    net = EdgeRecViT(
+        EdgeRecViTConfig(width=32, heads=2, stem_channels=(8, 8), loops=5, preset=preset)
+    ).eval()
     image = torch.randn(3, 3, 40, 32)
     with torch.no_grad():
         net.ranker.score.weight.mul_(20)

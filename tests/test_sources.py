@@ -16,7 +16,12 @@ def touch(*paths):
         path.write_bytes(b"not read here")
 
 
-def acdc_patient(root, number, frames=(1, 12), info="ED: 1\nES: 12\nGroup: DCM\nHeight: 171.0\nNbFrame: 30\nWeight: 77.0\n"):
+def acdc_patient(
+    root,
+    number,
+    frames=(1, 12),
+    info="ED: 1\nES: 12\nGroup: DCM\nHeight: 171.0\nNbFrame: 30\nWeight: 77.0\n",
+):
     folder = root / f"patient{number:03d}"
     for frame in frames:
         stem = f"{folder.name}_frame{frame:02d}"
@@ -56,11 +61,15 @@ def test_uncompressed_files_and_unlabelled_patients_are_fine(tmp_path):
     for path in list(folder.glob("*frame*.gz")):
         path.rename(path.with_suffix(""))
     touch(tmp_path / "patient002" / "patient002_frame01.nii.gz")
-    assert [case.image.name for case in find_cases(tmp_path).cases] == ["patient001_frame01.nii", "patient001_frame12.nii"]
+    assert [case.image.name for case in find_cases(tmp_path).cases] == [
+        "patient001_frame01.nii",
+        "patient001_frame12.nii",
+    ]
 
 
 @pytest.mark.parametrize(
-    ("info", "found"), [(None, "no such file"), ("Group: DCM\n", "keys Group"), ("ED: x\nES: 2\n", "keys ED, ES")]
+    ("info", "found"),
+    [(None, "no such file"), ("Group: DCM\n", "keys Group"), ("ED: x\nES: 2\n", "keys ED, ES")],
 )
 def test_a_patient_without_its_phases_is_named(tmp_path, info, found):
     folder = acdc_patient(tmp_path, 3, info=info)
@@ -113,7 +122,10 @@ def nnunet(root, names=("anna_ED", "anna_ES", "bert"), ending=".nii.gz", **chang
 
 def test_nnunet_brings_its_own_classes_and_any_number_of_them(tmp_path):
     source = find_cases(nnunet(tmp_path))
-    assert (source.kind, source.labels.names) == ("nnunet", ("background", "LV", "MYO", "RV", "scar"))
+    assert (source.kind, source.labels.names) == (
+        "nnunet",
+        ("background", "LV", "MYO", "RV", "scar"),
+    )
     assert source.labels.value("RV") == 3, "the names decide, not ACDC's order"
     assert [(c.name, c.patient, c.phase) for c in source.cases] == [
         ("anna_ED", "anna", "ED"),
@@ -130,13 +142,17 @@ def test_nnunet_labels_are_ordered_by_value(tmp_path):
 
 
 def test_two_frames_of_one_heart_are_one_patient(tmp_path):
-    source = find_cases(nnunet(tmp_path, names=("patient001_frame01", "patient001_frame12", "p_frame_2")))
+    source = find_cases(
+        nnunet(tmp_path, names=("patient001_frame01", "patient001_frame12", "p_frame_2"))
+    )
     assert [c.patient for c in source.cases] == ["p_frame_2", "patient001", "patient001"]
 
 
 def test_other_endings_and_only_the_first_channel(tmp_path):
     touch(tmp_path / "imagesTr" / "bert_0001.nrrd")
-    assert [c.image.name for c in find_cases(nnunet(tmp_path, names=("bert",), ending=".nrrd")).cases] == ["bert_0000.nrrd"]
+    assert [
+        c.image.name for c in find_cases(nnunet(tmp_path, names=("bert",), ending=".nrrd")).cases
+    ] == ["bert_0000.nrrd"]
 
 
 @pytest.mark.parametrize(
@@ -196,8 +212,17 @@ def test_a_table_names_its_files_from_where_it_lies(tmp_path, encoding):
     first, second = source.cases
     assert (source.kind, source.labels) == ("csv", ACDC_LABELS)
     assert (first.name, first.patient, first.phase, first.group) == ("a b", "anna", "ED", "DCM")
-    assert (first.image, first.label) == (tmp_path / "data" / "a b.nii.gz", tmp_path / "data" / "a_gt.nii.gz")
-    assert (second.name, second.patient, second.phase, second.group, second.label) == ("ö", "ö", "", "", None)
+    assert (first.image, first.label) == (
+        tmp_path / "data" / "a b.nii.gz",
+        tmp_path / "data" / "a_gt.nii.gz",
+    )
+    assert (second.name, second.patient, second.phase, second.group, second.label) == (
+        "ö",
+        "ö",
+        "",
+        "",
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -220,7 +245,11 @@ def test_tables_that_do_not_add_up_are_named(tmp_path, text, found):
 
 
 @pytest.mark.parametrize(
-    "content", [bytes(np.random.default_rng(0).integers(0, 256, 500, np.uint8)), "name;größe".encode("latin-1")]
+    "content",
+    [
+        bytes(np.random.default_rng(0).integers(0, 256, 500, np.uint8)),
+        "name;größe".encode("latin-1"),
+    ],
 )
 def test_a_file_that_is_no_table_is_an_input_error(tmp_path, content):
     (tmp_path / "image.nii.gz").write_bytes(content)

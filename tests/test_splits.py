@@ -38,7 +38,9 @@ def test_numbers_stand_for_patients(tmp_path):
 
 
 def test_names_stand_for_themselves(tmp_path):
-    split = read_split(write(tmp_path, train=["anna", 2], val=["bert"]), ["anna", "bert", "patient002"])
+    split = read_split(
+        write(tmp_path, train=["anna", 2], val=["bert"]), ["anna", "bert", "patient002"]
+    )
     assert (split.train, split.val) == ({"anna", "patient002"}, {"bert"})
 
 
@@ -53,7 +55,9 @@ def test_fractions_train_on_a_part_and_validate_on_everybody(tmp_path):
     split = read_split(path, PATIENTS, fraction="50", draw=1)
     assert (split.train, split.val) == (names(1, 4, 6, 8), names(5, 10))
     assert split.origin.endswith("fraction 50 draw 1")
-    assert split.origin.split()[1] == read_split(path, PATIENTS).origin.split()[1], "the same file, the same hash"
+    assert split.origin.split()[1] == read_split(path, PATIENTS).origin.split()[1], (
+        "the same file, the same hash"
+    )
 
 
 def test_the_hash_tells_two_files_apart(tmp_path):
@@ -108,31 +112,78 @@ KEYS = {"1": [1], "100": [1, 2], "0.5": [3], "50": [4], "half": [6]}
 
 @pytest.mark.parametrize(
     ("fraction", "train"),
-    [("1%", [1]), ("100", [1, 2]), ("100%", [1, 2]), ("1.0%", [1]), ("0.5%", [3]), ("50", [4]), ("50%", [4]), ("half", [6])],
+    [
+        ("1%", [1]),
+        ("100", [1, 2]),
+        ("100%", [1, 2]),
+        ("1.0%", [1]),
+        ("0.5%", [3]),
+        ("50", [4]),
+        ("50%", [4]),
+        ("half", [6]),
+    ],
 )
 def test_percent_tells_two_fractions_apart(tmp_path, fraction, train):
-    assert read_split(write(tmp_path, fractions=[KEYS]), PATIENTS, fraction=fraction).train == names(*train)
+    assert read_split(
+        write(tmp_path, fractions=[KEYS]), PATIENTS, fraction=fraction
+    ).train == names(*train)
 
 
 @pytest.mark.parametrize(
     ("changes", "asked", "option", "found", "expected"),
     [
-        ({}, {"fraction": "30"}, "--fraction", "30", "one of 25, 50 (percent, as split.json names them)"),
+        (
+            {},
+            {"fraction": "30"},
+            "--fraction",
+            "30",
+            "one of 25, 50 (percent, as split.json names them)",
+        ),
         ({}, {"fraction": "a lot"}, "--fraction", "a lot", "25, 50"),
         ({}, {"fraction": "nan"}, "--fraction", "nan", "25, 50"),
         ({}, {"fraction": ""}, "--fraction", "nothing", "25, 50"),
-        ({"fractions": [KEYS]}, {"fraction": "1"}, "--fraction", "1, which may be 1 or 100", "1, 100, 0.5, 50, half"),
-        ({"fractions": [KEYS]}, {"fraction": "0.5"}, "--fraction", "0.5, which may be 0.5 or 50", "1, 100, 0.5, 50, half"),
-        ({"fractions": []}, {"fraction": "25"}, "--fraction", "25", "fractions (split.json has none)"),
-        ({"fractions": None}, {"fraction": "25"}, "--fraction", "25", "fractions (split.json has none)"),
+        (
+            {"fractions": [KEYS]},
+            {"fraction": "1"},
+            "--fraction",
+            "1, which may be 1 or 100",
+            "1, 100, 0.5, 50, half",
+        ),
+        (
+            {"fractions": [KEYS]},
+            {"fraction": "0.5"},
+            "--fraction",
+            "0.5, which may be 0.5 or 50",
+            "1, 100, 0.5, 50, half",
+        ),
+        (
+            {"fractions": []},
+            {"fraction": "25"},
+            "--fraction",
+            "25",
+            "fractions (split.json has none)",
+        ),
+        (
+            {"fractions": None},
+            {"fraction": "25"},
+            "--fraction",
+            "25",
+            "fractions (split.json has none)",
+        ),
         ({}, {"fraction": "25", "draw": 2}, "--draw", "2", "0 to 1"),
         ({}, {"fraction": "25", "draw": -1}, "--draw", "-1", "0 to 1"),
     ],
 )
-def test_a_fraction_that_is_not_there_is_the_options_fault(tmp_path, changes, asked, option, found, expected):
+def test_a_fraction_that_is_not_there_is_the_options_fault(
+    tmp_path, changes, asked, option, found, expected
+):
     with pytest.raises(UsageError) as caught:
         read_split(write(tmp_path, **changes), PATIENTS, **asked)
-    assert (caught.value.file, caught.value.exit_code, caught.value.found) == (option, EXIT_USAGE, found)
+    assert (caught.value.file, caught.value.exit_code, caught.value.found) == (
+        option,
+        EXIT_USAGE,
+        found,
+    )
     assert expected in caught.value.expected
 
 
@@ -145,14 +196,21 @@ def test_a_file_that_is_no_split_is_named(tmp_path, text):
         read_split(tmp_path / "none.json", PATIENTS)
 
 
-GROUPINGS = st.dictionaries(st.from_regex("patient[0-9]{3}", fullmatch=True), st.sampled_from("ABC"), min_size=1, max_size=40)
+GROUPINGS = st.dictionaries(
+    st.from_regex("patient[0-9]{3}", fullmatch=True),
+    st.sampled_from("ABC"),
+    min_size=1,
+    max_size=40,
+)
 
 
 @given(GROUPINGS, st.randoms())
 def test_folds_are_disjoint_complete_stratified_and_do_not_depend_on_order(groups, random):
     patients = [patient for patient in groups for _ in range(2)]
     folds = [fold_split(patients, groups, fold) for fold in range(FOLDS)]
-    assert Counter(patient for fold in folds for patient in fold.val) == Counter(dict.fromkeys(groups, 1))
+    assert Counter(patient for fold in folds for patient in fold.val) == Counter(
+        dict.fromkeys(groups, 1)
+    )
     assert all(fold.train == groups.keys() - fold.val for fold in folds)
     for group in set(groups.values()):
         sizes = [sum(groups[patient] == group for patient in fold.val) for fold in folds]
@@ -182,6 +240,9 @@ def test_acdcs_own_split_is_read_as_it_is(acdc):
     groups = {case.patient: case.group for case in cases}
     assert set(Counter(groups[patient] for patient in split.val).values()) == {4}
     for fraction, size in (("10", 8), ("25", 20), ("50", 40)):
-        parts = [read_split(acdc / "split.json", groups, fraction=fraction, draw=draw).train for draw in range(3)]
+        parts = [
+            read_split(acdc / "split.json", groups, fraction=fraction, draw=draw).train
+            for draw in range(3)
+        ]
         assert all(len(part) == size and part < split.train for part in parts)
         assert len(set(parts)) == 3

@@ -43,7 +43,10 @@ def test_settings_that_nothing_knows_or_allows_are_named(prepared, tmp_path, ove
     assert not (tmp_path / "run").exists(), "nothing is begun"
 
 
-@pytest.mark.parametrize(("text", "named"), [("[training]\nstepps = 3\n", "stepps"), ("[training\n", "TOML"), ("\xff", "")])
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [("[training]\nstepps = 3\n", "stepps"), ("[training\n", "TOML"), ("\xff", "")],
+)
 def test_a_settings_file_is_checked_like_the_command_line(prepared, tmp_path, text, named):
     path = tmp_path / "own.toml"
     path.write_bytes(text.encode("latin-1"))

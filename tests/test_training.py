@@ -65,16 +65,35 @@ def assert_same_state(folder, other):
 
 def test_a_run_learns_logs_and_leaves_a_model(prepared, tmp_path):
     seen = []
-    changes = ("training.steps=60", "training.learning_rate=0.01", "training.validate_cases=1", "training.validate_every=30")
-    report = train(request(prepared, tmp_path, *changes, split=SplitChoice(fold=0)), on_progress=seen.append)
+    changes = (
+        "training.steps=60",
+        "training.learning_rate=0.01",
+        "training.validate_cases=1",
+        "training.validate_every=30",
+    )
+    report = train(
+        request(prepared, tmp_path, *changes, split=SplitChoice(fold=0)), on_progress=seen.append
+    )
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     steps = [row for row in rows if "loss" in row]
     assert [row["step"] for row in steps] == [20, 40, 60]
     assert all(math.isfinite(value) for row in rows for value in row.values())
     assert steps[-1]["loss"] < 0.9 * steps[0]["loss"], "it learns"
-    assert {"loss", "task", "dice", "steps", "rate", "norm", "early", "halting", "minutes"} <= steps[-1].keys()
+    assert {
+        "loss",
+        "task",
+        "dice",
+        "steps",
+        "rate",
+        "norm",
+        "early",
+        "halting",
+        "minutes",
+    } <= steps[-1].keys()
     assert [row["step"] for row in rows if "val_dice" in row] == [30, 60]
-    assert report.data["best_dice"] == pytest.approx(max(row["val_dice"] for row in rows if "val_dice" in row))
+    assert report.data["best_dice"] == pytest.approx(
+        max(row["val_dice"] for row in rows if "val_dice" in row)
+    )
     assert list((tmp_path / "events").glob("events.out.tfevents.*"))
     assert [progress.done for progress in seen] == list(range(1, 61))
     assert {"loss", "dice", "steps"} <= seen[-1].fields.keys()
@@ -82,13 +101,25 @@ def test_a_run_learns_logs_and_leaves_a_model(prepared, tmp_path):
     assert len(split["val"]) == 1
     assert not set(split["val"]) & set(split["train"])
     model = load_model(tmp_path / "model")
-    average = {name.removeprefix("average."): value for name, value in tensors(tmp_path).items() if name.startswith("average.")}
-    assert all(torch.allclose(value, average[name], atol=2e-3) for name, value in model.network.state_dict().items())
+    average = {
+        name.removeprefix("average."): value
+        for name, value in tensors(tmp_path).items()
+        if name.startswith("average.")
+    }
+    assert all(
+        torch.allclose(value, average[name], atol=2e-3)
+        for name, value in model.network.state_dict().items()
+    )
     assert model.preparation == Manifest.read(prepared).preparation
 
 
 def test_patches_of_slices_train_too(prepared, tmp_path):
-    changes = ("network.patch_size=[8, 8, 1]", "sampling.window=[32, 32, 3]", "training.steps=2", "training.validate_cases=1")
+    changes = (
+        "network.patch_size=[8, 8, 1]",
+        "sampling.window=[32, 32, 3]",
+        "training.steps=2",
+        "training.validate_cases=1",
+    )
     report = train(request(prepared, tmp_path, *changes, split=SplitChoice(fold=0)))
     assert report.data["best_dice"] >= 0
     model = load_model(tmp_path / "model")
@@ -110,7 +141,10 @@ def test_a_run_may_start_from_a_model(prepared, whole, tmp_path):
         )
     )
     found, expected = tensors(tmp_path / "run"), load_model(model).network.state_dict()
-    assert all(torch.allclose(found[f"network.{name}"], value, atol=2e-3) for name, value in expected.items())
+    assert all(
+        torch.allclose(found[f"network.{name}"], value, atol=2e-3)
+        for name, value in expected.items()
+    )
     with pytest.raises(ConfigError, match="--init-from"):
         train(request(prepared, tmp_path / "other", "network.width=32", init_from=model))
 
@@ -133,7 +167,11 @@ def test_images_are_seen_as_training_stored_them(prepared, changes, told):
 def test_storage_is_this_run_s_and_not_that_of_the_model_it_starts_from(prepared, whole, tmp_path):
     shutil.copytree(whole / "model", tmp_path / "filed")
     path = tmp_path / "filed" / "config.toml"
-    filed = path.read_text().replace("common_storage = true", "common_storage = false").replace('views = "all"', 'views = "none"')
+    filed = (
+        path.read_text()
+        .replace("common_storage = true", "common_storage = false")
+        .replace('views = "all"', 'views = "none"')
+    )
     path.write_text(filed)
     manifest = Manifest.read(prepared)
     start = starting_model(str(tmp_path / "filed"), "all", manifest)
@@ -147,9 +185,19 @@ def test_storage_is_this_run_s_and_not_that_of_the_model_it_starts_from(prepared
 def test_validation_leaves_no_trace_in_the_weights(prepared, whole, tmp_path):
     train(request(prepared, tmp_path, "training.validate_cases=2", "training.validate_every=3"))
     assert_same_state(tmp_path, whole)
-    assert read_facts(tmp_path).best == read_facts(whole).best == -1, "nobody is held out, so nothing was validated"
+    assert read_facts(tmp_path).best == read_facts(whole).best == -1, (
+        "nobody is held out, so nothing was validated"
+    )
     fold, quiet = tmp_path / "fold", tmp_path / "quiet"
-    train(request(prepared, fold, "training.validate_cases=2", "training.validate_every=3", split=SplitChoice(fold=1)))
+    train(
+        request(
+            prepared,
+            fold,
+            "training.validate_cases=2",
+            "training.validate_every=3",
+            split=SplitChoice(fold=1),
+        )
+    )
     train(request(prepared, quiet, split=SplitChoice(fold=1)))
     assert_same_state(fold, quiet)
     assert read_facts(fold).best >= 0
@@ -183,8 +231,19 @@ KILLED = """
 def killed(prepared, tmp_path_factory):
     """A run whose process was killed in its fifth step, and what that process printed to stdout and stderr."""
     folder = tmp_path_factory.mktemp("killed") / "run"
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(KILLED), str(prepared), str(folder)]
+    environment = os.environ | {
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-c",
+        textwrap.dedent(KILLED),
+        str(prepared),
+        str(folder),
+    ]
     process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert process.returncode == -signal.SIGKILL, process.stderr
     return folder, process.stdout.split(), process.stderr
@@ -230,7 +289,10 @@ def test_a_run_is_not_overwritten(prepared, started):
     assert (started / "checkpoint.safetensors").read_bytes() == before
 
 
-@pytest.mark.parametrize("override", ["training.learning_rate=0.1", "network.width=32", "augment.noise=0", "training.batch=3"])
+@pytest.mark.parametrize(
+    "override",
+    ["training.learning_rate=0.1", "network.width=32", "augment.noise=0", "training.batch=3"],
+)
 def test_going_on_with_other_settings_is_refused(prepared, started, override):
     with pytest.raises(ConfigError, match="a run with other settings or patients"):
         train(request(prepared, started, "training.steps=2", override, resume=True))
@@ -239,15 +301,29 @@ def test_going_on_with_other_settings_is_refused(prepared, started, override):
 
 def test_going_on_with_other_patients_is_refused(prepared, started):
     with pytest.raises(ConfigError, match="a run with other settings or patients"):
-        train(request(prepared, started, "training.steps=2", resume=True, split=SplitChoice(fold=0)))
+        train(
+            request(prepared, started, "training.steps=2", resume=True, split=SplitChoice(fold=0))
+        )
 
 
 def test_more_steps_and_another_rhythm_are_allowed(prepared, started):
-    changes = ("training.steps=3", "training.workers=0", "training.checkpoint_minutes=5", "training.validate_every=7")
-    assert train(request(prepared, started, *changes, "windows.overlap=0.3", resume=True)).data["step"] == 3
+    changes = (
+        "training.steps=3",
+        "training.workers=0",
+        "training.checkpoint_minutes=5",
+        "training.validate_every=7",
+    )
+    assert (
+        train(request(prepared, started, *changes, "windows.overlap=0.3", resume=True)).data["step"]
+        == 3
+    )
     for folder in (started, started / "model"):
         settings = read_toml(folder / "config.toml")
-        assert (settings["training"]["steps"], settings["training"]["workers"], settings["windows"]["overlap"]) == (3, 0, 0.3)
+        assert (
+            settings["training"]["steps"],
+            settings["training"]["workers"],
+            settings["windows"]["overlap"],
+        ) == (3, 0, 0.3)
     assert json.loads((started / "model" / "metadata.json").read_text())["training"]["of"] == 3
     with pytest.raises(ConfigError, match="3 steps taken"):
         train(request(prepared, started, "training.steps=2", resume=True))

@@ -21,33 +21,66 @@ from cardioseg.workflows.setup import resolve
 from cardioseg.workflows.starting import starting_model
 from cardioseg.workflows.train import TrainingRequest, train
 
-QUICK = ("training.steps=3", "training.batch=2", "training.warmup=1", "training.workers=0", "training.learning_rate=0.01")
+QUICK = (
+    "training.steps=3",
+    "training.batch=2",
+    "training.warmup=1",
+    "training.workers=0",
+    "training.learning_rate=0.01",
+)
 SPACING = {"spacing_mm": 4.0}
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
-    prepare(write_patients(folder / "raw", 2), output=folder / "prepared", config=PreparationConfig(**SPACING))
+    prepare(
+        write_patients(folder / "raw", 2),
+        output=folder / "prepared",
+        config=PreparationConfig(**SPACING),
+    )
     return folder / "prepared"
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """A model of 4 mm data that skips nothing of the defaults: width 16, two loops, windows of 32."""
-    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny", preparation={**SPACING, "neighbours": 1})
+    return save_tiny_model(
+        tmp_path_factory.mktemp("models") / "tiny", preparation={**SPACING, "neighbours": 1}
+    )
 
 
 def tuned(prepared, model, output, tune, *overrides, **changes):
-    return train(TrainingRequest(prepared, output, overrides=QUICK + overrides, init_from=str(model), tune=tune, **changes))
+    return train(
+        TrainingRequest(
+            prepared,
+            output,
+            overrides=QUICK + overrides,
+            init_from=str(model),
+            tune=tune,
+            **changes,
+        )
+    )
 
 
 def bvit(folder, **preparation):
     """A tiny model of another network."""
-    network = {key: NETWORK[key] for key in ("channels", "classes", "patch_size", "width", "heads", "stem_channels", "loops")}
+    network = {
+        key: NETWORK[key]
+        for key in ("channels", "classes", "patch_size", "width", "heads", "stem_channels", "loops")
+    }
     network |= {"name": "bvit"}
-    settings = {**SETTINGS, "network": network, "preparation": {**SPACING, "neighbours": 1, **preparation}}
-    save_model(folder, build_network(network, source="test").state_dict(), settings, {"name": "other", "labels": LABELS})
+    settings = {
+        **SETTINGS,
+        "network": network,
+        "preparation": {**SPACING, "neighbours": 1, **preparation},
+    }
+    save_model(
+        folder,
+        build_network(network, source="test").state_dict(),
+        settings,
+        {"name": "other", "labels": LABELS},
+    )
     return folder
 
 
@@ -61,16 +94,28 @@ def test_head_is_the_decoder_and_the_norms_before_it(model):
     assert trained_names(network, "all") == {name for name, _ in network.named_parameters()}
 
 
-@pytest.mark.parametrize(("stem", "last"), [("conv", "decoder.classify."), ("patch", "decoder.expand.")])
+@pytest.mark.parametrize(
+    ("stem", "last"), [("conv", "decoder.classify."), ("patch", "decoder.expand.")]
+)
 def test_lora_is_adapters_norms_and_the_last_layer(stem, last):
     network = build_network({**NETWORK, "stem": stem, "lora_rank": 2}, source="test")
     names = trained_names(network, "lora")
-    assert {"lora.down.weight", "lora.up.weight", "lora.scale", f"{last}weight", f"{last}bias"} <= names
+    assert {
+        "lora.down.weight",
+        "lora.up.weight",
+        "lora.scale",
+        f"{last}weight",
+        f"{last}bias",
+    } <= names
     others = {name for name in names if not name.startswith(("lora.", last))}
     modules = dict(network.named_modules())
-    assert all(isinstance(modules[name.rpartition(".")[0]], nn.LayerNorm | nn.GroupNorm) for name in others)
+    assert all(
+        isinstance(modules[name.rpartition(".")[0]], nn.LayerNorm | nn.GroupNorm) for name in others
+    )
     assert {"block.norm_attention.weight", "coda_norm.bias"} <= others
-    assert freeze(network, "lora") == sum(p.numel() for name, p in network.named_parameters() if name in names)
+    assert freeze(network, "lora") == sum(
+        p.numel() for name, p in network.named_parameters() if name in names
+    )
     assert {name for name, p in network.named_parameters() if p.requires_grad} == names
 
 
@@ -97,7 +142,14 @@ def test_new_adapters_start_as_the_models_function(prepared, model, kind):
 
 
 def test_settings_come_from_the_model_unless_asked_for(prepared, model, tmp_path):
-    tuned(prepared, model, tmp_path / "run", "all", "network.halting_threshold=0.5", "windows.overlap=0.1")
+    tuned(
+        prepared,
+        model,
+        tmp_path / "run",
+        "all",
+        "network.halting_threshold=0.5",
+        "windows.overlap=0.1",
+    )
     new, old = load_model(tmp_path / "run" / "model"), load_model(model)
     changed = {"halting_threshold": 0.5}
     assert new.network.config == old.network.config.model_copy(update=changed)
@@ -131,10 +183,19 @@ def test_another_network_takes_over_what_fits_and_says_so(prepared, model, tmp_p
     came = {name for name in mine if not torch.equal(mine[name], fresh[name])}
     assert {name.partition(".")[0] for name in came} >= {"stem", "decoder"}
     assert came <= set(taken)
-    assert any(name.startswith(("prelude", "block")) for name in came) or asked["network"].get("name") == "vit"
-    assert sum(mine[name].numel() for name in came) <= sum(taken.values()) <= sum(value.numel() for value in mine.values())
+    assert (
+        any(name.startswith(("prelude", "block")) for name in came)
+        or asked["network"].get("name") == "vit"
+    )
+    assert (
+        sum(mine[name].numel() for name in came)
+        <= sum(taken.values())
+        <= sum(value.numel() for value in mine.values())
+    )
     first = "stem.stages.0.0.weight"
-    middle = theirs[first] if mine[first].ndim == 4 else theirs[first].sum(1, keepdim=True)[..., None]
+    middle = (
+        theirs[first] if mine[first].ndim == 4 else theirs[first].sum(1, keepdim=True)[..., None]
+    )
     assert torch.equal(mine[first], middle)
     tuned(prepared, model, tmp_path / "run", "all", *overrides)
     told = json.loads((tmp_path / "run" / "run.json").read_text())["training"]["started_from"]
@@ -144,24 +205,43 @@ def test_another_network_takes_over_what_fits_and_says_so(prepared, model, tmp_p
 
 def test_an_inflated_kernel_sees_its_middle_slice_alone():
     flat = torch.randn(5, 2, 3, 3, generator=torch.Generator().manual_seed(0))
-    grown = transferable({"k": flat, "other": flat}, {"k": torch.empty(5, 2, 3, 3, 3), "new": torch.empty(1)})
+    grown = transferable(
+        {"k": flat, "other": flat}, {"k": torch.empty(5, 2, 3, 3, 3), "new": torch.empty(1)}
+    )
     assert set(grown) == {"k"}
     volume = torch.randn(1, 2, 8, 8, 4, generator=torch.Generator().manual_seed(1))
     seen = nn.functional.conv3d(volume, grown["k"], padding=1)
     for index in range(4):
-        assert torch.allclose(seen[..., index], nn.functional.conv2d(volume[..., index], flat, padding=1), atol=1e-5)
+        assert torch.allclose(
+            seen[..., index], nn.functional.conv2d(volume[..., index], flat, padding=1), atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("tune", ["head", "lora"])
 def test_what_is_frozen_stays_to_the_last_bit(prepared, model, tmp_path, tune):
-    report = tuned(prepared, model, tmp_path / "run", tune, "network.lora_rank=2" if tune == "lora" else "training.seed=1")
-    new, old = load_model(tmp_path / "run" / "model").network, load_model(model).network.state_dict()
-    names = trained_names(new, tune)
-    assert report.data["trained_parameters"] == sum(p.numel() for name, p in new.named_parameters() if name in names)
-    assert ("trained parameters", f"{report.data['trained_parameters']:,}") == tuple(
-        cell.split(" (")[0] for cell in next(row for row in report.tables[0].rows if row[0] == "trained parameters")
+    report = tuned(
+        prepared,
+        model,
+        tmp_path / "run",
+        tune,
+        "network.lora_rank=2" if tune == "lora" else "training.seed=1",
     )
-    running = {k.removeprefix("network."): v for k, v in load_file(tmp_path / "run/checkpoint.safetensors").items()}
+    new, old = (
+        load_model(tmp_path / "run" / "model").network,
+        load_model(model).network.state_dict(),
+    )
+    names = trained_names(new, tune)
+    assert report.data["trained_parameters"] == sum(
+        p.numel() for name, p in new.named_parameters() if name in names
+    )
+    assert ("trained parameters", f"{report.data['trained_parameters']:,}") == tuple(
+        cell.split(" (")[0]
+        for cell in next(row for row in report.tables[0].rows if row[0] == "trained parameters")
+    )
+    running = {
+        k.removeprefix("network."): v
+        for k, v in load_file(tmp_path / "run/checkpoint.safetensors").items()
+    }
     for name, value in old.items():
         if name not in names:
             assert torch.equal(new.state_dict()[name], value), name
@@ -176,7 +256,9 @@ def test_what_is_frozen_stays_to_the_last_bit(prepared, model, tmp_path, tune):
 def test_adapters_have_a_rank_of_their_own_accord(prepared, model, tmp_path):
     tuned(prepared, model, tmp_path / "run", "lora", "training.steps=1")
     assert load_model(tmp_path / "run" / "model").network.config.lora_rank == 8
-    again = tuned(prepared, tmp_path / "run" / "model", tmp_path / "again", "lora", "training.steps=1")
+    again = tuned(
+        prepared, tmp_path / "run" / "model", tmp_path / "again", "lora", "training.steps=1"
+    )
     assert again.data["step"] == 1, "adapters that are there are trained on"
 
 
@@ -189,7 +271,12 @@ def test_resume_notices_another_start(prepared, model, tmp_path):
     other = save_tiny_model(tmp_path / "other", preparation={**SPACING, "neighbours": 1})
     weights = load_model(other).network.state_dict()
     settings = {**SETTINGS, "preparation": {**SPACING, "neighbours": 1}}
-    save_model(other, {name: value + 1 for name, value in weights.items()}, settings, {"name": "other", "labels": LABELS})
+    save_model(
+        other,
+        {name: value + 1 for name, value in weights.items()},
+        settings,
+        {"name": "other", "labels": LABELS},
+    )
     for start, tune in ((model, "all"), (other, "head")):
         with pytest.raises(ConfigError, match="from another start"):
             tuned(prepared, start, run, tune, resume=True)
@@ -201,17 +288,31 @@ def test_resume_notices_another_start(prepared, model, tmp_path):
 
 REFUSED = {
     "a part of another network": ("head", ("network.name=vit",), "the model's own network"),
-    "nothing that fits": ("all", ("network.name=vit", "network.width=32", "network.stem=patch"), "no weights that fit"),
+    "nothing that fits": (
+        "all",
+        ("network.name=vit", "network.width=32", "network.stem=patch"),
+        "no weights that fit",
+    ),
     "another width": ("all", ("network.width=32",), "a network for the model's weights"),
     "rank 0": ("lora", ("network.lora_rank=0",), "network.lora_rank = 0"),
     "adapters nobody trains": ("head", ("network.lora_rank=2",), "--init-from"),
-    "a window of three sizes": ("all", ("sampling.window=[32,32,4]",), "2 numbers, as in network.patch_size"),
-    "3-D patches of 2-D windows": ("all", ("network.patch_size=[8,8,1]",), "3 numbers, as in network.patch_size"),
+    "a window of three sizes": (
+        "all",
+        ("sampling.window=[32,32,4]",),
+        "2 numbers, as in network.patch_size",
+    ),
+    "3-D patches of 2-D windows": (
+        "all",
+        ("network.patch_size=[8,8,1]",),
+        "3 numbers, as in network.patch_size",
+    ),
 }
 
 
 @pytest.mark.parametrize(("tune", "overrides", "named"), REFUSED.values(), ids=REFUSED)
-def test_settings_that_do_not_fit_the_model_are_refused(prepared, model, tmp_path, tune, overrides, named):
+def test_settings_that_do_not_fit_the_model_are_refused(
+    prepared, model, tmp_path, tune, overrides, named
+):
     with pytest.raises(ConfigError, match=re.escape(named)):
         tuned(prepared, model, tmp_path / "run", tune, *overrides)
     assert not (tmp_path / "run").exists(), "nothing is begun"
@@ -225,7 +326,9 @@ def test_data_prepared_otherwise_or_with_other_labels_are_refused(prepared, tmp_
     turned = tmp_path / "turned"
     settings = {**SETTINGS, "preparation": {**SPACING, "neighbours": 1}}
     weights = build_network(NETWORK, source="test").state_dict()
-    save_model(turned, weights, settings, {"name": "turned", "labels": ["background", "LV", "MYO", "RV"]})
+    save_model(
+        turned, weights, settings, {"name": "turned", "labels": ["background", "LV", "MYO", "RV"]}
+    )
     with pytest.raises(ConfigError, match="labels background, RV, MYO, LV"):
         tuned(prepared, turned, tmp_path / "run", "all")
 
@@ -233,7 +336,12 @@ def test_data_prepared_otherwise_or_with_other_labels_are_refused(prepared, tmp_
 def test_lora_needs_a_network_with_adapters(prepared, tmp_path):
     with pytest.raises(ConfigError, match="no place for adapters"):
         tuned(prepared, bvit(tmp_path / "m"), tmp_path / "run", "lora")
-    assert tuned(prepared, tmp_path / "m", tmp_path / "head", "head", "training.steps=1").data["trained_parameters"] > 0
+    assert (
+        tuned(prepared, tmp_path / "m", tmp_path / "head", "head", "training.steps=1").data[
+            "trained_parameters"
+        ]
+        > 0
+    )
 
 
 def test_tuning_a_part_needs_a_model(prepared, tmp_path):
@@ -241,6 +349,8 @@ def test_tuning_a_part_needs_a_model(prepared, tmp_path):
         train(TrainingRequest(prepared, tmp_path / "run", tune="lora"))
     with pytest.raises(UsageError, match="'heads'"):
         train(TrainingRequest(prepared, tmp_path / "run", tune="heads"))
-    outcome = cardioseg("train", prepared, "--output", tmp_path / "run", "--tune", "head", "--quiet")
+    outcome = cardioseg(
+        "train", prepared, "--output", tmp_path / "run", "--tune", "head", "--quiet"
+    )
     assert outcome.code == EXIT_USAGE
     assert "--init-from" in outcome.err

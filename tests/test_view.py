@@ -31,7 +31,10 @@ def case(tmp_path):
 # ------------------------------------------------------------------------------------------------------------ which case
 
 
-@pytest.mark.parametrize("said", ["", "heart", "heart_run.json", "heart_mask.nii.gz", "heart.nii.gz", "heart_preview.png"])
+@pytest.mark.parametrize(
+    "said",
+    ["", "heart", "heart_run.json", "heart_mask.nii.gz", "heart.nii.gz", "heart_preview.png"],
+)
 def test_a_case_is_named_in_many_ways(case, said):
     folder, _ = case
     assert open_finished(folder / said if said else folder).name == "heart"
@@ -63,12 +66,20 @@ def test_a_folder_without_a_case_says_so(tmp_path):
 def test_the_image_is_looked_for_beside_and_must_be_the_one_on_record(tmp_path):
     (tmp_path / "scans").mkdir()
     write_case(tmp_path, frames=1, image_folder=tmp_path / "scans")
-    with pytest.raises(InputError, match=r"no image heart beside the results; .* pass the image or the DICOM folder with"):
+    with pytest.raises(
+        InputError,
+        match=r"no image heart beside the results; .* pass the image or the DICOM folder with",
+    ):
         open_finished(tmp_path / "heart")
-    assert open_finished(tmp_path / "heart", image=tmp_path / "scans" / "heart.nii.gz").image.frames == 1
+    assert (
+        open_finished(tmp_path / "heart", image=tmp_path / "scans" / "heart.nii.gz").image.frames
+        == 1
+    )
     other = save_image(tmp_path / "heart.nii.gz", voxels(SHAPE), spacing=SPACING)
     for image in (None, other):
-        with pytest.raises(InputError, match=r"SHA-256 .* as on record; pass the image that was segmented"):
+        with pytest.raises(
+            InputError, match=r"SHA-256 .* as on record; pass the image that was segmented"
+        ):
             open_finished(tmp_path / "heart", image=image)
 
 
@@ -76,7 +87,11 @@ def test_a_record_that_is_none_and_maps_that_do_not_fit_are_refused(case):
     folder, _ = case
     record = folder / "heart_run.json"
     whole = record.read_text()
-    for broken, found in ((whole[:50], "unreadable data"), ("[]", "no 'expert_shares'"), ("3", "unreadable data")):
+    for broken, found in (
+        (whole[:50], "unreadable data"),
+        ("[]", "no 'expert_shares'"),
+        ("3", "unreadable data"),
+    ):
         record.write_text(broken)
         with pytest.raises(InputError, match=found):
             open_finished(record)
@@ -88,7 +103,9 @@ def test_a_record_that_is_none_and_maps_that_do_not_fit_are_refused(case):
 
 def test_a_mask_with_a_value_of_no_name_is_refused(tmp_path):
     truth = write_case(tmp_path, frames=1)
-    save_image(tmp_path / "heart_mask.nii.gz", (truth[..., 0] * 3).astype(np.uint8), spacing=SPACING)
+    save_image(
+        tmp_path / "heart_mask.nii.gz", (truth[..., 0] * 3).astype(np.uint8), spacing=SPACING
+    )
     with pytest.raises(LabelError, match="found label 9; expected 0 to 3"):
         view(ViewRequest(tmp_path / "heart"))
     assert not (tmp_path / "heart_view.html").exists()
@@ -113,8 +130,12 @@ def test_the_scene_is_the_case_upright_and_cropped_to_the_heart(case):
         assert embedded(scene, kind).get_data_dtype() == np.uint8
         np.testing.assert_allclose(embedded(scene, kind).affine, np.diag([*SPACING, 1]))
     mask = np.asarray(embedded(scene, "mask").dataobj)
-    assert [(mask == value).sum() for value in (1, 2, 3)] == [(truth == value).sum() for value in (1, 2, 3)]
-    halting, experts = (np.asarray(embedded(scene, kind).dataobj) for kind in ("halting", "experts"))
+    assert [(mask == value).sum() for value in (1, 2, 3)] == [
+        (truth == value).sum() for value in (1, 2, 3)
+    ]
+    halting, experts = (
+        np.asarray(embedded(scene, kind).dataobj) for kind in ("halting", "experts")
+    )
     assert (halting == np.array([1, 2, 4, LOOPS])[mask]).all()
     assert (experts == mask + 1).all()
 
@@ -132,7 +153,10 @@ def test_intensities_keep_their_order_in_8_bits(case):
     folder, _ = case
     opened = open_finished(folder)
     scene = make_scene(opened, whole=True)
-    shown, stored = np.asarray(embedded(scene, "image").dataobj)[..., 0], opened.image.frame(0).array
+    shown, stored = (
+        np.asarray(embedded(scene, "image").dataobj)[..., 0],
+        opened.image.frame(0).array,
+    )
     assert (shown.min(), shown.max()) == (0, 255)
     assert 0 <= scene.window[0] < scene.window[1] <= 255
     assert np.corrcoef(np.sort(shown.ravel()), np.sort(stored.ravel()))[0, 1] > 0.99
@@ -152,7 +176,17 @@ def test_the_page_holds_everything_and_mentions_no_address(case):
     assert "connect-src" not in POLICY
     assert POLICY in path.read_text(encoding="utf-8").replace("&#39;", "'")
     text = " ".join(page.text)
-    expected = ("heart", "3 frames · 5 slices · rdvit-2d", NOTICE, "RV", "MYO", "LV", "6 loops", "expert 4", "BSD 2-Clause")
+    expected = (
+        "heart",
+        "3 frames · 5 slices · rdvit-2d",
+        NOTICE,
+        "RV",
+        "MYO",
+        "LV",
+        "6 loops",
+        "expert 4",
+        "BSD 2-Clause",
+    )
     assert [word for word in expected if word not in text] == []
     for kind in ("image", "mask", "halting", "experts"):
         assert gzip.decompress(base64.b64decode(page.scripts[f"file-{kind}"]))
@@ -178,12 +212,20 @@ def test_a_network_without_experts_has_no_such_layer(tmp_path):
 
 def test_names_and_warnings_are_escaped(tmp_path):
     name = "a<b>&\"'<img src=x onerror=alert(1)>"
-    write_case(tmp_path, name, frames=1, warnings=["</script><script>alert(2)</script>"], model="<i>model</i>")
+    write_case(
+        tmp_path,
+        name,
+        frames=1,
+        warnings=["</script><script>alert(2)</script>"],
+        model="<i>model</i>",
+    )
     (path,) = view(ViewRequest(tmp_path)).files
     page = Page(path)
     assert page.addresses == ["data:,"]
     assert [
-        word for word in (name, "<i>model</i>", "</script><script>alert(2)</script>") if word not in " ".join(page.text)
+        word
+        for word in (name, "<i>model</i>", "</script><script>alert(2)</script>")
+        if word not in " ".join(page.text)
     ] == []
     assert not any("alert(2)" in script for script in page.scripts.values())
 
@@ -221,5 +263,7 @@ def test_niivue_is_the_published_file_with_its_licences():
     content = (ASSETS / "niivue" / "niivue.umd.js").read_bytes()
     assert hashlib.sha256(content).hexdigest() == re.search(r"`([0-9a-f]{64})`", note)[1]
     assert f"{len(content):,} bytes" in note
-    assert "Copyright (c) 2021, Niivue" in (ASSETS / "niivue" / "LICENSE").read_text(encoding="utf-8")
+    assert "Copyright (c) 2021, Niivue" in (ASSETS / "niivue" / "LICENSE").read_text(
+        encoding="utf-8"
+    )
     assert b"</script" not in content

@@ -66,9 +66,13 @@ class TestInABrowser:
         click(browser, "[value=all]")
         click(browser, "#show-experts")
         assert browser.requests() == [page.resolve().as_uri()]
-        resources = browser.run("return performance.getEntriesByType('resource').map(entry => entry.name)")
+        resources = browser.run(
+            "return performance.getEntriesByType('resource').map(entry => entry.name)"
+        )
         assert [name for name in resources if not name.startswith(("data:", "blob:"))] == []
-        refused = browser.run("return fetch('https://example.org/').then(() => 'sent', () => 'refused')")
+        refused = browser.run(
+            "return fetch('https://example.org/').then(() => 'sent', () => 'refused')"
+        )
         assert refused == "refused"
         assert len(browser.console()) >= 1, "the policy is what refused it"
         assert not [address for address in browser.requests() if address.startswith("http")]
@@ -117,11 +121,18 @@ class TestInABrowser:
         assert lines.sum() < 0.3 * inside.sum(), "lines, no area"
 
     def test_sliders_change_slice_frame_and_opacity(self, browser):
-        for name, value in (("slice", 5), ("frame", 2), ("opacity-halting", 90), ("opacity-image", 20)):
+        for name, value in (
+            ("slice", 5),
+            ("frame", 2),
+            ("opacity-halting", 90),
+            ("opacity-image", 20),
+        ):
             before = drawing(browser)
             set_slider(browser, name, value)
             assert (np.abs(drawing(browser) - before).max(axis=-1) > 10).sum() > 500, name
-        shown = browser.run("return ['slice-is', 'frame-is'].map(id => document.getElementById(id).textContent)")
+        shown = browser.run(
+            "return ['slice-is', 'frame-is'].map(id => document.getElementById(id).textContent)"
+        )
         assert shown == ["5 of 5", "2 of 3"]
 
     def test_keys_and_the_wheel_move_too(self, browser):
@@ -141,9 +152,13 @@ class TestInABrowser:
         ml = np.prod(SPACING) / 1000
         counts = [(first == value).sum() for value in (1, 2, 3)]
         shown = "return [...document.querySelectorAll(arguments[0])].map(cell => cell.textContent)"
-        assert browser.run(shown, "#legend-mask output") == [f"{count * ml:.1f} ml" for count in counts]
+        assert browser.run(shown, "#legend-mask output") == [
+            f"{count * ml:.1f} ml" for count in counts
+        ]
         shares = [0, counts[0], 0, counts[1], 0, counts[2]]
-        assert browser.run(shown, "#legend-halting output") == [f"{100 * share / sum(counts):.0f} %" for share in shares]
+        assert browser.run(shown, "#legend-halting output") == [
+            f"{100 * share / sum(counts):.0f} %" for share in shares
+        ]
 
     def test_the_pointer_names_what_is_under_it(self, browser):
         middle = """
@@ -152,10 +167,16 @@ class TestInABrowser:
           document.getElementById('volume').dispatchEvent(new MouseEvent('mousemove',
             {clientX: box.left + x * box.width, clientY: box.top + y * box.height, bubbles: true}));
           return document.getElementById('pointer').textContent"""
-        grid = [browser.run(middle, x, y) for x in np.linspace(0.2, 0.8, 13) for y in np.linspace(0.2, 0.8, 13)]
+        grid = [
+            browser.run(middle, x, y)
+            for x in np.linspace(0.2, 0.8, 13)
+            for y in np.linspace(0.2, 0.8, 13)
+        ]
         assert any(re.fullmatch(r"slice \d · LV · 6 loops · expert 4", words) for words in grid)
         assert any(re.fullmatch(r"slice \d · RV · 2 loops · expert 2", words) for words in grid)
-        assert any(re.fullmatch(r"slice \d · background · 1 loop · expert 1", words) for words in grid)
+        assert any(
+            re.fullmatch(r"slice \d · background · 1 loop · expert 1", words) for words in grid
+        )
 
     @pytest.mark.parametrize("layout", ["all", "planes"])
     def test_other_layouts_draw_too(self, browser, layout):

@@ -33,7 +33,9 @@ def test_a_case_is_viewed_right_after_it_was_segmented(segment, out, image):
 
 
 def test_names_of_any_script_are_found_again(segment, tmp_path):
-    segment(save_image(tmp_path / "scans" / "Müller – 心臓.nii.gz"), output=tmp_path / "ergebnisse ü")
+    segment(
+        save_image(tmp_path / "scans" / "Müller – 心臓.nii.gz"), output=tmp_path / "ergebnisse ü"
+    )
     view(tmp_path / "ergebnisse ü", "Müller – 心臓")
     assert "Müller – 心臓" in Page(tmp_path / "ergebnisse ü" / "Müller – 心臓_view.html").text
 

@@ -12,7 +12,14 @@ PIXEL, SLICE = 1.2, 8.0
 SHAPE = (96, 96, 9)
 RADIUS = 24.0
 # Seen from the apex, anterior up: where the middle of each basal segment lies, counterclockwise from the patient's left.
-MIDDLE = {"anterolateral": 30, "anterior": 90, "anteroseptal": 150, "inferoseptal": 210, "inferior": 270, "inferolateral": 330}
+MIDDLE = {
+    "anterolateral": 30,
+    "anterior": 90,
+    "anteroseptal": 150,
+    "inferoseptal": 210,
+    "inferior": 270,
+    "inferolateral": 330,
+}
 
 
 def heart(wall_mm=lambda degrees: 10.0 + 0 * degrees, *, rv=True, shrink=0.05, taper=True):
@@ -34,7 +41,11 @@ def heart(wall_mm=lambda degrees: 10.0 + 0 * degrees, *, rv=True, shrink=0.05, t
 
 def volume(array, affine=None, *, scale=1):
     spacing = (scale * PIXEL, scale * PIXEL, scale * SLICE)
-    return Volume(array, np.diag([-spacing[0], -spacing[1], spacing[2], 1.0]) if affine is None else affine, spacing)
+    return Volume(
+        array,
+        np.diag([-spacing[0], -spacing[1], spacing[2], 1.0]) if affine is None else affine,
+        spacing,
+    )
 
 
 def by_name(wall):
@@ -61,14 +72,21 @@ def test_a_thick_place_is_found_in_its_segment(name):
         around = {wall: found[f"{level} {wall}"] for wall in MIDDLE}
         assert around.pop(name) == pytest.approx(16, abs=0.7)
         assert list(around.values()) == pytest.approx([8.0] * 5, abs=0.7)
-    apical = {wall: found[f"apical {wall}"] for wall in ("anterior", "septal", "inferior", "lateral")}
-    assert max(apical, key=apical.get) in name + " septal"[: 7 * ("septal" in name)] + " lateral"[: 8 * ("lateral" in name)]
+    apical = {
+        wall: found[f"apical {wall}"] for wall in ("anterior", "septal", "inferior", "lateral")
+    }
+    assert (
+        max(apical, key=apical.get)
+        in name + " septal"[: 7 * ("septal" in name)] + " lateral"[: 8 * ("lateral" in name)]
+    )
 
 
 def test_pixels_larger_than_the_gap_that_still_is_an_insertion():
     """A heart of three times the size: pixels of 3.6 mm."""
     small, large = (wall_thickness(volume(heart(), scale=scale), ACDC_LABELS) for scale in (1, 3))
-    assert large.segments_mm[:16] == pytest.approx([3 * thickness for thickness in small.segments_mm[:16]], rel=0.05)
+    assert large.segments_mm[:16] == pytest.approx(
+        [3 * thickness for thickness in small.segments_mm[:16]], rel=0.05
+    )
 
 
 def inferior_is_thick(degrees):
@@ -108,14 +126,18 @@ def test_with_a_real_affine_the_segments_do_not_depend_on_storage(axes, flips):
 
 def test_an_affine_along_the_axes_is_not_believed():
     for signs in ((1, 1, 1), (-1, -1, 1), (1, -1, 1)):
-        wall = wall_thickness(volume(heart(inferior_is_thick), np.diag([PIXEL, PIXEL, SLICE, 1.0]) * [*signs, 1]), ACDC_LABELS)
+        wall = wall_thickness(
+            volume(heart(inferior_is_thick), np.diag([PIXEL, PIXEL, SLICE, 1.0]) * [*signs, 1]),
+            ACDC_LABELS,
+        )
         assert wall.anterior == "as displayed"
         assert by_name(wall)["basal inferior"] == pytest.approx(16, abs=0.7)
 
 
 def test_slices_from_the_apex_give_the_same_numbers():
     wall = [
-        wall_thickness(volume(array), ACDC_LABELS) for array in (heart(inferior_is_thick), heart(inferior_is_thick)[:, :, ::-1])
+        wall_thickness(volume(array), ACDC_LABELS)
+        for array in (heart(inferior_is_thick), heart(inferior_is_thick)[:, :, ::-1])
     ]
     assert wall[0].segments_mm == wall[1].segments_mm
 

@@ -11,7 +11,9 @@ from cardioseg.data.augment import AugmentConfig, augmentation
 from cardioseg.data.loading import SamplingConfig, WindowDataset, load_voxels
 from cardioseg.data.manifest import Manifest
 
-APPEARANCE = "tissue bias_field gamma histogram noise blur sharpen low_resolution brightness narrow_view"
+APPEARANCE = (
+    "tissue bias_field gamma histogram noise blur sharpen low_resolution brightness narrow_view"
+)
 CALM = dict.fromkeys(APPEARANCE.split(), 0.0)
 
 
@@ -25,12 +27,16 @@ def windows(prepared, *, seed=0, augment=None, parts=1, **sampling):
     cases = load_voxels(manifest, manifest.entries)
     chosen = SamplingConfig(**{"window": (32, 32), "jitter": 4} | sampling)
     settings = AugmentConfig(**augment or {})
-    return WindowDataset([cases] * parts, neighbours=1, sampling=chosen, augment=settings, seed=seed, length=1000)
+    return WindowDataset(
+        [cases] * parts, neighbours=1, sampling=chosen, augment=settings, seed=seed, length=1000
+    )
 
 
 @pytest.mark.parametrize(("window", "ways"), [((32, 32), 8), ((32, 24), 4)])
 def test_windows_are_stored_in_every_way_that_keeps_their_shape(window, ways):
-    still = {name: 0 for name, field in AugmentConfig.model_fields.items() if field.annotation is float}
+    still = {
+        name: 0 for name, field in AugmentConfig.model_fields.items() if field.annotation is float
+    }
     config = AugmentConfig(zoom=(1, 1), **still)
     draw = augmentation(config, window).set_random_state(seed=0)
     image = torch.arange(float(window[0] * window[1])).reshape(1, *window)
@@ -67,16 +73,26 @@ def test_patches_of_slices_are_empty_beyond_the_stack(prepared):
 
 def test_image_and_label_are_deformed_alike(prepared):
     dataset = windows(prepared, augment={**CALM, "elastic": 1.0}, foreground=1.0)
-    dataset.cases = [[replace(c, image=c.label.astype(np.float16) / 3, offset=0.0, span=3.0) for c in dataset.cases[0]]]
+    dataset.cases = [
+        [
+            replace(c, image=c.label.astype(np.float16) / 3, offset=0.0, span=3.0)
+            for c in dataset.cases[0]
+        ]
+    ]
     agreements = []
     for index in range(12):
         window = dataset[index]
         agreements.append(float((window["image"][1].round() == window["label"]).float().mean()))
-    assert np.mean(agreements) > 0.93, "only borders may differ, where one is interpolated and the other not"
+    assert np.mean(agreements) > 0.93, (
+        "only borders may differ, where one is interpolated and the other not"
+    )
 
 
 def test_windows_are_drawn_around_structures_as_often_as_asked(prepared):
-    always = [windows(prepared, foreground=1.0, augment=CALM, jitter=0)[index]["label"] for index in range(30)]
+    always = [
+        windows(prepared, foreground=1.0, augment=CALM, jitter=0)[index]["label"]
+        for index in range(30)
+    ]
     assert all((label > 0).any() for label in always)
     centres = {int(label[16, 16]) for label in always}
     assert centres >= {1, 2, 3}, "every structure gets its turn"
@@ -84,7 +100,10 @@ def test_windows_are_drawn_around_structures_as_often_as_asked(prepared):
 
 def test_all_eight_storage_orientations_are_drawn(prepared):
     dataset = windows(prepared, augment=CALM)
-    assert [type(step).__name__ for step in dataset.transform.transforms[1:3]] == ["RandFlipd", "RandRotate90d"]
+    assert [type(step).__name__ for step in dataset.transform.transforms[1:3]] == [
+        "RandFlipd",
+        "RandRotate90d",
+    ]
     probe, seen = np.arange(64.0).reshape(1, 8, 8), set()
     for seed in range(80):
         data = {"image": probe, "label": probe}
@@ -99,7 +118,9 @@ def test_further_data_sets_are_drawn_at_their_share(prepared):
     dataset = windows(prepared, parts=2, extra_share=0.25)
     dataset.cases[1] = [replace(case) for case in dataset.cases[0]]
     extra = {id(case) for case in dataset.cases[1]}
-    drawn = [id(dataset._draw_case(np.random.default_rng((0, index)))) in extra for index in range(2000)]
+    drawn = [
+        id(dataset._draw_case(np.random.default_rng((0, index)))) in extra for index in range(2000)
+    ]
     assert np.mean(drawn) == pytest.approx(0.25, abs=0.04)
 
 
@@ -121,9 +142,14 @@ def test_windows_along_the_heart_show_its_place_on_slices_without_it(prepared):
     assert all(14 <= u < 20 and 10 <= v < 16 for _, (u, v) in drawn)
 
 
-@pytest.mark.parametrize(("heart", "ends"), [((3, 6), {2, 3, 4, 5, 6, 7}), ((0, 11), {0, 1, 10, 11}), ((5, 5), {4, 5, 6})])
+@pytest.mark.parametrize(
+    ("heart", "ends"),
+    [((3, 6), {2, 3, 4, 5, 6, 7}), ((0, 11), {0, 1, 10, 11}), ((5, 5), {4, 5, 6})],
+)
 def test_the_ends_of_the_heart_are_drawn_as_often_as_asked(prepared, heart, ends):
     dataset = windows(prepared, foreground=0.0, along=1.0, ends=1.0)
     case = tall(dataset.cases[0][0], heart=heart)
     assert set(case.ends.tolist()) == ends
-    assert {dataset._draw_centre(case, np.random.default_rng(index))[0] for index in range(200)} == ends
+    assert {
+        dataset._draw_centre(case, np.random.default_rng(index))[0] for index in range(200)
+    } == ends

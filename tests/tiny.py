@@ -91,7 +91,9 @@ def voxels(shape=SHAPE, *, seed=0, dtype=np.int16) -> np.ndarray:
     random = np.random.default_rng(seed)
     x, y = np.meshgrid(*(np.arange(n) for n in shape[:2]), indexing="ij")
     disc = 80 * (np.hypot(x - shape[0] / 2, y - shape[1] / 2) < shape[0] / 5)
-    return (random.normal(100, 15, shape) + disc.reshape(*shape[:2], *(1 for _ in shape[2:]))).astype(dtype)
+    return (
+        random.normal(100, 15, shape) + disc.reshape(*shape[:2], *(1 for _ in shape[2:]))
+    ).astype(dtype)
 
 
 def save_image(path: Path, array=None, *, spacing=SPACING, header=None) -> Path:
@@ -124,11 +126,25 @@ def besides_quality(lines: list[str]) -> list[str]:
 
 def names_in(folder: Path) -> set[str]:
     """Every file below a folder, hidden ones too."""
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} if folder.exists() else set()
+    return (
+        {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        if folder.exists()
+        else set()
+    )
 
 
-TRAINING = ("training.batch=2", "training.steps=2", "training.workers=0", "training.validate_cases=1", "sampling.window=[32,32]")
-TINY = [f"network.{key}={json.dumps(value)}" for key, value in NETWORK.items() if key not in ("channels", "classes")]
+TRAINING = (
+    "training.batch=2",
+    "training.steps=2",
+    "training.workers=0",
+    "training.validate_cases=1",
+    "sampling.window=[32,32]",
+)
+TINY = [
+    f"network.{key}={json.dumps(value)}"
+    for key, value in NETWORK.items()
+    if key not in ("channels", "classes")
+]
 SETS = [part for setting in (*TRAINING, *TINY) for part in ("--set", setting)]
 
 
@@ -150,12 +166,27 @@ MAPS = ("mask", "halting", "experts")
 def results(name, *kinds):
     """The files of a finished volume, beside the viewers' tables; hidden, where its image lay."""
     maps = (f"{name}_{kind}.nii.gz" for kind in (*MAPS, *kinds))
-    return {*maps, f".{name}_source", f"{name}_preview.png", f"{name}_report.html", f"{name}_run.json"}
+    return {
+        *maps,
+        f".{name}_source",
+        f"{name}_preview.png",
+        f"{name}_report.html",
+        f"{name}_run.json",
+    }
 
 
 def cine_results(name, *kinds):
     """Likewise of a cine."""
-    return results(name, *kinds) | {f"{name}_clinical.json", f"{name}_curve.csv", f"{name}_curve.png"}
+    return results(name, *kinds) | {
+        f"{name}_clinical.json",
+        f"{name}_curve.csv",
+        f"{name}_curve.png",
+    }
 
 
-TABLES = {"labels.txt", "labels.ctbl", "index.html", "study.csv"}  # of a folder that holds a finished case
+TABLES = {
+    "labels.txt",
+    "labels.ctbl",
+    "index.html",
+    "study.csv",
+}  # of a folder that holds a finished case

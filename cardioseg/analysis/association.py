@@ -55,7 +55,9 @@ def normalised_mutual_information(table: np.ndarray) -> float | None:
     if min(entropies) <= 0:
         return None
     present = joint > 0
-    information = float((joint[present] * np.log(joint[present] / np.outer(rows, columns)[present])).sum())
+    information = float(
+        (joint[present] * np.log(joint[present] / np.outer(rows, columns)[present])).sum()
+    )
     return max(information, 0.0) / float(np.sqrt(entropies[0] * entropies[1]))
 
 

@@ -39,7 +39,12 @@ def looped_block(network: nn.Module) -> Block:
     block = getattr(network, "block", None)
     if not isinstance(block, Block):
         found = f"{type(network).__name__}, which loops nothing"
-        raise UsageError("--model", found=found, expected="a network with a looped block", cure="choose rdvit or bvit")
+        raise UsageError(
+            "--model",
+            found=found,
+            expected="a network with a looped block",
+            cure="choose rdvit or bvit",
+        )
     return block
 
 
@@ -54,7 +59,10 @@ def counted_passes(network: nn.Module) -> Iterator[Passes]:
     def advance(*_: Any) -> None:
         passes.number += 1
 
-    hooks = network.register_forward_pre_hook(restart), passes.block.register_forward_pre_hook(advance)
+    hooks = (
+        network.register_forward_pre_hook(restart),
+        passes.block.register_forward_pre_hook(advance),
+    )
     skips, looped.skips = looped.skips, False
     try:
         yield passes

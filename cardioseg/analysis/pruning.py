@@ -30,13 +30,20 @@ def outgoing(block: Block, kind: Kind) -> list[nn.Linear]:
     if block.mlp is not None:
         return [block.mlp.down]
     assert block.experts is not None
-    every: list[Any] = [*block.experts.routed, *([block.experts.shared] if block.experts.shared is not None else [])]
+    every: list[Any] = [
+        *block.experts.routed,
+        *([block.experts.shared] if block.experts.shared is not None else []),
+    ]
     return [expert.down for expert in every]
 
 
 def unit_count(block: Block, kind: Kind) -> list[int]:
     """Units of each outgoing map."""
-    return [block.attention.heads] if kind == "heads" else [linear.in_features for linear in outgoing(block, kind)]
+    return (
+        [block.attention.heads]
+        if kind == "heads"
+        else [linear.in_features for linear in outgoing(block, kind)]
+    )
 
 
 def unit_importance(
@@ -96,11 +103,17 @@ def pruned(network: nn.Module, kind: Kind, kept: Tensor) -> Iterator[None]:
     block = looped_block(network)
     sizes = unit_count(block, kind)
     with counted_passes(network) as passes, ExitStack() as stack:
-        for linear, rows, units in zip(outgoing(block, kind), kept.split(sizes, 1), sizes, strict=True):
+        for linear, rows, units in zip(
+            outgoing(block, kind), kept.split(sizes, 1), sizes, strict=True
+        ):
 
-            def scale(_: nn.Module, inputs: tuple[Tensor, ...], rows: Tensor = rows, units: int = units) -> tuple[Tensor, ...]:
+            def scale(
+                _: nn.Module, inputs: tuple[Tensor, ...], rows: Tensor = rows, units: int = units
+            ) -> tuple[Tensor, ...]:
                 row = rows[min(passes.number, len(rows) - 1)]
-                return (inputs[0] * row.repeat_interleave(inputs[0].shape[-1] // units).to(inputs[0]),)
+                return (
+                    inputs[0] * row.repeat_interleave(inputs[0].shape[-1] // units).to(inputs[0]),
+                )
 
             stack.callback(linear.register_forward_pre_hook(scale).remove)
         yield
@@ -131,7 +144,9 @@ def expert_off(network: nn.Module, number: int, *, rerouted: bool) -> Iterator[N
         finally:
             experts.balance.copy_(before)
         return
-    hook = experts.routed[number].register_forward_hook(lambda _, __, output: torch.zeros_like(output))
+    hook = experts.routed[number].register_forward_hook(
+        lambda _, __, output: torch.zeros_like(output)
+    )
     try:
         yield
     finally:

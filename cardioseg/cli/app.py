@@ -43,7 +43,10 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """What stands before the verb."""
@@ -65,7 +68,9 @@ def main() -> None:
     try:
         app()
     except SystemExit as end:
-        if end.code == EXIT_INTERRUPTED:  # Typer ends an interrupted verb itself, with the code and an empty line
+        if (
+            end.code == EXIT_INTERRUPTED
+        ):  # Typer ends an interrupted verb itself, with the code and an empty line
             typer.echo("error: interrupted", err=True)
         raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 — nothing may end in a traceback unasked
@@ -74,7 +79,9 @@ def main() -> None:
         text, code = printable(explain(error)), exit_code(error)
         typer.echo(f"error: {text}", err=True)
         if "--json" in sys.argv[1:]:
-            print_failure(next((verb for verb in sys.argv[1:] if not verb.startswith("-")), ""), text, code)
+            print_failure(
+                next((verb for verb in sys.argv[1:] if not verb.startswith("-")), ""), text, code
+            )
         sys.exit(code)
 
 

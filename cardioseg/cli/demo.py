@@ -12,10 +12,17 @@ from cardioseg.cli.render import finish
 def demo_command(
     *,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="New folder for the heart, its masks, maps and pictures.")
+        Path,
+        typer.Option(
+            "--output", "-o", help="New folder for the heart, its masks, maps and pictures."
+        ),
     ] = Path("out/demo"),
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier demo.")] = False,
-    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier demo.")
+    ] = False,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of tables.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Draw a synthetic beating heart, segment it, and compare the result with what was drawn.

@@ -12,7 +12,11 @@ from cardioseg.cli.render import finish
 def evaluate_command(
     pred: Annotated[
         Path,
-        typer.Argument(metavar="PRED", show_default=False, help="Folder of predicted masks, searched at any depth; or one mask."),
+        typer.Argument(
+            metavar="PRED",
+            show_default=False,
+            help="Folder of predicted masks, searched at any depth; or one mask.",
+        ),
     ],
     ref: Annotated[
         Path,
@@ -23,15 +27,28 @@ def evaluate_command(
         ),
     ],
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", show_default=False, help="New folder for CSV, JSON and figures.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", show_default=False, help="New folder for CSV, JSON and figures."
+        ),
+    ],
     split: Annotated[
-        Path | None, typer.Option("--split", show_default=False, help="Score only the val patients of this JSON file.")
+        Path | None,
+        typer.Option(
+            "--split", show_default=False, help="Score only the val patients of this JSON file."
+        ),
     ] = None,
     trust: Annotated[
-        Literal["pixdim", "affine"], typer.Option("--trust", help="Which spacing to believe where a header states two.")
+        Literal["pixdim", "affine"],
+        typer.Option("--trust", help="Which spacing to believe where a header states two."),
     ] = "pixdim",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results in an existing folder.")] = False,
-    json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace results in an existing folder.")
+    ] = False,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of tables.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Compare masks with a reference: Dice, HD95, ASSD, volumes, EF and mass, per structure, patient and group.

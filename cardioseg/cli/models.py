@@ -20,7 +20,11 @@ def list_command(*, json_output: Json = False) -> None:
 
 
 @models_app.command("show")
-def show_command(name: Annotated[str, typer.Argument(help="Name or folder.")] = "rdvit-2d", *, json_output: Json = False) -> None:
+def show_command(
+    name: Annotated[str, typer.Argument(help="Name or folder.")] = "rdvit-2d",
+    *,
+    json_output: Json = False,
+) -> None:
     """What a model says of itself."""
     from cardioseg.workflows.models import show_model
 
@@ -29,7 +33,9 @@ def show_command(name: Annotated[str, typer.Argument(help="Name or folder.")] = 
 
 @models_app.command("verify")
 def verify_command(
-    names: Annotated[list[str] | None, typer.Argument(show_default="all that ship", help="Names or folders.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(show_default="all that ship", help="Names or folders.")
+    ] = None,
     *,
     json_output: Json = False,
 ) -> None:
@@ -43,15 +49,27 @@ def verify_command(
 def export_command(
     run: Annotated[Path, typer.Argument(help="Run folder of cardioseg train.")],
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", show_default=False, help="New model folder.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", show_default=False, help="New model folder.")
+    ],
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="SECTION.KEY=VALUE", show_default=False, help="Such as network.halting_threshold=0.9."),
+        typer.Option(
+            "--set",
+            metavar="SECTION.KEY=VALUE",
+            show_default=False,
+            help="Such as network.halting_threshold=0.9.",
+        ),
     ] = None,
-    description: Annotated[str, typer.Option("--description", show_default=False, help="One line for list and card.")] = "",
+    description: Annotated[
+        str, typer.Option("--description", show_default=False, help="One line for list and card.")
+    ] = "",
     json_output: Json = False,
 ) -> None:
     """A model from a run's last checkpoint, also while it still trains."""
     from cardioseg.workflows.models import export_run
 
-    finish(export_run(run, output=output, overrides=set_ or (), description=description), json_output=json_output)
+    finish(
+        export_run(run, output=output, overrides=set_ or (), description=description),
+        json_output=json_output,
+    )

@@ -8,7 +8,13 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as RichProgress
 
 from cardioseg.cli.render import printable
@@ -51,7 +57,12 @@ def _drawn(bar: RichProgress, description: str) -> OnProgress:
     task = bar.add_task(escape(description), total=None, beside="")
 
     def draw(progress: Progress) -> None:
-        bar.update(task, completed=progress.done, total=progress.total or None, beside=escape(_beside(progress)))
+        bar.update(
+            task,
+            completed=progress.done,
+            total=progress.total or None,
+            beside=escape(_beside(progress)),
+        )
 
     return draw
 
@@ -69,7 +80,9 @@ class _Lines:
             return
         self.next_line = time.monotonic() + SECONDS_BETWEEN_LINES
         of = f"/{progress.total:g}" if progress.total else ""
-        typer.echo(f"{self.description}: {progress.done:g}{of} {_beside(progress)}".rstrip(), err=True)
+        typer.echo(
+            f"{self.description}: {progress.done:g}{of} {_beside(progress)}".rstrip(), err=True
+        )
 
 
 def _beside(progress: Progress) -> str:

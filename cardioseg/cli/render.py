@@ -73,7 +73,9 @@ def _show_tables(report: Report) -> None:
 
 def printable(text: str) -> str:
     """``text`` on one line and free of control characters: file names may hold line ends and terminal commands."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def _width() -> int | None:
@@ -84,7 +86,9 @@ def _width() -> int | None:
 def _rich_table(table: Table) -> RichTable:
     drawn = RichTable(title=Text(table.title), title_justify="left")
     for index, name in enumerate(table.columns):
-        drawn.add_column(Text(name), justify="right" if _is_numeric(row[index] for row in table.rows) else "left")
+        drawn.add_column(
+            Text(name), justify="right" if _is_numeric(row[index] for row in table.rows) else "left"
+        )
     for row in table.rows:
         drawn.add_row(*(Text(printable(cell)) for cell in row))
     return drawn

@@ -10,7 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cardioseg.clinical.volumes import LV_QUANTITIES, RV_QUANTITIES, function_from_volumes, structure_value, structure_volumes_ml
+from cardioseg.clinical.volumes import (
+    LV_QUANTITIES,
+    RV_QUANTITIES,
+    function_from_volumes,
+    structure_value,
+    structure_volumes_ml,
+)
 from cardioseg.clinical.wall import SEGMENTS, wall_thickness
 from cardioseg.core.labels import LabelTable
 from cardioseg.core.volume import Volume
@@ -42,7 +48,9 @@ class Body:
 UNKNOWN = Body()
 
 
-def heart_function(ed: Volume | None, es: Volume | None, labels: LabelTable, body: Body, *, why_none: str = "") -> Numbers:
+def heart_function(
+    ed: Volume | None, es: Volume | None, labels: LabelTable, body: Body, *, why_none: str = ""
+) -> Numbers:
     """Everything that two masks and a body say.
 
     Args:
@@ -62,7 +70,9 @@ def heart_function(ed: Volume | None, es: Volume | None, labels: LabelTable, bod
     return {**found, "wall_thickness": _wall(ed, labels, why_none, reasons), "reasons": reasons}
 
 
-def volume_function(mask: Volume, labels: LabelTable, body: Body, *, phase: str, why_none: str) -> Numbers:
+def volume_function(
+    mask: Volume, labels: LabelTable, body: Body, *, phase: str, why_none: str
+) -> Numbers:
     """What one volume says: the LV's mass and the wall's thickness at its phase.
 
     Args:
@@ -96,10 +106,14 @@ def _mass(mask: Volume, labels: LabelTable, reasons: Reasons) -> float | None:
     return _rounded(found)
 
 
-def _ventricles(ed: Volume | None, es: Volume | None, labels: LabelTable, why_none: str, reasons: Reasons) -> dict[str, Numbers]:
+def _ventricles(
+    ed: Volume | None, es: Volume | None, labels: LabelTable, why_none: str, reasons: Reasons
+) -> dict[str, Numbers]:
     quantities = {"lv": LV_QUANTITIES, "rv": RV_QUANTITIES}
     if ed is None or es is None:
-        reasons.update({f"{side}.{name}": why_none for side, names in quantities.items() for name in names})
+        reasons.update(
+            {f"{side}.{name}": why_none for side, names in quantities.items() for name in names}
+        )
         return {side: dict.fromkeys(names) for side, names in quantities.items()}
     at_ed, at_es = (_seen(mask, labels) for mask in (ed, es))
     found = function_from_volumes(at_ed, at_es)
@@ -108,8 +122,13 @@ def _ventricles(ed: Volume | None, es: Volume | None, labels: LabelTable, why_no
         for name in quantities[side]:
             if numbers[name] is None:
                 structure = "MYO" if name == "mass_g" else side.upper()
-                reasons[f"{side}.{name}"] = _unseen(structure, labels, "ES" if _shows(structure, at_ed, labels) else "ED")
-    return {side: {name: _rounded(numbers[name]) for name in quantities[side]} for side, numbers in found.items()}
+                reasons[f"{side}.{name}"] = _unseen(
+                    structure, labels, "ES" if _shows(structure, at_ed, labels) else "ED"
+                )
+    return {
+        side: {name: _rounded(numbers[name]) for name in quantities[side]}
+        for side, numbers in found.items()
+    }
 
 
 def _seen(mask: Volume, labels: LabelTable) -> dict[str, float]:
@@ -156,14 +175,24 @@ def _output(sv_ml: float | None, body: Body, reasons: Reasons) -> Numbers:
     if litres is None:
         reasons["cardiac_output.l_per_min"] = first
     if index is None:
-        reasons["cardiac_output.l_per_min_per_m2"] = first if litres is None else _unknown_size(body)
+        reasons["cardiac_output.l_per_min_per_m2"] = (
+            first if litres is None else _unknown_size(body)
+        )
     return found
 
 
 def _unknown_size(body: Body) -> str:
     """Why there is no body surface; "" where there is one."""
-    unknown = [name for name, value in (("height", body.height_cm), ("weight", body.weight_kg)) if value is None]
-    return f"{' and '.join(unknown)} {'are' if len(unknown) == 2 else 'is'} not known" if unknown else ""
+    unknown = [
+        name
+        for name, value in (("height", body.height_cm), ("weight", body.weight_kg))
+        if value is None
+    ]
+    return (
+        f"{' and '.join(unknown)} {'are' if len(unknown) == 2 else 'is'} not known"
+        if unknown
+        else ""
+    )
 
 
 def _body(body: Body, reasons: Reasons) -> Numbers:
@@ -174,7 +203,9 @@ def _body(body: Body, reasons: Reasons) -> Numbers:
         "surface_formula": BSA_FORMULA,
         "heart_rate_bpm": body.heart_rate_bpm,
     }
-    why = dict.fromkeys(("height_cm", "weight_kg", "surface_m2"), _unknown_size(body)) | {"heart_rate_bpm": NO_RATE}
+    why = dict.fromkeys(("height_cm", "weight_kg", "surface_m2"), _unknown_size(body)) | {
+        "heart_rate_bpm": NO_RATE
+    }
     reasons.update({f"body.{name}": reason for name, reason in why.items() if found[name] is None})
     return found
 
@@ -183,7 +214,13 @@ def _wall(ed: Volume | None, labels: LabelTable, why_none: str, reasons: Reasons
     if ed is None:
         names = (*(f"segments_mm.{name}" for name in SEGMENTS), "mean_mm", "max_mm", "anterior")
         reasons.update({f"wall_thickness.{name}": why_none for name in names})
-        return {"phase": "ED", "segments_mm": dict.fromkeys(SEGMENTS), "mean_mm": None, "max_mm": None, "anterior": None}
+        return {
+            "phase": "ED",
+            "segments_mm": dict.fromkeys(SEGMENTS),
+            "mean_mm": None,
+            "max_mm": None,
+            "anterior": None,
+        }
     wall = wall_thickness(ed, labels)
     segments = dict(zip(SEGMENTS, map(_rounded, wall.segments_mm), strict=True))
     known = [value for value in segments.values() if value is not None]
@@ -192,7 +229,13 @@ def _wall(ed: Volume | None, labels: LabelTable, why_none: str, reasons: Reasons
     if not known:
         reasons["wall_thickness.max_mm"] = wall.reasons[SEGMENTS[0]]
     mean, largest = _rounded(wall.mean_mm), max(known, default=None)
-    return {"phase": "ED", "segments_mm": segments, "mean_mm": mean, "max_mm": largest, "anterior": wall.anterior}
+    return {
+        "phase": "ED",
+        "segments_mm": segments,
+        "mean_mm": mean,
+        "max_mm": largest,
+        "anterior": wall.anterior,
+    }
 
 
 def _rounded(value: float | None) -> float | None:

@@ -17,7 +17,10 @@ NEARLY_LARGEST = 0.05  # of the stroke, below the largest volume
 LATE = 0.1  # of the beat: a largest volume so long after frame 1 shows that the trigger came early
 FLAT = 0.05  # of the largest volume; the weakest of ACDC's 150 ejects 7.6 %
 ES_BETWEEN = (0.2, 0.7)  # of the beat after ED; 0.25 to 0.69 in ACDC's 100 training patients
-AS_DEEP, APART = 0.1, 1 / 6  # a second minimum: within this share of the stroke, this share of the beat away
+AS_DEEP, APART = (
+    0.1,
+    1 / 6,
+)  # a second minimum: within this share of the stroke, this share of the beat away
 JUMP = 0.15  # of the stroke, between a frame and the smoothed curve
 FEW_FRAMES = 10  # 80 to 100 ms each: ES may fall between two
 
@@ -42,7 +45,9 @@ class Phases:
     smoothed_ml: tuple[float, ...]
 
 
-def find_phases(volumes_ml: Sequence[float], *, ed: int | None = None, es: int | None = None) -> Phases:
+def find_phases(
+    volumes_ml: Sequence[float], *, ed: int | None = None, es: int | None = None
+) -> Phases:
     """ED and ES of one beat.
 
     Args:
@@ -56,10 +61,22 @@ def find_phases(volumes_ml: Sequence[float], *, ed: int | None = None, es: int |
     raw = np.asarray(volumes_ml, dtype=float)
     smooth = smoothed(raw)
     curve = tuple(float(value) for value in smooth)
-    nothing = "one frame shows no beat" if len(raw) < 2 else "no LV in any frame" if raw.max() <= 0 else None
+    nothing = (
+        "one frame shows no beat"
+        if len(raw) < 2
+        else "no LV in any frame"
+        if raw.max() <= 0
+        else None
+    )
     if nothing and (ed is None or es is None):
         return Phases(None, None, "volume curve", "none", (nothing,), curve)
-    source = "volume curve" if ed is None and es is None else "given" if None not in (ed, es) else "given and volume curve"
+    source = (
+        "volume curve"
+        if ed is None and es is None
+        else "given"
+        if None not in (ed, es)
+        else "given and volume curve"
+    )
     first = ed if ed is not None else _end_diastole(raw, smooth, es)
     last = es if es is not None else _end_systole(smooth, first)
     given = source == "given"
@@ -103,8 +120,13 @@ def _doubts(raw: np.ndarray, smooth: np.ndarray, ed: int, es: int) -> tuple[str,
     if len(raw) >= FEW_FRAMES and not ES_BETWEEN[0] <= after <= ES_BETWEEN[1]:
         low, high = (f"{100 * share:.0f}" for share in ES_BETWEEN)
         found.append(f"ES lies {100 * after:.0f} % of the beat after ED, not {low} to {high} %")
-    found += [f"frame {frame + 1} is a second minimum" for frame in _other_minima(smooth, es, stroke)]
-    found += [f"the volume jumps at frame {frame + 1}" for frame in np.flatnonzero(np.abs(raw - smooth) > JUMP * stroke)]
+    found += [
+        f"frame {frame + 1} is a second minimum" for frame in _other_minima(smooth, es, stroke)
+    ]
+    found += [
+        f"the volume jumps at frame {frame + 1}"
+        for frame in np.flatnonzero(np.abs(raw - smooth) > JUMP * stroke)
+    ]
     return tuple(found)
 
 

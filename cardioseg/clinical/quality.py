@@ -51,7 +51,14 @@ class Rule:
             limit: float | None = getattr(self, severity)
             if limit is not None and (value < limit if self.least else value > limit):
                 bound = f"{'at least' if self.least else 'at most'} {limit:g} expected"
-                return Finding(self.name, where, severity, value, limit, f"{self.text.format(value=value)}; {bound}")
+                return Finding(
+                    self.name,
+                    where,
+                    severity,
+                    value,
+                    limit,
+                    f"{self.text.format(value=value)}; {bound}",
+                )
         return None
 
 
@@ -101,7 +108,9 @@ class Quality:
     def warnings(self) -> tuple[str, ...]:
         """A line for every finding that moves the verdict."""
         return tuple(
-            f"quality {found.severity} ({found.where}): {found.text}" for found in self.findings if found.severity != "note"
+            f"quality {found.severity} ({found.where}): {found.text}"
+            for found in self.findings
+            if found.severity != "note"
         )
 
     def facts(self) -> dict[str, Any]:
@@ -122,10 +131,25 @@ MASK_RULES = (
     Rule("lv_length_mm", "the LV is {value:g} mm long", fail=50, least=True),
     Rule("lv_slices_without_myo", "{value:g} slices show an LV without myocardium", warn=0, fail=1),
     Rule("rv_slices_without_myo", "{value:g} slices show an RV without myocardium", note=0, warn=1),
-    Rule("open_ring", "{value:.3f} of the mid-ventricular LV border have no myocardium", warn=0.02, fail=0.05),
+    Rule(
+        "open_ring",
+        "{value:.3f} of the mid-ventricular LV border have no myocardium",
+        warn=0.02,
+        fail=0.05,
+    ),
     Rule("open_ring_anywhere", "{value:.3f} of the LV border have no myocardium", warn=0.1),
-    Rule("rv_against_lv", "{value:.3f} of the RV border lie against the LV, without a septum", warn=0.02, fail=0.06),
-    Rule("roughness", "the epicardial outline is {value:.3f} times that of its box", warn=1.06, fail=1.12),
+    Rule(
+        "rv_against_lv",
+        "{value:.3f} of the RV border lie against the LV, without a septum",
+        warn=0.02,
+        fail=0.06,
+    ),
+    Rule(
+        "roughness",
+        "the epicardial outline is {value:.3f} times that of its box",
+        warn=1.06,
+        fail=1.12,
+    ),
     Rule("slice_shift_mm", "the LV moves by {value:.1f} mm from one slice to the next", warn=35),
     Rule("area_jump", "the epicardial area jumps by {value:.2f} of its largest", warn=0.45),
     Rule("loose_share", "{value:.3f} of a structure lie apart from its largest piece", warn=0.1),
@@ -134,31 +158,73 @@ MASK_RULES = (
     Rule("lv_small", "the LV holds {value:.1f} ml", warn=10, least=True, measure="lv_ml"),
     Rule("rv_small", "the RV holds {value:.1f} ml", warn=5, least=True, measure="rv_ml"),
     Rule("lv_large", "the LV holds {value:.1f} ml", warn=500, measure="lv_ml"),
-    Rule("entropy", "predictive entropy on and around the heart is {value:.3f}", warn=0.16, fail=0.19),
+    Rule(
+        "entropy", "predictive entropy on and around the heart is {value:.3f}", warn=0.16, fail=0.19
+    ),
     Rule("entropy_rv", "predictive entropy on and around the RV is {value:.3f}", warn=0.20),
-    Rule("entropy_myo", "predictive entropy on and around the myocardium is {value:.3f}", warn=0.23),
+    Rule(
+        "entropy_myo", "predictive entropy on and around the myocardium is {value:.3f}", warn=0.23
+    ),
     Rule("entropy_lv", "predictive entropy on and around the LV is {value:.3f}", warn=0.15),
     Rule("halting_spread", "every place used the same number of loops", warn=0.5, least=True),
 )
 PAIR_RULES = (
     Rule("lv_ef_percent", "the LV ejects {value:.1f} %", fail=0.5, least=True),
     Rule("rv_ef_percent", "the RV ejects {value:.1f} %", fail=0.5, least=True),
-    Rule("mass_falls", "the mass at ES is {value:.2f} of that at ED", warn=0.85, least=True, measure="mass_es_over_ed"),
-    Rule("mass_grows", "the mass at ES is {value:.2f} of that at ED", warn=1.5, measure="mass_es_over_ed"),
-    Rule("rv_ejects_less", "the RV ejects {value:.2f} of the LV's volume", note=0.49, least=True, measure="sv_rv_over_lv"),
-    Rule("rv_ejects_more", "the RV ejects {value:.2f} of the LV's volume", note=1.99, measure="sv_rv_over_lv"),
+    Rule(
+        "mass_falls",
+        "the mass at ES is {value:.2f} of that at ED",
+        warn=0.85,
+        least=True,
+        measure="mass_es_over_ed",
+    ),
+    Rule(
+        "mass_grows",
+        "the mass at ES is {value:.2f} of that at ED",
+        warn=1.5,
+        measure="mass_es_over_ed",
+    ),
+    Rule(
+        "rv_ejects_less",
+        "the RV ejects {value:.2f} of the LV's volume",
+        note=0.49,
+        least=True,
+        measure="sv_rv_over_lv",
+    ),
+    Rule(
+        "rv_ejects_more",
+        "the RV ejects {value:.2f} of the LV's volume",
+        note=1.99,
+        measure="sv_rv_over_lv",
+    ),
 )
-CINE_RULES = (Rule("failing_frames", "{value:g} of the other frames break a rule that expert masks keep", warn=0),)
+CINE_RULES = (
+    Rule(
+        "failing_frames",
+        "{value:g} of the other frames break a rule that expert masks keep",
+        warn=0,
+    ),
+)
 
 
-def check_volume(mask: Volume, labels: LabelTable, *, certainty: Certainty | None = None) -> Quality:
+def check_volume(
+    mask: Volume, labels: LabelTable, *, certainty: Certainty | None = None
+) -> Quality:
     """The rules for one mask (X, Y, Z); ``certainty`` comes from the inference that made it, if one did."""
     return _quality({"mask": (_measured(mask, labels, certainty), MASK_RULES)})
 
 
-def check_pair(ed: Volume, es: Volume, labels: LabelTable, *, certainty: Sequence[Certainty | None] = (None, None)) -> Quality:
+def check_pair(
+    ed: Volume,
+    es: Volume,
+    labels: LabelTable,
+    *,
+    certainty: Sequence[Certainty | None] = (None, None),
+) -> Quality:
     """The rules for both masks of a patient, and for what changes between them."""
-    return check_measured_pair(_measured(ed, labels, certainty[0]), _measured(es, labels, certainty[1]))
+    return check_measured_pair(
+        _measured(ed, labels, certainty[0]), _measured(es, labels, certainty[1])
+    )
 
 
 def check_measured_pair(ed: Measures, es: Measures) -> Quality:
@@ -167,7 +233,12 @@ def check_measured_pair(ed: Measures, es: Measures) -> Quality:
 
 
 def check_cine(
-    masks: Sequence[Volume], labels: LabelTable, *, ed: int, es: int, certainty: Sequence[Certainty] | None = None
+    masks: Sequence[Volume],
+    labels: LabelTable,
+    *,
+    ed: int,
+    es: int,
+    certainty: Sequence[Certainty] | None = None,
 ) -> Quality:
     """The rules for ED and ES of a cine, and how many of its other frames break one.
 
@@ -178,7 +249,9 @@ def check_cine(
         es: frame at end-systole, from 0.
         certainty: of every frame.
     """
-    found = [_measured(mask, labels, certainty[t] if certainty else None) for t, mask in enumerate(masks)]
+    found = [
+        _measured(mask, labels, certainty[t] if certainty else None) for t, mask in enumerate(masks)
+    ]
     others = [measures for t, measures in enumerate(found) if t not in (ed, es)]
     failing = sum(_verdict_of(measures) == "fail" for measures in others)
     cine: dict[str, Value] = {"frames": len(masks), "failing_frames": failing}
@@ -186,9 +259,16 @@ def check_cine(
 
 
 def _quality(checked: Checked) -> Quality:
-    broken = [found for where, (measures, rules) in checked.items() for rule in rules if (found := rule.finding(measures, where))]
+    broken = [
+        found
+        for where, (measures, rules) in checked.items()
+        for rule in rules
+        if (found := rule.finding(measures, where))
+    ]
     gravest_first = sorted(broken, key=lambda found: -SEVERITIES.index(found.severity))
-    return Quality(tuple(gravest_first), {where: measures for where, (measures, _) in checked.items()})
+    return Quality(
+        tuple(gravest_first), {where: measures for where, (measures, _) in checked.items()}
+    )
 
 
 def _verdict_of(measures: Measures) -> str:
@@ -214,11 +294,18 @@ def _between(ed: Measures, es: Measures) -> dict[str, Value]:
         if edv is None or esv is None:
             found[f"{side}_ef_percent"] = _absent(f"{side}_ml", ed, es)
         else:
-            found[f"{side}_ef_percent"], strokes[side] = ejection_fraction(edv, esv) or 0.0, edv - esv
+            found[f"{side}_ef_percent"], strokes[side] = (
+                ejection_fraction(edv, esv) or 0.0,
+                edv - esv,
+            )
     at_ed, at_es = ed.values["myo_ml"], es.values["myo_ml"]
-    found["mass_es_over_ed"] = _absent("myo_ml", ed, es) if at_ed is None or at_es is None else at_es / at_ed
+    found["mass_es_over_ed"] = (
+        _absent("myo_ml", ed, es) if at_ed is None or at_es is None else at_es / at_ed
+    )
     ejects = strokes.get("lv", 0) > 0 and "rv" in strokes
-    found["sv_rv_over_lv"] = strokes["rv"] / strokes["lv"] if ejects else "no stroke volume of the LV, or none of the RV"
+    found["sv_rv_over_lv"] = (
+        strokes["rv"] / strokes["lv"] if ejects else "no stroke volume of the LV, or none of the RV"
+    )
     return found
 
 

@@ -33,13 +33,19 @@ class Measures:
     @classmethod
     def of(cls, found: Mapping[str, Value]) -> "Measures":
         """Sorted into numbers and reasons; numbers rounded to six decimals."""
-        values = {name: None if isinstance(value, str) else round(float(value), 6) for name, value in found.items()}
+        values = {
+            name: None if isinstance(value, str) else round(float(value), 6)
+            for name, value in found.items()
+        }
         return cls(values, {name: value for name, value in found.items() if isinstance(value, str)})
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> "Measures":
         """What ``facts`` gave, back from a run record."""
-        return cls({name: value for name, value in facts.items() if name != "reasons"}, facts.get("reasons", {}))
+        return cls(
+            {name: value for name, value in facts.items() if name != "reasons"},
+            facts.get("reasons", {}),
+        )
 
     def facts(self) -> dict[str, Any]:
         """JSON-ready; "reasons" only where there are some."""
@@ -80,10 +86,17 @@ def heart_of(mask: Volume, labels: LabelTable) -> Heart:
     inside = array[1:-1, 1:-1]
     plane = np.count_nonzero(array, axis=2) > 0
     sides = (np.flatnonzero(plane.any(1)), np.flatnonzero(plane.any(0)))
-    box = tuple(slice(int(side[0]), int(side[-1]) + 1) if len(side) else slice(0, 1) for side in sides)
+    box = tuple(
+        slice(int(side[0]), int(side[-1]) + 1) if len(side) else slice(0, 1) for side in sides
+    )
     cut = np.pad(array[box], ((1, 1), (1, 1), (0, 0)))
     values = {name.casefold(): value for value, name in enumerate(labels.names)}
-    parts = {part: cut == values[name] for part, names in SPELLINGS.items() for name in names if name in values}
+    parts = {
+        part: cut == values[name]
+        for part, names in SPELLINGS.items()
+        for name in names
+        if name in values
+    }
     border = int(np.count_nonzero(array)) - int(np.count_nonzero(inside))
     return Heart(parts, cut > 0, spacing_slices_last(mask.spacing, axis), border)
 
@@ -91,7 +104,9 @@ def heart_of(mask: Volume, labels: LabelTable) -> Heart:
 def shape_measures(mask: Volume, labels: LabelTable) -> Measures:
     """Every measure of one mask (X, Y, Z); volumes in ml beside them, for the rules on two phases."""
     heart = heart_of(mask, labels)
-    return Measures.of({name: _value(heart, needs, measure) for name, (needs, measure) in MEASURES.items()})
+    return Measures.of(
+        {name: _value(heart, needs, measure) for name, (needs, measure) in MEASURES.items()}
+    )
 
 
 def _value(heart: Heart, needs: tuple[str, ...], measure: Callable[[Heart], Value]) -> Value:
@@ -114,7 +129,11 @@ def volume_of(name: str) -> Callable[[Heart], Value]:
 
 def missing_structures(heart: Heart) -> Value:
     """Structures that the labels name and the mask lacks."""
-    return sum(not len(span) for span in heart.spans.values()) if heart.parts else "the labels name no part of a heart"
+    return (
+        sum(not len(span) for span in heart.spans.values())
+        if heart.parts
+        else "the labels name no part of a heart"
+    )
 
 
 def border_voxels(heart: Heart) -> Value:
@@ -139,7 +158,11 @@ def lv_length_mm(heart: Heart) -> Value:
 
 def _whole_stack(heart: Heart) -> str:
     slices = heart.whole.shape[2]
-    return f"the image has {slices} slices, fewer than {FEWEST_SLICES}" if slices < FEWEST_SLICES else ""
+    return (
+        f"the image has {slices} slices, fewer than {FEWEST_SLICES}"
+        if slices < FEWEST_SLICES
+        else ""
+    )
 
 
 def lv_slices_without_myo(heart: Heart) -> Value:
@@ -194,14 +217,22 @@ def slice_shift_mm(heart: Heart) -> Value:
         u = (part.sum(1) * np.arange(part.shape[0])[:, None]).sum(0) / count * spacing[0]
         v = (part.sum(0) * np.arange(part.shape[1])[:, None]).sum(0) / count * spacing[1]
     steps = np.hypot(np.diff(u), np.diff(v))
-    return float(np.nanmax(steps)) if np.isfinite(steps).any() else "no two slices that follow each other"
+    return (
+        float(np.nanmax(steps))
+        if np.isfinite(steps).any()
+        else "no two slices that follow each other"
+    )
 
 
 def area_jump(heart: Heart) -> Value:
     """Largest second difference of the epicardial area along the slices, over the largest area; a smooth cone has little."""
     areas = heart.ventricle.sum((0, 1)).astype(float)
     filled = areas[areas > 0]
-    return float(np.abs(np.diff(filled, 2)).max() / filled.max()) if len(filled) > 2 else "fewer than three slices"
+    return (
+        float(np.abs(np.diff(filled, 2)).max() / filled.max())
+        if len(filled) > 2
+        else "fewer than three slices"
+    )
 
 
 def loose_share(heart: Heart) -> Value:
@@ -222,7 +253,9 @@ def rv_torn_in_plane(heart: Heart) -> Value:
 
 def _torn(part: np.ndarray) -> float:
     planes = [part[:, :, index] for index in np.flatnonzero(part.any((0, 1)))]
-    return sum(_outside_largest(plane, CORNERS_IN_PLANE) * int(plane.sum()) for plane in planes) / int(part.sum())
+    return sum(
+        _outside_largest(plane, CORNERS_IN_PLANE) * int(plane.sum()) for plane in planes
+    ) / int(part.sum())
 
 
 def _outside_largest(part: np.ndarray, structure: np.ndarray) -> float:

@@ -20,7 +20,14 @@ RV_QUANTITIES = ("edv_ml", "esv_ml", "sv_ml", "ef_percent")
 
 def structure_value(structure: str, labels: LabelTable) -> int | None:
     """The mask's value of "LV", "MYO" or "RV" in any spelling; None when the table has no such structure."""
-    return next((value for value, name in enumerate(labels.names) if name.casefold() in SPELLINGS[structure]), None)
+    return next(
+        (
+            value
+            for value, name in enumerate(labels.names)
+            if name.casefold() in SPELLINGS[structure]
+        ),
+        None,
+    )
 
 
 def volume_ml(mask: np.ndarray, label: int, spacing_mm: Sequence[float]) -> float:
@@ -40,7 +47,10 @@ def mass_g(volume_ml: float) -> float:
 
 def structure_volumes_ml(volume: Volume, labels: LabelTable) -> dict[str, float]:
     """Volume in ml of every structure of the table, by name."""
-    return {name: volume_ml(volume.array, labels.value(name), volume.spacing) for name in labels.structures}
+    return {
+        name: volume_ml(volume.array, labels.value(name), volume.spacing)
+        for name in labels.structures
+    }
 
 
 def ventricular_function(ed: Volume, es: Volume, labels: LabelTable) -> dict[str, dict[str, Any]]:
@@ -58,7 +68,9 @@ def ventricular_function(ed: Volume, es: Volume, labels: LabelTable) -> dict[str
     return function_from_volumes(structure_volumes_ml(ed, labels), structure_volumes_ml(es, labels))
 
 
-def function_from_volumes(ed_ml: Mapping[str, float], es_ml: Mapping[str, float]) -> dict[str, dict[str, Any]]:
+def function_from_volumes(
+    ed_ml: Mapping[str, float], es_ml: Mapping[str, float]
+) -> dict[str, dict[str, Any]]:
     """As ``ventricular_function``, from volumes in ml by structure name at ED and at ES."""
     lv = _chamber("LV", ed_ml, es_ml)
     myocardium = _find("MYO", ed_ml)
@@ -68,17 +80,29 @@ def function_from_volumes(ed_ml: Mapping[str, float], es_ml: Mapping[str, float]
     return {"lv": lv, "rv": _chamber("RV", ed_ml, es_ml)}
 
 
-def _chamber(structure: str, ed_ml: Mapping[str, float], es_ml: Mapping[str, float]) -> dict[str, Any]:
+def _chamber(
+    structure: str, ed_ml: Mapping[str, float], es_ml: Mapping[str, float]
+) -> dict[str, Any]:
     edv, esv = _find(structure, ed_ml), _find(structure, es_ml)
     if edv is None or esv is None:
-        return dict.fromkeys(RV_QUANTITIES) | {"reasons": dict.fromkeys(RV_QUANTITIES, _absent(structure, ed_ml))}
+        return dict.fromkeys(RV_QUANTITIES) | {
+            "reasons": dict.fromkeys(RV_QUANTITIES, _absent(structure, ed_ml))
+        }
     fraction = ejection_fraction(edv, esv)
     reasons = {} if fraction is not None else {"ef_percent": f"EDV is {edv:g} ml"}
-    return {"edv_ml": edv, "esv_ml": esv, "sv_ml": edv - esv, "ef_percent": fraction, "reasons": reasons}
+    return {
+        "edv_ml": edv,
+        "esv_ml": esv,
+        "sv_ml": edv - esv,
+        "ef_percent": fraction,
+        "reasons": reasons,
+    }
 
 
 def _find(structure: str, volumes_ml: Mapping[str, float]) -> float | None:
-    return next((ml for name, ml in volumes_ml.items() if name.casefold() in SPELLINGS[structure]), None)
+    return next(
+        (ml for name, ml in volumes_ml.items() if name.casefold() in SPELLINGS[structure]), None
+    )
 
 
 def _absent(structure: str, volumes_ml: Mapping[str, float]) -> str:

@@ -120,11 +120,15 @@ def _turn(affine: np.ndarray, axis: int, *, base_first: bool) -> int:
 def _base_first(slices: Slices) -> bool:
     """The ventricle narrows towards the apex."""
     order = sorted(slices)
-    areas = np.array([(slices[index].cavity | slices[index].wall).sum() for index in order], dtype=float)
+    areas = np.array(
+        [(slices[index].cavity | slices[index].wall).sum() for index in order], dtype=float
+    )
     return bool(np.polyfit(np.arange(len(order)), areas, 1)[0] < 0)
 
 
-def _insertions_middle(wall: np.ndarray, rv: np.ndarray, centre: np.ndarray, spacing: tuple[float, float]) -> float | None:
+def _insertions_middle(
+    wall: np.ndarray, rv: np.ndarray, centre: np.ndarray, spacing: tuple[float, float]
+) -> float | None:
     """Angle midway between the outermost points of the wall that the RV is near to."""
     from scipy.ndimage import distance_transform_edt
 
@@ -147,26 +151,35 @@ def _mean_angle(angles: np.ndarray) -> float:
 # ------------------------------------------------------------------------------------------------------------------ thickness
 
 
-def _slices(array: np.ndarray, values: dict[str, int | None], spacing: tuple[float, float]) -> Slices:
+def _slices(
+    array: np.ndarray, values: dict[str, int | None], spacing: tuple[float, float]
+) -> Slices:
     found = {}
     for index in range(array.shape[2]):
         cavity, wall = array[:, :, index] == values["LV"], array[:, :, index] == values["MYO"]
         if cavity.any() and wall.any():
             centre = np.argwhere(cavity).mean(axis=0) * spacing
             rv = np.zeros_like(wall) if values["RV"] is None else array[:, :, index] == values["RV"]
-            found[index] = Slice(cavity, wall, centre, _insertions_middle(wall, rv, centre, spacing))
+            found[index] = Slice(
+                cavity, wall, centre, _insertions_middle(wall, rv, centre, spacing)
+            )
     return found
 
 
 def _thickness(found: Slice, septum: float, turn: int, spacing: tuple[float, float]) -> np.ndarray:
     """(SECTORS,) mm in the angle that is 180° at the septum and 90° in front; nan where there is no wall."""
-    cavity, wall = (_sector_areas(part, found.centre, septum, turn, spacing) for part in (found.cavity, found.wall))
+    cavity, wall = (
+        _sector_areas(part, found.centre, septum, turn, spacing)
+        for part in (found.cavity, found.wall)
+    )
     angle = 2 * np.pi / SECTORS
     inner, outer = np.sqrt(2 * cavity / angle), np.sqrt(2 * (cavity + wall) / angle)
     return np.where(wall > 0, outer - inner, np.nan)
 
 
-def _sector_areas(part: np.ndarray, centre: np.ndarray, septum: float, turn: int, spacing: tuple[float, float]) -> np.ndarray:
+def _sector_areas(
+    part: np.ndarray, centre: np.ndarray, septum: float, turn: int, spacing: tuple[float, float]
+) -> np.ndarray:
     """(SECTORS,) mm² of a (U, V) bool."""
     steps = (np.arange(FINER) + 0.5) / FINER - 0.5
     fine = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -186,7 +199,9 @@ def _segments(
     sectors: list[list[float]] = [[] for _ in SEGMENTS]
     for rank, index in enumerate(order):
         septum = slices[index].septum
-        thickness = _thickness(slices[index], _mean_angle(np.array(known)) if septum is None else septum, turn, spacing)
+        thickness = _thickness(
+            slices[index], _mean_angle(np.array(known)) if septum is None else septum, turn, spacing
+        )
         for sector, segment in enumerate(_segment_of_sector(3 * rank // len(order))):
             sectors[segment].append(float(thickness[sector]))
     numbers: list[float | None] = []

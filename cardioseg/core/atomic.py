@@ -30,7 +30,9 @@ def replacing(path: Path, *, suffix: str = "") -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         beginning = os.fsdecode(os.fsencode(path.name)[:LONGEST_NAME])
-        handle, name = tempfile.mkstemp(prefix=f".{beginning}.", suffix=PART + suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{beginning}.", suffix=PART + suffix, dir=path.parent
+        )
         os.close(handle)
     except OSError as error:
         raise _cannot_write(path, error) from None
@@ -78,7 +80,10 @@ def remove(path: Path) -> None:
 def _cannot_write(path: Path, error: OSError) -> OutputError:
     reason = error.strerror or str(error)
     return OutputError(
-        path, found=reason, expected="a folder with space and write permission", cure="choose another --output or free space"
+        path,
+        found=reason,
+        expected="a folder with space and write permission",
+        cure="choose another --output or free space",
     )
 
 

@@ -28,12 +28,18 @@ class PreparationConfig(Settings):
     The slice axis stays native: short-axis slices are 5 to 10 mm apart, and resampling between them invents anatomy.
     """
 
-    spacing_mm: float = Field(1.5, gt=0, description="in-plane voxel size the network works at, in mm")
-    slice_spacing_mm: float | None = Field(None, gt=0, description="resample the slice axis to this; None keeps it native")
+    spacing_mm: float = Field(
+        1.5, gt=0, description="in-plane voxel size the network works at, in mm"
+    )
+    slice_spacing_mm: float | None = Field(
+        None, gt=0, description="resample the slice axis to this; None keeps it native"
+    )
     clip_percentiles: tuple[Percentile, Percentile] = Field(
         (0.5, 99.5), description="intensities are clipped to these, then standardised"
     )
-    neighbours: int = Field(1, ge=0, description="slices above and below that come in as channels (2-D networks)")
+    neighbours: int = Field(
+        1, ge=0, description="slices above and below that come in as channels (2-D networks)"
+    )
 
     @property
     def channels(self) -> int:
@@ -45,15 +51,25 @@ class WindowConfig(Settings):
     """How a slice is cut into windows and put together again; travels inside the model."""
 
     size: tuple[Size, ...] = Field(
-        (128, 128), min_length=2, max_length=3, description="voxels on the working grid; three numbers for a 3-D network"
+        (128, 128),
+        min_length=2,
+        max_length=3,
+        description="voxels on the working grid; three numbers for a 3-D network",
     )
-    overlap: float = Field(0.5, ge=0, lt=1, description="share of a window that the next one covers again")
-    views: Literal["none", "flips", "all"] = Field("all", description="reflections and rotations averaged: 1, 4 or 8")
+    overlap: float = Field(
+        0.5, ge=0, lt=1, description="share of a window that the next one covers again"
+    )
+    views: Literal["none", "flips", "all"] = Field(
+        "all", description="reflections and rotations averaged: 1, 4 or 8"
+    )
     common_storage: bool = Field(
         True,
         description="bring every image to the one of its eight storages that all share; off where training kept the files' own",
     )
-    focus: bool = Field(True, description="find the heart with one view, look again there with all views, and clear the rest")
+    focus: bool = Field(
+        True,
+        description="find the heart with one view, look again there with all views, and clear the rest",
+    )
     margin: int = Field(16, ge=0, description="voxels kept around what the first look found")
     batch: int = Field(8, ge=1, description="windows per forward pass")
 
@@ -66,9 +82,13 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(path, found=str(error), expected="a readable TOML file", cure="check the path") from None
+        raise ConfigError(
+            path, found=str(error), expected="a readable TOML file", cure="check the path"
+        ) from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(path, found=f"invalid TOML ({error})", expected="TOML", cure="fix that line") from None
+        raise ConfigError(
+            path, found=f"invalid TOML ({error})", expected="TOML", cure="fix that line"
+        ) from None
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,7 +96,11 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
     merged = dict(base)
     for key, value in changes.items():
         inner = merged.get(key)
-        merged[key] = merge(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
+        merged[key] = (
+            merge(inner, value)
+            if isinstance(inner, Mapping) and isinstance(value, Mapping)
+            else value
+        )
     return merged
 
 
@@ -86,7 +110,12 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not key.strip():
-            raise ConfigError("--set", found=repr(pair), expected="section.key=value", cure="write it with an equals sign")
+            raise ConfigError(
+                "--set",
+                found=repr(pair),
+                expected="section.key=value",
+                cure="write it with an equals sign",
+            )
         try:
             value = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
@@ -107,7 +136,12 @@ def validate(kind: type[SettingsT], values: Mapping[str, Any], *, source: Path |
         if first["type"] == "extra_forbidden":
             allowed = ", ".join(kind.model_fields)
             raise ConfigError(
-                source, found=f"unknown setting {key!r}", expected=f"one of {allowed}", cure="correct the name"
+                source,
+                found=f"unknown setting {key!r}",
+                expected=f"one of {allowed}",
+                cure="correct the name",
             ) from None
         expected = first["msg"].removeprefix("Input should be ")
-        raise ConfigError(source, found=f"{key} = {first['input']!r}", expected=expected, cure="correct the value") from None
+        raise ConfigError(
+            source, found=f"{key} = {first['input']!r}", expected=expected, cure="correct the value"
+        ) from None

@@ -47,7 +47,9 @@ class CardioSegError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Cross from a worker process whole."""
-        return partial(type(self), self.file, found=self.found, expected=self.expected, cure=self.cure), ()
+        return partial(
+            type(self), self.file, found=self.found, expected=self.expected, cure=self.cure
+        ), ()
 
 
 class UsageError(CardioSegError):

@@ -26,7 +26,9 @@ class LabelTable:
         """From name → value as data sets state it; values must be 0, 1, 2, … without a gap."""
         by_value = {int(value): str(name) for name, value in mapping.items()}
         if sorted(by_value) != list(range(len(mapping))):
-            raise ValueError(f"label values are {sorted(mapping.values())}, not 0 to {len(mapping) - 1}")
+            raise ValueError(
+                f"label values are {sorted(mapping.values())}, not 0 to {len(mapping) - 1}"
+            )
         return cls(tuple(by_value[value] for value in range(len(by_value))))
 
     @property
@@ -38,7 +40,9 @@ class LabelTable:
     def colours(self) -> dict[str, str]:
         """Structure → "#rrggbb": the palette's where it knows the name (in any case), else the others in turn."""
         others = [name for name in self.structures if name.upper() not in PALETTE]
-        turns = {name: OTHER_COLOURS[index % len(OTHER_COLOURS)] for index, name in enumerate(others)}
+        turns = {
+            name: OTHER_COLOURS[index % len(OTHER_COLOURS)] for index, name in enumerate(others)
+        }
         return {name: PALETTE.get(name.upper()) or turns[name] for name in self.structures}
 
     def value(self, name: str) -> int:

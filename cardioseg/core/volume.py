@@ -42,7 +42,10 @@ class Volume:
 
     def position_difference_mm(self, other: "Volume") -> float:
         """Largest distance in mm between the world positions of the two grids' corner voxels; shapes must agree."""
-        corners = np.array([[x, y, z, 1] for x in (0, 1) for y in (0, 1) for z in (0, 1)]) * [*(np.array(self.shape) - 1), 1]
+        corners = np.array([[x, y, z, 1] for x in (0, 1) for y in (0, 1) for z in (0, 1)]) * [
+            *(np.array(self.shape) - 1),
+            1,
+        ]
         apart = corners @ (self.affine - other.affine).T
         return float(np.linalg.norm(apart[:, :3], axis=1).max())
 

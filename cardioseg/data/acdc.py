@@ -19,9 +19,14 @@ def read_info(folder: Path) -> dict[str, str]:
     path = folder / "Info.cfg"
     if not path.is_file():
         raise InputError(
-            path, found="no such file", expected="ACDC's Info.cfg with ED, ES and Group", cure="copy it from the data set"
+            path,
+            found="no such file",
+            expected="ACDC's Info.cfg with ED, ES and Group",
+            cure="copy it from the data set",
         )
-    info = dict(re.findall(r"(\w+)\s*:\s*(\S+)", path.read_text(encoding="utf-8", errors="replace")))
+    info = dict(
+        re.findall(r"(\w+)\s*:\s*(\S+)", path.read_text(encoding="utf-8", errors="replace"))
+    )
     if not (info.get("ED", "").isdigit() and info.get("ES", "").isdigit()):
         raise InputError(
             path,
@@ -51,7 +56,12 @@ def _case(folder: Path, label: Path, phases: dict[int, str], group: str) -> Case
     image = label.with_name(label.name.replace("_gt.nii", ".nii"))
     name = image.name.split(".nii")[0]
     if not image.is_file():
-        raise InputError(image, found="a mask without its image", expected="both", cure="copy the image, or remove the mask")
+        raise InputError(
+            image,
+            found="a mask without its image",
+            expected="both",
+            cure="copy the image, or remove the mask",
+        )
     frame = FRAME.search(name)
     number = int(frame.group(1)) if frame else 0
     return Case(folder.name, phases.get(number, str(number)), image, label, group, name)

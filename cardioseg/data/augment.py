@@ -38,17 +38,27 @@ BOTH = ("image", "label")
 class AugmentConfig(Settings):
     """Strength of the augmentation; 0 for a probability switches a transform off."""
 
-    storage: bool = Field(True, description="draw one of the eight ways to store a slice; off where all files agree on one")
+    storage: bool = Field(
+        True,
+        description="draw one of the eight ways to store a slice; off where all files agree on one",
+    )
     rotation: float = Field(180, ge=0, le=180, description="largest angle, in degrees")
     zoom: tuple[float, float] = Field(
-        (0.7, 1.4), description="extent of the window in its normal extents: below 1 the heart grows"
+        (0.7, 1.4),
+        description="extent of the window in its normal extents: below 1 the heart grows",
     )
     stretch: float = Field(0.12, ge=0, description="how much each axis may be scaled by itself")
     shear: float = Field(0.1, ge=0)
     elastic: float = Field(0.3, ge=0, le=1, description="probability of an elastic deformation")
-    elastic_magnitude: tuple[float, float] = Field((1.0, 3.0), description="voxels at the control points")
-    tissue: float = Field(0.2, ge=0, le=1, description="probability of another contrast between blood and muscle")
-    tissue_shift: float = Field(0.15, ge=0, description="largest change of a structure's brightness, of the full range")
+    elastic_magnitude: tuple[float, float] = Field(
+        (1.0, 3.0), description="voxels at the control points"
+    )
+    tissue: float = Field(
+        0.2, ge=0, le=1, description="probability of another contrast between blood and muscle"
+    )
+    tissue_shift: float = Field(
+        0.15, ge=0, description="largest change of a structure's brightness, of the full range"
+    )
     bias_field: float = Field(0.3, ge=0, le=1)
     gamma: float = Field(0.4, ge=0, le=1)
     histogram: float = Field(0.2, ge=0, le=1)
@@ -56,8 +66,12 @@ class AugmentConfig(Settings):
     blur: float = Field(0.2, ge=0, le=1)
     sharpen: float = Field(0.1, ge=0, le=1)
     low_resolution: float = Field(0.2, ge=0, le=1)
-    brightness: float = Field(0.5, ge=0, le=1, description="probability of another scaling and offset")
-    narrow_view: float = Field(0.1, ge=0, le=1, description="probability that a border of the window is empty")
+    brightness: float = Field(
+        0.5, ge=0, le=1, description="probability of another scaling and offset"
+    )
+    narrow_view: float = Field(
+        0.1, ge=0, le=1, description="probability that a border of the window is empty"
+    )
 
 
 class RandTissueContrastd(MapTransform, Randomizable):
@@ -82,7 +96,9 @@ class RandTissueContrastd(MapTransform, Randomizable):
             label = np.asarray(out["label"]).astype(np.intp)
             shifts = self.shifts.copy()
             shifts[0] = 0
-            field = np.stack([gaussian_filter(shifts[plane].astype(np.float32), 1.0) for plane in label])
+            field = np.stack(
+                [gaussian_filter(shifts[plane].astype(np.float32), 1.0) for plane in label]
+            )
             out["image"] = np.asarray(out["image"]) + field
         return out
 
@@ -129,15 +145,22 @@ class RandAnatomyd(MapTransform, Randomizable):
         config = self.config
         self.angle = math.radians(self.R.uniform(-config.rotation, config.rotation))
         zoom = math.exp(self.R.uniform(*np.log(config.zoom)))
-        self.scale = [float(zoom * (1 + amount)) for amount in self.R.uniform(-config.stretch, config.stretch, 2)]
+        self.scale = [
+            float(zoom * (1 + amount))
+            for amount in self.R.uniform(-config.stretch, config.stretch, 2)
+        ]
         self.shear = [float(amount) for amount in self.R.uniform(-config.shear, config.shear, 2)]
-        magnitude = self.R.uniform(*config.elastic_magnitude) if self.R.random() < config.elastic else 0.0
+        magnitude = (
+            self.R.uniform(*config.elastic_magnitude) if self.R.random() < config.elastic else 0.0
+        )
         points = [size // self.CONTROL + 3 for size in self.window]
         self.bend = self.R.normal(0, 1, (1, 2, *points)) * magnitude
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         self.randomize()
-        affine = AffineGrid(rotate_params=self.angle, shear_params=self.shear, scale_params=self.scale)
+        affine = AffineGrid(
+            rotate_params=self.angle, shear_params=self.shear, scale_params=self.scale
+        )
         grid = torch.as_tensor(affine(spatial_size=self.window)[0]).float()
         bend = torch.from_numpy(self.bend).float()
         grid[:2] += F.interpolate(bend, size=self.window, mode="bicubic", align_corners=True)[0]
@@ -172,7 +195,11 @@ def _appearance(config: AugmentConfig) -> list[Any]:
         RandGaussianSmoothd(image, prob=config.blur, sigma_x=(0.3, 1.2), sigma_y=(0.3, 1.2)),
         RandGaussianSharpend(image, prob=config.sharpen),
         RandSimulateLowResolutiond(
-            image, prob=config.low_resolution, zoom_range=(0.5, 1.0), downsample_mode="nearest", upsample_mode="bilinear"
+            image,
+            prob=config.low_resolution,
+            zoom_range=(0.5, 1.0),
+            downsample_mode="nearest",
+            upsample_mode="bilinear",
         ),
         RandGaussianNoised(image, prob=config.noise, std=0.06),
         RandScaleIntensityd(image, prob=config.brightness, factors=0.35),

@@ -28,16 +28,37 @@ class SamplingConfig(Settings):
         max_length=3,
         description="voxels on the working grid; a third number makes 3-D patches of slices",
     )
-    foreground: float = Field(0.65, ge=0, le=1, description="share of windows around a voxel of a structure drawn by class")
-    along: float = Field(
-        0.4, ge=0, le=1, description="share of the other windows that lie around the heart too, on any slice, also past its ends"
+    foreground: float = Field(
+        0.65,
+        ge=0,
+        le=1,
+        description="share of windows around a voxel of a structure drawn by class",
     )
-    ends: float = Field(0.5, ge=0, le=1, description="share of those that lie within a slice of the heart's first or last one")
+    along: float = Field(
+        0.4,
+        ge=0,
+        le=1,
+        description="share of the other windows that lie around the heart too, on any slice, also past its ends",
+    )
+    ends: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of those that lie within a slice of the heart's first or last one",
+    )
     jitter: int = Field(24, ge=0, description="how far the centre may lie from that voxel")
     drop_neighbours: float = Field(
-        0.1, ge=0, le=1, description="share of windows whose neighbouring slices are copies of the middle one"
+        0.1,
+        ge=0,
+        le=1,
+        description="share of windows whose neighbouring slices are copies of the middle one",
     )
-    extra_share: float = Field(0.05, ge=0, le=1, description="share of windows from additional data sets, when there are any")
+    extra_share: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="share of windows from additional data sets, when there are any",
+    )
 
 
 @dataclass(frozen=True)
@@ -76,7 +97,9 @@ def _voxels(arrays: dict[str, np.ndarray], classes: int) -> CaseVoxels:
     low, high = float(image.min()), float(image.max())
     label = arrays["label"]
     slices_of = tuple(np.flatnonzero((label == value).any((0, 1))) for value in range(classes))
-    return CaseVoxels(((image - low) / (high - low)).astype(np.float16), low, high - low, label, slices_of)
+    return CaseVoxels(
+        ((image - low) / (high - low)).astype(np.float16), low, high - low, label, slices_of
+    )
 
 
 class WindowDataset(Dataset[dict[str, Tensor]]):
@@ -123,7 +146,10 @@ class WindowDataset(Dataset[dict[str, Tensor]]):
         self.transform.set_random_state(seed=int(random.integers(2**31)))
         monai.data.set_track_meta(False)
         done: Any = self.transform({"image": image, "label": label})
-        standard = torch.as_tensor(np.asarray(done["image"]), dtype=torch.float32) * case.span + case.offset
+        standard = (
+            torch.as_tensor(np.asarray(done["image"]), dtype=torch.float32) * case.span
+            + case.offset
+        )
         labels = torch.as_tensor(np.asarray(done["label"])).round().long()
         if self.depth is None:
             return {"image": standard, "label": labels[self.neighbours]}
@@ -134,20 +160,27 @@ class WindowDataset(Dataset[dict[str, Tensor]]):
         part = self.cases[random.integers(1, len(self.cases))] if extra else self.cases[0]
         return part[random.integers(len(part))]
 
-    def _draw_centre(self, case: CaseVoxels, random: np.random.Generator) -> tuple[int, tuple[int, int]]:
+    def _draw_centre(
+        self, case: CaseVoxels, random: np.random.Generator
+    ) -> tuple[int, tuple[int, int]]:
         """A slice and the in-plane centre of a window."""
         present = [value for value in range(1, len(case.slices_of)) if len(case.slices_of[value])]
         size = case.label.shape
         structure = random.random() < self.sampling.foreground
         if not present or not (structure or random.random() < self.sampling.along):
-            return int(random.integers(size[2])), (int(random.integers(size[0])), int(random.integers(size[1])))
+            return int(random.integers(size[2])), (
+                int(random.integers(size[0])),
+                int(random.integers(size[1])),
+            )
         value = present[random.integers(len(present))]
         plane = int(random.choice(case.slices_of[value]))
         voxels = np.argwhere(case.label[:, :, plane] == value)
         jitter = random.integers(-self.sampling.jitter, self.sampling.jitter + 1, 2)
         u, v = voxels[random.integers(len(voxels))] + jitter
         if not structure:
-            plane = int(random.choice(case.ends if random.random() < self.sampling.ends else size[2]))
+            plane = int(
+                random.choice(case.ends if random.random() < self.sampling.ends else size[2])
+            )
         return plane, (int(u), int(v))
 
     def _channels(self, case: CaseVoxels, plane: int, random: np.random.Generator) -> np.ndarray:
@@ -162,19 +195,28 @@ class WindowDataset(Dataset[dict[str, Tensor]]):
             around = around * 0
         return np.clip(plane + around, 0, slices - 1)
 
-    def _crop(self, case: CaseVoxels, channels: np.ndarray, centre: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    def _crop(
+        self, case: CaseVoxels, channels: np.ndarray, centre: tuple[int, int]
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Image and label (C, 2.2 U, 2.2 V) around a centre."""
         size = [int(n * self.MARGIN) for n in self.plane]
-        return _window(case.image, channels, centre, size), _window(case.label, channels, centre, size)
+        return _window(case.image, channels, centre, size), _window(
+            case.label, channels, centre, size
+        )
 
 
-def _window(array: np.ndarray, channels: np.ndarray, centre: tuple[int, int], size: Sequence[int]) -> np.ndarray:
+def _window(
+    array: np.ndarray, channels: np.ndarray, centre: tuple[int, int], size: Sequence[int]
+) -> np.ndarray:
     """Slices of (U, V, W) around a centre as (C, *size) float32, zero outside and where a slice is -1."""
     out = np.zeros((len(channels), *size), np.float32)
     starts = [c - n // 2 for c, n in zip(centre, size, strict=True)]
     extents = list(zip(starts, size, array.shape[:2], strict=True))
     source = tuple(slice(max(s, 0), max(s + n, 0)) for s, n, _ in extents)
-    target = tuple(slice(max(-s, 0), max(-s, 0) + max(min(s + n, extent) - max(s, 0), 0)) for s, n, extent in extents)
+    target = tuple(
+        slice(max(-s, 0), max(-s, 0) + max(min(s + n, extent) - max(s, 0), 0))
+        for s, n, extent in extents
+    )
     inside = channels >= 0
     out[inside, target[0], target[1]] = np.moveaxis(array[source][:, :, channels[inside]], 2, 0)
     return out

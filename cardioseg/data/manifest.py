@@ -78,11 +78,16 @@ class Manifest:
         if not path.is_file():
             found = "no manifest.json" if folder.exists() else "no such folder"
             raise InputError(
-                folder, found=found, expected="a folder made by cardioseg prepare", cure="run cardioseg prepare first"
+                folder,
+                found=found,
+                expected="a folder made by cardioseg prepare",
+                cure="run cardioseg prepare first",
             )
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-            entries = tuple(Entry(**{**row, "spacing_mm": tuple(row["spacing_mm"])}) for row in data["cases"])
+            entries = tuple(
+                Entry(**{**row, "spacing_mm": tuple(row["spacing_mm"])}) for row in data["cases"]
+            )
             labels, source = LabelTable(tuple(data["labels"])), str(data["source"])
             settings, trust, two_spacings = data["preparation"], data["trust"], data["two_spacings"]
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -123,13 +128,19 @@ def load_case(folder: Path, entry: Entry) -> dict[str, np.ndarray]:
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != entry.file_sha256:
             raise InputError(
-                path, found="other bytes than the manifest names", expected="a prepared case", cure="run cardioseg prepare again"
+                path,
+                found="other bytes than the manifest names",
+                expected="a prepared case",
+                cure="run cardioseg prepare again",
             )
         arrays: dict[str, Any] = load(content)
         return {key: arrays[key] for key in ("image", "label", "reference")}
     except (OSError, KeyError, SafetensorError) as error:
         raise InputError(
-            path, found=f"unreadable data ({error})", expected="a prepared case", cure="run cardioseg prepare again"
+            path,
+            found=f"unreadable data ({error})",
+            expected="a prepared case",
+            cure="run cardioseg prepare again",
         ) from None
 
 

@@ -22,10 +22,18 @@ def read_dataset(path: Path) -> dict[str, Any]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
-            path, found=f"unreadable JSON ({error})", expected="nnU-Net's dataset.json", cure="repair the file"
+            path,
+            found=f"unreadable JSON ({error})",
+            expected="nnU-Net's dataset.json",
+            cure="repair the file",
         ) from None
     if not isinstance(data, dict) or not isinstance(data.get("labels"), dict):
-        raise InputError(path, found="no labels", expected='"labels": {"background": 0, …}', cure="add the label table")
+        raise InputError(
+            path,
+            found="no labels",
+            expected='"labels": {"background": 0, …}',
+            cure="add the label table",
+        )
     return data
 
 
@@ -35,7 +43,9 @@ def label_table(path: Path, data: dict[str, Any]) -> LabelTable:
         return LabelTable.from_mapping(data["labels"])
     except (TypeError, ValueError) as error:
         expected = "consecutive integers from 0 (region lists are not supported)"
-        raise LabelError(path, found=str(error), expected=expected, cure="renumber the labels") from None
+        raise LabelError(
+            path, found=str(error), expected=expected, cure="renumber the labels"
+        ) from None
 
 
 def nnunet_cases(root: Path) -> tuple[list[Case], LabelTable]:
@@ -51,7 +61,12 @@ def _case(root: Path, label: Path, ending: str) -> Case:
     name = label.name[: -len(ending)]
     image = root / "imagesTr" / f"{name}_0000{ending}"
     if not image.is_file():
-        raise InputError(image, found="no such file", expected=f"the image of {label.name}", cure="add it, or remove the label")
+        raise InputError(
+            image,
+            found="no such file",
+            expected=f"the image of {label.name}",
+            cure="add it, or remove the label",
+        )
     match = PHASE.match(name)
     patient, phase = (match["patient"], match["phase"]) if match else (name, "")
     return Case(patient, phase, image, label, "", name)

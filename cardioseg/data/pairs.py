@@ -69,10 +69,17 @@ def find_pairs(pred: Path, ref: Path) -> Pairing:
     if not predictions.keys() & references.keys():
         found = f"names such as {min(predictions)}"
         raise InputError(
-            pred, found=found, expected=f"names of {ref} such as {min(references)}", cure="name the masks after their cases"
+            pred,
+            found=found,
+            expected=f"names of {ref} such as {min(references)}",
+            cure="name the masks after their cases",
         )
-    pairs = tuple(_pair(name, path, predictions.get(name)) for name, path in sorted(references.items()))
-    return Pairing(pairs, tuple(sorted(predictions.keys() - references.keys())), labels_beside(root))
+    pairs = tuple(
+        _pair(name, path, predictions.get(name)) for name, path in sorted(references.items())
+    )
+    return Pairing(
+        pairs, tuple(sorted(predictions.keys() - references.keys())), labels_beside(root)
+    )
 
 
 def find_masks(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
@@ -83,14 +90,19 @@ def find_masks(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     """
     if not folder.is_dir():
         found = "a file" if folder.exists() else "no such folder"
-        raise InputError(folder, found=found, expected="a folder of masks", cure="pass two folders, or two files")
+        raise InputError(
+            folder, found=found, expected="a folder of masks", cure="pass two folders, or two files"
+        )
     files = list(_images(folder))
     for suffix in suffixes:
         chosen = [path for path in files if stem(path).endswith(suffix)]
         if chosen:
             return _by_name(chosen)
     raise InputError(
-        folder, found="no mask", expected=f"files ending in {', '.join(ENDINGS)}", cure="point at the folder with the masks"
+        folder,
+        found="no mask",
+        expected=f"files ending in {', '.join(ENDINGS)}",
+        cure="point at the folder with the masks",
     )
 
 
@@ -124,7 +136,10 @@ def _by_name(paths: list[Path]) -> dict[str, Path]:
         name = case_name(path)
         if name in found:
             raise InputError(
-                path, found=f"a second mask of {name}", expected=f"one ({found[name]})", cure="point at the folder of one run"
+                path,
+                found=f"a second mask of {name}",
+                expected=f"one ({found[name]})",
+                cure="point at the folder of one run",
             )
         found[name] = path
     return found
@@ -147,4 +162,11 @@ def _pair(name: str, reference: Path, prediction: Path | None) -> Pair:
         return Pair(name, patient, "", "", reference, prediction)
     info = read_info(folder)
     phases = {int(info["ED"]): "ED", int(info["ES"]): "ES"}
-    return Pair(name, patient, phases.get(int(phase[len("FRAME") :]), ""), info.get("Group", ""), reference, prediction)
+    return Pair(
+        name,
+        patient,
+        phases.get(int(phase[len("FRAME") :]), ""),
+        info.get("Group", ""),
+        reference,
+        prediction,
+    )

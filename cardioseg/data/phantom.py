@@ -16,7 +16,16 @@ from scipy.optimize import brentq
 from cardioseg.core.atomic import write_text
 from cardioseg.data.phantom_chest import Chest, paint_chest, random_chest
 from cardioseg.data.phantom_files import acdc_header, oblique_header, save
-from cardioseg.data.phantom_heart import Brush, Heart, Tissues, Waves, cloud, label, paint_heart, section
+from cardioseg.data.phantom_heart import (
+    Brush,
+    Heart,
+    Tissues,
+    Waves,
+    cloud,
+    label,
+    paint_heart,
+    section,
+)
 
 GROUPS = ("DCM", "HCM", "MINF", "NOR", "RV")
 ES_PHASE = 0.37  # end-systole as a share of the cycle at rest
@@ -105,7 +114,9 @@ def contraction(frames: int) -> np.ndarray:
     es = max(1, round(ES_PHASE * frames))
     time = np.arange(frames)
     systole, diastole = time / es, np.clip((time - es) / (frames - es), 0, 1) ** 0.8
-    return np.where(time <= es, 0.5 - 0.5 * np.cos(np.pi * systole), 0.5 + 0.5 * np.cos(np.pi * diastole))
+    return np.where(
+        time <= es, 0.5 - 0.5 * np.cos(np.pi * systole), 0.5 + 0.5 * np.cos(np.pi * diastole)
+    )
 
 
 def half_ellipsoid_ml(radius_mm: float, length_mm: float) -> float:
@@ -116,7 +127,9 @@ def half_ellipsoid_ml(radius_mm: float, length_mm: float) -> float:
 def beat(config: PhantomConfig) -> list[Heart]:
     """The heart in every frame: apex fixed, base descending, wall volume conserved."""
     rng = np.random.default_rng([config.seed, 1])
-    waves = tuple((config.irregularity * float(rng.normal()), float(rng.uniform(0, 6.3))) for _ in range(4))
+    waves = tuple(
+        (config.irregularity * float(rng.normal()), float(rng.uniform(0, 6.3))) for _ in range(4)
+    )
     fat = float(rng.uniform(0.5, 5))
     return [_heart_at(config, share, waves, fat) for share in contraction(config.frames).tolist()]
 
@@ -150,14 +163,20 @@ def draw(config: PhantomConfig) -> Phantom:
     """Draw every frame of a phantom; deterministic by ``config``."""
     rng = np.random.default_rng(config.seed)
     tissues, hearts = _jittered(config, rng), beat(config)
-    chest = random_chest(rng, reach_mm=config.radius_mm + config.wall_mm + config.rv_width_mm, tissues=tissues)
+    chest = random_chest(
+        rng, reach_mm=config.radius_mm + config.wall_mm + config.rv_width_mm, tissues=tissues
+    )
     image = np.zeros((*config.shape, config.frames), np.float32)
     mask = np.zeros(image.shape, np.uint8)
     for k in range(config.shape[2]):
         slice_rng = np.random.default_rng([config.seed, 2, k])
-        image[:, :, k], mask[:, :, k] = _slice(config, k, hearts, chest, brush=_brush(config, tissues, slice_rng), rng=slice_rng)
+        image[:, :, k], mask[:, :, k] = _slice(
+            config, k, hearts, chest, brush=_brush(config, tissues, slice_rng), rng=slice_rng
+        )
     es = int(np.argmax(contraction(config.frames)))
-    return Phantom(_scanned(image, config, rng), mask, config.spacing_mm, 0, es, config.cycle_s / config.frames)
+    return Phantom(
+        _scanned(image, config, rng), mask, config.spacing_mm, 0, es, config.cycle_s / config.frames
+    )
 
 
 def _jittered(config: PhantomConfig, rng: np.random.Generator) -> Tissues:
@@ -188,7 +207,13 @@ def _turned(x: np.ndarray, y: np.ndarray, degrees: float) -> tuple[np.ndarray, n
 
 
 def _slice(
-    config: PhantomConfig, k: int, hearts: list[Heart], chest: Chest, *, brush: Brush, rng: np.random.Generator
+    config: PhantomConfig,
+    k: int,
+    hearts: list[Heart],
+    chest: Chest,
+    *,
+    brush: Brush,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Signal and truth (X, Y, T) of slice ``k``: three thin sections averaged, so that the apex blurs as in a thick slice."""
     thickness = config.spacing_mm[2]
@@ -196,7 +221,10 @@ def _slice(
     bx, by = _body_frame(config)
     shift = (config.shift_mm * rng.standard_normal(2)).tolist()
     around = paint_chest(bx, by - shift[1], z, chest, brush)
-    drift = [tilt * (z - 0.5 * config.length_mm) + moved for tilt, moved in zip(config.tilt, shift, strict=True)]
+    drift = [
+        tilt * (z - 0.5 * config.length_mm) + moved
+        for tilt, moved in zip(config.tilt, shift, strict=True)
+    ]
     hx, hy = _turned(bx - drift[0], by - drift[1], config.rotation_deg)
     images, masks = [], []
     for heart in hearts:
@@ -213,8 +241,13 @@ def _scanned(image: np.ndarray, config: PhantomConfig, rng: np.random.Generator)
     bx, by = _body_frame(config)
     shade = -bx / 90 - 0.3 * by / 90 + 0.4 * cloud(rng, (nx, ny), 0.2 * max(nx, ny))
     far = np.hypot(bx, by)
-    bands = 1 - config.banding * np.clip((far - 110) / 60, 0, 1) * (0.5 + 0.5 * np.cos(far**2 / 500)) ** 4
-    gain = (bands * np.exp(config.bias * np.clip(shade, -2.5, 1.5)))[:, :, None, None].astype(np.float32)
+    bands = (
+        1
+        - config.banding * np.clip((far - 110) / 60, 0, 1) * (0.5 + 0.5 * np.cos(far**2 / 500)) ** 4
+    )
+    gain = (bands * np.exp(config.bias * np.clip(shade, -2.5, 1.5)))[:, :, None, None].astype(
+        np.float32
+    )
     blurred = gaussian_filter(image, (*blur, 0, 0)) * gain
     real, imaginary = config.noise * rng.standard_normal((2, *image.shape), dtype=np.float32)
     return (INTENSITY * np.hypot(blurred + real, imaginary)).astype(np.float32)
@@ -255,7 +288,13 @@ def random_config(seed: int, *, frames: int = 2) -> PhantomConfig:
         banding=uniform(0, 1),
         blur_mm=uniform(0.3, 1.2),
         contrast_jitter=0.15,
-        tissues=Tissues(uniform(0.5, 0.85), uniform(0.15, 0.32), uniform(0.02, 0.12), uniform(0.15, 0.45), uniform(0.45, 1.1)),
+        tissues=Tissues(
+            uniform(0.5, 0.85),
+            uniform(0.15, 0.32),
+            uniform(0.02, 0.12),
+            uniform(0.15, 0.45),
+            uniform(0.45, 1.1),
+        ),
     )
 
 
@@ -276,7 +315,9 @@ def write_acdc(folder: Path, *, patients: int, first: int = 901, seed: int = 0) 
         facts = {"ED": phantom.ed + 1, "ES": phantom.es + 1, "Group": rng.choice(GROUPS)}
         height, weight = (float(rng.integers(*limits)) for limits in ((150, 200), (50, 110)))
         facts |= {"Height": height, "NbFrame": phantom.image.shape[3], "Weight": weight}
-        write_text(folder / name / "Info.cfg", "".join(f"{key}: {value}\n" for key, value in facts.items()))
+        write_text(
+            folder / name / "Info.cfg", "".join(f"{key}: {value}\n" for key, value in facts.items())
+        )
 
 
 def write_cine(path: Path, phantom: Phantom) -> None:
@@ -287,4 +328,8 @@ def write_cine(path: Path, phantom: Phantom) -> None:
 
 def write_truth(path: Path, phantom: Phantom) -> None:
     """Write the 4-D truth as uint8 NIfTI on the grid of ``write_cine``."""
-    save(path, phantom.label, oblique_header(phantom.label.shape, phantom.spacing_mm, frame_s=phantom.frame_s))
+    save(
+        path,
+        phantom.label,
+        oblique_header(phantom.label.shape, phantom.spacing_mm, frame_s=phantom.frame_s),
+    )

@@ -47,10 +47,27 @@ def random_chest(rng: np.random.Generator, *, reach_mm: float, tissues: Tissues)
     spine = (0.95 * half[0], 20.0, 0.0, 20.0, 26.0, 1e3, 0.0, 0.35)
     aorta = (0.75 * half[0], 25.0, 0.0, 11.0, 11.0, 1e3, 0.0, tissues.blood * 0.9)
     liver = (-30.0, diaphragm + 35, 20.0, 60.0, 28.0, 90.0, 0.3, tissues.liver)
-    stomach = (45.0, diaphragm + 28, 60.0, 30.0, 22.0, 50.0, -0.4, float(rng.choice([0.04, 0.3, 0.75])))
+    stomach = (
+        45.0,
+        diaphragm + 28,
+        60.0,
+        30.0,
+        22.0,
+        50.0,
+        -0.4,
+        float(rng.choice([0.04, 0.3, 0.75])),
+    )
     organs = [spine, aorta, *(_bowel(rng, diaphragm) for _ in range(22)), liver, stomach]
     waves = tuple((float(rng.normal(0, 3)), float(rng.uniform(0, 6.3))) for _ in range(4))
-    return Chest(centre, half, waves, fat, diaphragm, float(rng.uniform(0.1, 0.4)), np.array(organs, dtype=float))
+    return Chest(
+        centre,
+        half,
+        waves,
+        fat,
+        diaphragm,
+        float(rng.uniform(0.1, 0.4)),
+        np.array(organs, dtype=float),
+    )
 
 
 def _bowel(rng: np.random.Generator, diaphragm_mm: float) -> tuple[float, ...]:
@@ -70,22 +87,38 @@ def paint_chest(bx: Array, by: Array, z: float, chest: Chest, brush: Brush) -> A
     vessels = np.clip(brush.fine - 2.0, 0, 1) * tissues.blood * 1.5
     image = brush.fill(np.zeros_like(bx), trunk, tissues.fat * (1 + 0.05 * brush.coarse))
     image = brush.fill(image, wall, tissues.myocardium * (1 + 0.2 * brush.fine) + ribs)
-    image = brush.fill(image, inside, np.maximum(tissues.lung * (1 + 0.2 * brush.coarse) + vessels, 0))
+    image = brush.fill(
+        image, inside, np.maximum(tissues.lung * (1 + 0.2 * brush.coarse) + vessels, 0)
+    )
     floor = chest.diaphragm_mm - chest.slope * z + 0.0022 * (bx - 10) ** 2 - by + 2 * brush.coarse
     belly = np.maximum(inside, floor)
     image = brush.fill(image, belly - 2, tissues.myocardium)
     image = brush.fill(image, belly, tissues.fat * 0.8 * (1 + 0.1 * brush.fine))
     for row, organ in enumerate(chest.organs.tolist()):
-        image = _paint_organ(image, (bx, by), z, organ, brush, limit=wall if row < WALL_ORGANS else belly)
+        image = _paint_organ(
+            image, (bx, by), z, organ, brush, limit=wall if row < WALL_ORGANS else belly
+        )
     return image
 
 
-def _paint_organ(image: Array, body: tuple[Array, Array], z: float, organ: list[float], brush: Brush, *, limit: Array) -> Array:
+def _paint_organ(
+    image: Array,
+    body: tuple[Array, Array],
+    z: float,
+    organ: list[float],
+    brush: Brush,
+    *,
+    limit: Array,
+) -> Array:
     x, y, depth, a, b, c, tilt, signal = organ
     scale = math.sqrt(max(1 - ((z - depth) / c) ** 2, 0.0))
     if scale < 0.2:
         return image
-    edge = ellipse(body[0] - x, body[1] - y, a * scale, b * scale, tilt=tilt) + brush.fine + 2 * brush.coarse
+    edge = (
+        ellipse(body[0] - x, body[1] - y, a * scale, b * scale, tilt=tilt)
+        + brush.fine
+        + 2 * brush.coarse
+    )
     edge = np.maximum(edge, limit)
     image = brush.fill(image, edge - 1.5, 0.8 * brush.tissues.myocardium)
     return brush.fill(image, edge, signal * (1 + 0.08 * brush.fine))

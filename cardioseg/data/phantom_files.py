@@ -27,7 +27,9 @@ def acdc_header(spacing_mm: tuple[float, float, float]) -> Any:
     return header
 
 
-def oblique_header(shape: tuple[int, ...], spacing_mm: tuple[float, float, float], *, frame_s: float) -> Any:
+def oblique_header(
+    shape: tuple[int, ...], spacing_mm: tuple[float, float, float], *, frame_s: float
+) -> Any:
     """A cine's header as a scanner's converter writes it: oblique scanner coordinates, mm and seconds."""
     import nibabel as nib
 

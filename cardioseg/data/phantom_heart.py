@@ -49,7 +49,9 @@ class Brush:
     coarse: Array
     edge_mm: float
 
-    def fill(self, image: Array, distance: Array, signal: Array | float, *, softness: float = 1.0) -> Array:
+    def fill(
+        self, image: Array, distance: Array, signal: Array | float, *, softness: float = 1.0
+    ) -> Array:
         """``image`` (X, Y) with ``signal`` where ``distance`` is negative, the edge ``softness`` times as wide as a voxel."""
         cover = np.clip(0.5 - distance / (self.edge_mm * softness), 0, 1)
         return image + cover * (signal - image)
@@ -142,7 +144,9 @@ def section(hx: Array, hy: Array, z: float, heart: Heart) -> Section:
     wall = (heart.radius_mm + heart.wall_mm) * math.sqrt(1 - epi_depth**2) - endo
     inner = rho - endo * form if endo > 0 else far
     outer = rho - (endo + wall * (1 + heart.asymmetry * np.cos(theta))) * form
-    return Section(hx, hy, inner, outer, np.maximum(_rv(hx, hy, depth, heart), -outer), depth, heart)
+    return Section(
+        hx, hy, inner, outer, np.maximum(_rv(hx, hy, depth, heart), -outer), depth, heart
+    )
 
 
 def _rv(hx: Array, hy: Array, depth: float, heart: Heart) -> Array:
@@ -180,13 +184,22 @@ def paint_heart(image: Array, cut: Section, brush: Brush) -> Array:
         return _paint_atria(image, cut, brush)
     muscle, blood = brush.tissues.myocardium, brush.tissues.blood
     outline = np.minimum(cut.epi, cut.rv - RV_WALL_MM)
-    image = brush.fill(image, outline - cut.heart.pericardial_mm * (1 + brush.coarse), brush.tissues.fat * 0.7, softness=2)
+    image = brush.fill(
+        image,
+        outline - cut.heart.pericardial_mm * (1 + brush.coarse),
+        brush.tissues.fat * 0.7,
+        softness=2,
+    )
     image = brush.fill(image, outline - 0.3, muscle * 0.9)
     strands = np.clip(brush.fine - 0.9 + 0.8 * cut.depth + np.exp(np.minimum(cut.rv, 0) / 4), 0, 1)
-    image = brush.fill(image, cut.rv, blood * (0.93 + 0.04 * brush.coarse) + strands * 0.6 * (muscle - blood))
+    image = brush.fill(
+        image, cut.rv, blood * (0.93 + 0.04 * brush.coarse) + strands * 0.6 * (muscle - blood)
+    )
     image = brush.fill(image, cut.epi, muscle * (1 + 0.06 * brush.fine + 0.05 * brush.coarse))
     rough = np.clip(brush.fine - 0.2, 0, 1) * np.exp(np.minimum(cut.endo, 0) / 3.5)
-    image = brush.fill(image, cut.endo, blood * (1 + 0.04 * brush.coarse) + rough * (muscle - blood))
+    image = brush.fill(
+        image, cut.endo, blood * (1 + 0.04 * brush.coarse) + rough * (muscle - blood)
+    )
     return _paint_papillaries(image, cut, brush)
 
 
@@ -213,7 +226,12 @@ def _paint_atria(image: Array, cut: Section, brush: Brush) -> Array:
     )
     edges = [ellipse(cut.hx - x, cut.hy - y, a, b) + 1.5 * brush.coarse for x, y, a, b in chambers]
     around = np.min(edges, axis=0)
-    image = brush.fill(image, around - cut.heart.pericardial_mm * (1.5 + brush.coarse), brush.tissues.fat * 0.7, softness=2)
+    image = brush.fill(
+        image,
+        around - cut.heart.pericardial_mm * (1.5 + brush.coarse),
+        brush.tissues.fat * 0.7,
+        softness=2,
+    )
     image = brush.fill(image, around - 1.5, brush.tissues.myocardium)
     for edge in edges:
         image = brush.fill(image, edge - 1.0, brush.tissues.myocardium)

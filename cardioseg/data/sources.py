@@ -28,7 +28,12 @@ def find_cases(path: Path) -> Source:
         InputError: no such folder, an unknown layout, no case in it, or two cases of one name.
     """
     if not path.exists():
-        raise InputError(path, found="no such folder", expected="an ACDC or nnU-Net folder, or a CSV file", cure="check the path")
+        raise InputError(
+            path,
+            found="no such folder",
+            expected="an ACDC or nnU-Net folder, or a CSV file",
+            cure="check the path",
+        )
     if path.is_file():
         source = Source("csv", tuple(table_cases(path)), ACDC_LABELS)
     elif (path / "dataset.json").is_file():
@@ -39,7 +44,10 @@ def find_cases(path: Path) -> Source:
     if not source.cases:
         cure = "point at the folder that holds patient001/, dataset.json, or a CSV file"
         raise InputError(
-            path, found="no labelled case", expected="patientXXX/ folders (ACDC), dataset.json (nnU-Net) or a CSV file", cure=cure
+            path,
+            found="no labelled case",
+            expected="patientXXX/ folders (ACDC), dataset.json (nnU-Net) or a CSV file",
+            cure=cure,
         )
     _names_differ(path, source.cases)
     return source
@@ -51,5 +59,8 @@ def _names_differ(path: Path, cases: tuple[Case, ...]) -> None:
     if twice:
         found = f"{len(twice)} case names twice ({twice[0]} …)"
         raise InputError(
-            path, found=found, expected="one image per name", cure="rename the files, or point at one folder of them"
+            path,
+            found=found,
+            expected="one image per name",
+            cure="rename the files, or point at one folder of them",
         )

@@ -38,7 +38,9 @@ class Split:
     absent_val: frozenset[str] = frozenset()
 
 
-def read_split(path: Path, patients: Iterable[str], *, fraction: str | None = None, draw: int = 0) -> Split:
+def read_split(
+    path: Path, patients: Iterable[str], *, fraction: str | None = None, draw: int = 0
+) -> Split:
     """The split of a file, checked against the patients at hand.
 
     Args:
@@ -54,12 +56,22 @@ def read_split(path: Path, patients: Iterable[str], *, fraction: str | None = No
     try:
         raw = path.read_bytes()
         data: Mapping[str, Any] = json.loads(raw)
-        parts = {name: _names(values) for name, values in data.items() if isinstance(values, list) and name != FRACTIONS}
+        parts = {
+            name: _names(values)
+            for name, values in data.items()
+            if isinstance(values, list) and name != FRACTIONS
+        }
         train, val = parts["train"], parts["val"]
-        draws = [{str(key): _names(values) for key, values in drawn.items()} for drawn in data.get(FRACTIONS) or []]
+        draws = [
+            {str(key): _names(values) for key, values in drawn.items()}
+            for drawn in data.get(FRACTIONS) or []
+        ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            path, found=f"an unreadable split ({error!r})", expected='{"train": [...], "val": [...]}', cure="repair the file"
+            path,
+            found=f"an unreadable split ({error!r})",
+            expected='{"train": [...], "val": [...]}',
+            cure="repair the file",
         ) from None
     _disjoint(path, parts)
     origin = f"{path.name} sha256:{hashlib.sha256(raw).hexdigest()[:16]}"
@@ -80,7 +92,12 @@ def read_split(path: Path, patients: Iterable[str], *, fraction: str | None = No
 def fold_split(patients: Iterable[str], groups: Mapping[str, str], fold: int) -> Split:
     """Fold ``fold`` of five, stratified by group, the same for everybody with the same patients."""
     if not 0 <= fold < FOLDS:
-        raise UsageError("--fold", found=str(fold), expected=f"0 to {FOLDS - 1}", cure="choose one of the five folds")
+        raise UsageError(
+            "--fold",
+            found=str(fold),
+            expected=f"0 to {FOLDS - 1}",
+            cure="choose one of the five folds",
+        )
     ordered = sorted(set(patients))
     random.Random(FOLD_SEED).shuffle(ordered)
     ordered.sort(key=lambda patient: groups.get(patient, ""))
@@ -115,15 +132,31 @@ def _part(path: Path, train: set[str], part: set[str]) -> set[str]:
     return part
 
 
-def _fraction_key(path: Path, draws: Sequence[Mapping[str, set[str]]], fraction: str, draw: int) -> str:
+def _fraction_key(
+    path: Path, draws: Sequence[Mapping[str, set[str]]], fraction: str, draw: int
+) -> str:
     """The key of the draw that ``fraction`` means."""
     if not draws:
         cure = "leave the option out, or add fractions to the file"
-        raise UsageError("--fraction", found=fraction, expected=f"a split file with fractions ({path.name} has none)", cure=cure)
+        raise UsageError(
+            "--fraction",
+            found=fraction,
+            expected=f"a split file with fractions ({path.name} has none)",
+            cure=cure,
+        )
     if not 0 <= draw < len(draws):
-        raise UsageError("--draw", found=str(draw), expected=f"0 to {len(draws) - 1}", cure=f"choose a draw of {path.name}")
+        raise UsageError(
+            "--draw",
+            found=str(draw),
+            expected=f"0 to {len(draws) - 1}",
+            cure=f"choose a draw of {path.name}",
+        )
     percents = _percents(fraction)
-    meant = [key for key in draws[draw] if key == fraction or _percents(f"{key.removesuffix('%')}%") & percents]
+    meant = [
+        key
+        for key in draws[draw]
+        if key == fraction or _percents(f"{key.removesuffix('%')}%") & percents
+    ]
     if len(meant) != 1:
         found = f"{fraction}, which may be {' or '.join(meant)}" if meant else fraction or "nothing"
         raise UsageError(

@@ -20,7 +20,10 @@ def table_cases(path: Path) -> list[Case]:
     if "image" not in names or set(names) - set(COLUMNS):
         found = f"columns {', '.join(names) or 'none'}"
         raise InputError(
-            path, found=found, expected=f"'image' and any of {', '.join(COLUMNS[1:])}", cure="correct the first line"
+            path,
+            found=found,
+            expected=f"'image' and any of {', '.join(COLUMNS[1:])}",
+            cure="correct the first line",
         )
     return [_case(path, row) for row in rows]
 
@@ -31,7 +34,10 @@ def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             names = [name.strip() for name in reader.fieldnames or []]
-            return names, [{key.strip(): (value or "").strip() for key, value in row.items() if key} for row in reader]
+            return names, [
+                {key.strip(): (value or "").strip() for key, value in row.items() if key}
+                for row in reader
+            ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
             path,
@@ -45,8 +51,20 @@ def _case(table: Path, row: dict[str, str]) -> Case:
     image, label = (table.parent / row[key] if row.get(key) else None for key in ("image", "label"))
     for file in (image, label):
         if file is not None and not file.is_file():
-            raise InputError(file, found="no such file", expected=f"a file named in {table.name}", cure="correct the table")
+            raise InputError(
+                file,
+                found="no such file",
+                expected=f"a file named in {table.name}",
+                cure="correct the table",
+            )
     if image is None:
-        raise InputError(table, found="a row without an image", expected="a path in every row", cure="correct the table")
+        raise InputError(
+            table,
+            found="a row without an image",
+            expected="a path in every row",
+            cure="correct the table",
+        )
     name = stem(image)
-    return Case(row.get("patient") or name, row.get("phase", ""), image, label, row.get("group", ""), name)
+    return Case(
+        row.get("patient") or name, row.get("phase", ""), image, label, row.get("group", ""), name
+    )

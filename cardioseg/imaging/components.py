@@ -10,7 +10,9 @@ from scipy.ndimage import generate_binary_structure, label
 CORNERS = generate_binary_structure(3, 3)
 
 
-def remove_specks(mask: np.ndarray, *, smallest_share: float = 0.1) -> tuple[np.ndarray, dict[int, int]]:
+def remove_specks(
+    mask: np.ndarray, *, smallest_share: float = 0.1
+) -> tuple[np.ndarray, dict[int, int]]:
     """Drop the components of each structure below a share of its largest one.
 
     Args:

@@ -15,7 +15,14 @@ from pydicom.uid import UID
 
 from cardioseg.core.errors import InputError
 from cardioseg.imaging.dicom_grid import Grid, sort_grid
-from cardioseg.imaging.dicom_planes import Plane, damaged, dicom_files, one_line, read_planes, unwarned
+from cardioseg.imaging.dicom_planes import (
+    Plane,
+    damaged,
+    dicom_files,
+    one_line,
+    read_planes,
+    unwarned,
+)
 from cardioseg.imaging.dicom_series import choose_stack
 from cardioseg.imaging.image import ImageFile
 
@@ -36,7 +43,12 @@ def open_dicom(path: Path, *, series: tuple[int, ...] = ()) -> ImageFile:
     planes = [plane for file in files for plane in read_planes(file)]
     if not planes:
         found = f"{len(files)} DICOM files, none of them a grey-scale MR image with a position"
-        raise InputError(path, found=found, expected="a short-axis cine", cure="pass the folder that holds the images")
+        raise InputError(
+            path,
+            found=found,
+            expected="a short-axis cine",
+            cure="pass the folder that holds the images",
+        )
     stack = choose_stack(planes, series, source=path)
     grid = sort_grid(stack.planes, source=path)
     _check_decoders(grid, path)
@@ -72,7 +84,9 @@ def _image_file(path: Path, grid: Grid, notes: tuple[str, ...]) -> ImageFile:
     )
 
 
-def _header(grid: Grid, shape: tuple[int, ...], frames: int, seconds: float | None) -> nib.Nifti1Header:
+def _header(
+    grid: Grid, shape: tuple[int, ...], frames: int, seconds: float | None
+) -> nib.Nifti1Header:
     """The geometry as NIfTI has it, for what is written on this grid."""
     header = nib.Nifti1Header()
     header.set_data_shape(shape if frames == 1 else (*shape, frames))
@@ -105,7 +119,9 @@ def read_plane(plane: Plane, *, scaled: bool = True) -> np.ndarray:
     except Exception as error:  # noqa: BLE001 — pydicom and its decoders raise a dozen unrelated types on damaged files
         raise damaged(plane.path, f"unreadable voxels ({one_line(error)})") from None
     if array.shape != plane.size[::-1]:
-        raise damaged(plane.path, f"voxels of shape {array.shape}, the header says {plane.size[::-1]}")
+        raise damaged(
+            plane.path, f"voxels of shape {array.shape}, the header says {plane.size[::-1]}"
+        )
     if not scaled:
         return array.T
     return array.T.astype(np.float32) * np.float32(plane.slope) + np.float32(plane.intercept)
@@ -116,7 +132,9 @@ def _check_decoders(grid: Grid, path: Path) -> None:
     for syntax in {UID(plane.syntax) for phase in grid.planes for plane in phase}:
         try:
             known = get_decoder(syntax).is_available
-        except NotImplementedError:  # pydicom's answer for a syntax that it has no decoder for at all
+        except (
+            NotImplementedError
+        ):  # pydicom's answer for a syntax that it has no decoder for at all
             known = False
         if not known:
             raise InputError(

@@ -43,7 +43,10 @@ def find_studies(folder: Path) -> dict[Path, str]:
         InputError: a file cannot be read, or files of two studies lie in one folder.
     """
     studies = _studies(dicom_files(folder))
-    homes = {_home(study, [other for other in studies if other is not study], folder): study for study in studies}
+    homes = {
+        _home(study, [other for other in studies if other is not study], folder): study
+        for study in studies
+    }
     return {home: case_name(home, homes[home]) for home in sorted(homes)}
 
 
@@ -79,7 +82,11 @@ def _names(name: str, part: str) -> bool:
 
 def _words(text: str) -> list[str]:
     """Runs of letters and digits, in small letters without accents: file systems and scanners write "Ä" in different ways."""
-    bare = (letter for letter in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(letter))
+    bare = (
+        letter
+        for letter in unicodedata.normalize("NFKD", text.casefold())
+        if not unicodedata.combining(letter)
+    )
     return re.findall(r"[^\W_]+", "".join(bare))
 
 
@@ -103,7 +110,9 @@ def _identity(header: FileDataset) -> set[str]:
     if removed or (name == number and any(character.isdigit() for character in "".join(name))):
         return set()
     words = {word for word in name if word.isalpha() and len(word) > 1}
-    whole = {"".join(two) for two in itertools.permutations([word for word in name if word.isalpha()], 2)}
+    whole = {
+        "".join(two) for two in itertools.permutations([word for word in name if word.isalpha()], 2)
+    }
     return words | whole | {"".join(number), "".join(number).lstrip("0")} - {""}
 
 
@@ -113,7 +122,10 @@ def _home(study: Study, others: list[Study], top: Path) -> Path:
     foreign = [path for other in others for path in other.paths]
     if any(path.is_relative_to(home) for path in foreign):
         raise InputError(
-            home, found="files of several studies", expected="one study in a folder", cure="sort them into a folder each"
+            home,
+            found="files of several studies",
+            expected="one study in a folder",
+            cure="sort them into a folder each",
         )
     while home != top and not any(path.is_relative_to(home.parent) for path in foreign):
         home = home.parent

@@ -62,7 +62,10 @@ def by_position(planes: Sequence[Plane]) -> list[list[Plane]]:
     along = sorted(planes, key=lambda plane: float(normal @ plane.position))
     groups: list[list[Plane]] = []
     for plane in along:
-        if groups and normal @ np.subtract(plane.position, groups[-1][-1].position) <= SAME_POSITION_MM:
+        if (
+            groups
+            and normal @ np.subtract(plane.position, groups[-1][-1].position) <= SAME_POSITION_MM
+        ):
             groups[-1].append(plane)
         else:
             groups.append([plane])
@@ -85,7 +88,13 @@ def sort_grid(planes: Sequence[Plane], *, source: Path) -> Grid:
     affine, shift_notes = _affine(slices, gap_mm, source)
     ordered = [sorted(planes, key=lambda plane: key(plane) or 0.0) for planes in slices]
     spacing = (*planes[0].spacing, gap_mm)
-    return Grid(tuple(zip(*ordered, strict=True)), affine, spacing, order, notes + distance_notes + shift_notes)
+    return Grid(
+        tuple(zip(*ordered, strict=True)),
+        affine,
+        spacing,
+        order,
+        notes + distance_notes + shift_notes,
+    )
 
 
 def counted(values: Iterable[Hashable]) -> str:
@@ -99,7 +108,12 @@ def _check_alike(planes: Sequence[Plane], source: Path) -> None:
     spacings = [f"{plane.spacing[0]:.3f} × {plane.spacing[1]:.3f} mm" for plane in planes]
     for values, what in ((sizes, "image sizes"), (spacings, "pixel spacings")):
         if len(set(values)) > 1:
-            raise GeometryError(source, found=f"mixed {what} ({counted(values)})", expected="one in a series", cure=cure)
+            raise GeometryError(
+                source,
+                found=f"mixed {what} ({counted(values)})",
+                expected="one in a series",
+                cure=cure,
+            )
     kinds: list[list[Plane]] = []
     for plane in planes:
         alike = next((kind for kind in kinds if parallel(plane, kind[0])), None)
@@ -113,7 +127,9 @@ def _check_alike(planes: Sequence[Plane], source: Path) -> None:
         raise GeometryError(source, found=found, expected="parallel slices in a series", cure=cure)
 
 
-def _order(slices: list[list[Plane]], source: Path) -> tuple[str, Callable[[Plane], float | None], tuple[str, ...]]:
+def _order(
+    slices: list[list[Plane]], source: Path
+) -> tuple[str, Callable[[Plane], float | None], tuple[str, ...]]:
     """What sorts the phases: the first of ``ORDERS`` that all planes state and that is not the same for all of a position."""
     if all(len(planes) == 1 for planes in slices):
         return "", ORDERS[0][1], ()
@@ -131,12 +147,21 @@ def _order(slices: list[list[Plane]], source: Path) -> tuple[str, Callable[[Plan
     )
 
 
-def _check_doubled(slices: list[list[Plane]], key: Callable[[Plane], float | None], source: Path) -> None:
+def _check_doubled(
+    slices: list[list[Plane]], key: Callable[[Plane], float | None], source: Path
+) -> None:
     """No two images of one position and one time."""
     extra = [len(planes) - len({key(plane) for plane in planes}) for planes in slices]
     if any(extra):
-        total, where = sum(len(planes) for planes in slices), [index for index, count in enumerate(extra) if count]
-        which = f"slice {where[0] + 1}{_series_of(slices[where[0]])}" if len(where) == 1 else f"{len(where)} slices"
+        total, where = (
+            sum(len(planes) for planes in slices),
+            [index for index, count in enumerate(extra) if count],
+        )
+        which = (
+            f"slice {where[0] + 1}{_series_of(slices[where[0]])}"
+            if len(where) == 1
+            else f"{len(where)} slices"
+        )
         raise GeometryError(
             source,
             found=f"doubled images: {sum(extra)} of {total}, in {which}, have the position and time of another",
@@ -157,7 +182,9 @@ def _check_complete(slices: list[list[Plane]], source: Path) -> None:
                 source,
                 found=f"{state} images: slice {index} of {len(slices)} has {len(planes)}{_series_of(planes)}",
                 expected=f"{usual} phases, as most slices have",
-                cure="export or copy the series again" if few else "name the series to use with --series, or remove the others",
+                cure="export or copy the series again"
+                if few
+                else "name the series to use with --series, or remove the others",
             )
 
 
@@ -179,7 +206,13 @@ def _slice_distance(slices: list[list[Plane]], source: Path) -> tuple[float, tup
     worst = int(np.argmax(np.abs(gaps - usual)))
     if abs(gaps[worst] - usual) > UNEVEN * usual:
         ratio = gaps[worst] / usual
-        state = "a missing slice" if ratio >= 1.5 else "a doubled slice" if ratio <= 0.5 else "uneven slices"
+        state = (
+            "a missing slice"
+            if ratio >= 1.5
+            else "a doubled slice"
+            if ratio <= 0.5
+            else "uneven slices"
+        )
         raise GeometryError(
             source,
             found=f"{state}: {gaps[worst]:.1f} mm between slices {worst + 1} and {worst + 2} of {len(slices)}",
@@ -195,7 +228,9 @@ def _usual(gaps: np.ndarray) -> float:
     return min(float(gap) for gap, count in zip(gaps, alike, strict=True) if count == max(alike))
 
 
-def _affine(slices: list[list[Plane]], gap_mm: float, source: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+def _affine(
+    slices: list[list[Plane]], gap_mm: float, source: Path
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Index → RAS world in mm. Slices that are shifted against each other in-plane lie on their mean line."""
     first = slices[0][0]
     normal = normal_of(first)

@@ -131,7 +131,12 @@ def is_dicom(path: Path) -> bool:
         with path.open("rb") as file:
             return file.read(132)[128:] == b"DICM"
     except OSError as error:
-        raise InputError(path, found=str(error.strerror), expected="a readable file", cure="check its permissions") from None
+        raise InputError(
+            path,
+            found=str(error.strerror),
+            expected="a readable file",
+            cure="check its permissions",
+        ) from None
 
 
 @contextmanager
@@ -157,7 +162,9 @@ def read_header(path: Path, keywords: tuple[str, ...]) -> FileDataset:
 
 def damaged(path: Path, found: str) -> InputError:
     """The error of a DICOM file that has to be fetched again."""
-    return InputError(path, found=found, expected="an intact DICOM file", cure="export or copy it again")
+    return InputError(
+        path, found=found, expected="an intact DICOM file", cure="export or copy it again"
+    )
 
 
 def one_line(error: Exception) -> str:
@@ -182,7 +189,10 @@ def read_planes(path: Path) -> list[Plane]:
         return []
     if "Rows" not in header or "Columns" not in header:
         raise damaged(path, "an MR image without rows and columns")
-    if header.get("PhotometricInterpretation") != "MONOCHROME2" or header.get("SamplesPerPixel", 1) != 1:
+    if (
+        header.get("PhotometricInterpretation") != "MONOCHROME2"
+        or header.get("SamplesPerPixel", 1) != 1
+    ):
         return []
     with unwarned():
         described = _frames(header)
@@ -197,7 +207,9 @@ def _frames(header: FileDataset) -> list[tuple[int | None, dict[str, Any]]]:
         return [(None, own)]
     shared = [_in_groups(group) for group in header.get(GROUPS[0]) or []]
     common = own | (shared[0] if shared else {})
-    return [(index, common | _in_groups(group)) for index, group in enumerate(header[GROUPS[1]].value)]
+    return [
+        (index, common | _in_groups(group)) for index, group in enumerate(header[GROUPS[1]].value)
+    ]
 
 
 def _wanted(dataset: Dataset) -> dict[str, Any]:
@@ -213,14 +225,22 @@ def _in_groups(group: Dataset) -> dict[str, Any]:
     return found
 
 
-def _plane(path: Path, header: FileDataset, index: int | None, facts: dict[str, Any]) -> Plane | None:
-    position, orientation = _vector(facts, "ImagePositionPatient", 3), _vector(facts, "ImageOrientationPatient", 6)
+def _plane(
+    path: Path, header: FileDataset, index: int | None, facts: dict[str, Any]
+) -> Plane | None:
+    position, orientation = (
+        _vector(facts, "ImagePositionPatient", 3),
+        _vector(facts, "ImageOrientationPatient", 6),
+    )
     if position is None or orientation is None:
         return None
     _check_orientation(path, orientation)
     number, instance = _number(facts, "SeriesNumber"), _number(facts, "InstanceNumber")
     trigger, delay = _number(facts, "TriggerTime"), _number(facts, "NominalCardiacTriggerDelayTime")
-    temporal, ordinal = _number(facts, "TemporalPositionIdentifier"), _number(facts, "TemporalPositionIndex")
+    temporal, ordinal = (
+        _number(facts, "TemporalPositionIdentifier"),
+        _number(facts, "TemporalPositionIndex"),
+    )
     slope, intercept = _number(facts, "RescaleSlope"), _number(facts, "RescaleIntercept")
     return Plane(
         path=path,
@@ -229,7 +249,9 @@ def _plane(path: Path, header: FileDataset, index: int | None, facts: dict[str, 
         study=str(facts.get("StudyInstanceUID", "")),
         series=str(facts.get("SeriesInstanceUID", "")),
         number=None if number is None else int(number),
-        description=" ".join(str(facts.get("SeriesDescription") or "").split())[:LONGEST_DESCRIPTION],
+        description=" ".join(str(facts.get("SeriesDescription") or "").split())[
+            :LONGEST_DESCRIPTION
+        ],
         instance=instance if index is None else index,
         position=position,
         orientation=orientation,
@@ -254,7 +276,10 @@ def _check_orientation(path: Path, orientation: tuple[float, ...]) -> None:
     if abs(skew) > 0.01 or any(abs(length - 1) > 0.01 for length in lengths):
         shown = ", ".join(f"{value:g}" for value in orientation)
         raise GeometryError(
-            path, found=f"orientation {shown}", expected="two unit vectors at a right angle", cure="export the series again"
+            path,
+            found=f"orientation {shown}",
+            expected="two unit vectors at a right angle",
+            cure="export the series again",
         )
 
 
@@ -262,8 +287,17 @@ def _spacing(path: Path, facts: dict[str, Any]) -> tuple[float, float]:
     """PixelSpacing names the distance between rows first."""
     spacing = _vector(facts, "PixelSpacing", 2)
     if spacing is None or not all(value > 0 for value in spacing):
-        found = "no pixel spacing" if spacing is None else f"pixel spacing {spacing[0]:g} × {spacing[1]:g} mm"
-        raise GeometryError(path, found=found, expected="two positive numbers", cure="export the series again with its geometry")
+        found = (
+            "no pixel spacing"
+            if spacing is None
+            else f"pixel spacing {spacing[0]:g} × {spacing[1]:g} mm"
+        )
+        raise GeometryError(
+            path,
+            found=found,
+            expected="two positive numbers",
+            cure="export the series again with its geometry",
+        )
     return spacing[1], spacing[0]
 
 
@@ -287,9 +321,13 @@ def _number(facts: dict[str, Any], keyword: str) -> float | None:
 def _vector(facts: dict[str, Any], keyword: str, length: int) -> tuple[float, ...] | None:
     """Finite numbers; None where they are missing, too few or no numbers."""
     value: Any = facts.get(keyword)
-    listed: list[Any] = list(value) if isinstance(value, (list, pydicom.multival.MultiValue)) else [value]
+    listed: list[Any] = (
+        list(value) if isinstance(value, (list, pydicom.multival.MultiValue)) else [value]
+    )
     try:
         numbers = tuple(float(part) for part in listed)
     except (TypeError, ValueError):
         return None
-    return numbers if len(numbers) == length and all(math.isfinite(part) for part in numbers) else None
+    return (
+        numbers if len(numbers) == length and all(math.isfinite(part) for part in numbers) else None
+    )

@@ -68,7 +68,9 @@ def new_series(model: str, weights_sha256: str, labels: LabelTable) -> Maker:
     return Maker(model, weights_sha256, labels, generate_uid())
 
 
-def write_seg(path: Path, planes: Sequence[Plane], mask: np.ndarray, maker: Maker, *, number: int, about: str) -> None:
+def write_seg(
+    path: Path, planes: Sequence[Plane], mask: np.ndarray, maker: Maker, *, number: int, about: str
+) -> None:
     """Write one phase's mask.
 
     Args:
@@ -117,11 +119,15 @@ def check_referable(planes: Sequence[Sequence[Plane]], source: Path) -> None:
     if not used:
         found = f"{source}, which is no DICOM"
     elif len(paths) > 1 and any(plane.frame is not None for plane in used):
-        found = f"{source} in {len(paths)} multi-frame files, of which a segmentation can refer to one"
+        found = (
+            f"{source} in {len(paths)} multi-frame files, of which a segmentation can refer to one"
+        )
     else:
         return
     expected = "a DICOM study, as a segmentation refers to its images"
-    raise UsageError("--save dicom-seg", found=found, expected=expected, cure="leave it out for this input")
+    raise UsageError(
+        "--save dicom-seg", found=found, expected=expected, cure="leave it out for this input"
+    )
 
 
 def _sources(planes: Sequence[Plane]) -> list[Dataset]:
@@ -165,8 +171,14 @@ def _refer_to_frames(segmentation: Dataset, planes: Sequence[Plane]) -> None:
     """Frame numbers as the multi-frame file counts them, in place of their order here."""
     if planes[0].frame is None:
         return
-    derivations = [one for group in segmentation.PerFrameFunctionalGroupsSequence for one in group.DerivationImageSequence]
-    images = {id(image): image for one in derivations for image in one.SourceImageSequence}  # segments share them
+    derivations = [
+        one
+        for group in segmentation.PerFrameFunctionalGroupsSequence
+        for one in group.DerivationImageSequence
+    ]
+    images = {
+        id(image): image for one in derivations for image in one.SourceImageSequence
+    }  # segments share them
     for image in images.values():
         image.ReferencedFrameNumber = (planes[int(image.ReferencedFrameNumber) - 1].frame or 0) + 1
 
@@ -174,13 +186,16 @@ def _refer_to_frames(segmentation: Dataset, planes: Sequence[Plane]) -> None:
 def _refer_to_series(segmentation: Dataset, planes: Sequence[Plane]) -> None:
     """Images under the series that each belongs to: scanners may store one per slice."""
     references = {
-        one.ReferencedSOPInstanceUID: one for one in segmentation.ReferencedSeriesSequence[0].ReferencedInstanceSequence
+        one.ReferencedSOPInstanceUID: one
+        for one in segmentation.ReferencedSeriesSequence[0].ReferencedInstanceSequence
     }
     segmentation.ReferencedSeriesSequence = []
     for uid in dict.fromkeys(plane.series for plane in planes):
         series = Dataset()
         series.SeriesInstanceUID = uid
-        series.ReferencedInstanceSequence = [references[one] for one in dict.fromkeys(p.uid for p in planes if p.series == uid)]
+        series.ReferencedInstanceSequence = [
+            references[one] for one in dict.fromkeys(p.uid for p in planes if p.series == uid)
+        ]
         segmentation.ReferencedSeriesSequence.append(series)
 
 

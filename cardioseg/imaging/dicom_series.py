@@ -15,10 +15,18 @@ from cardioseg.imaging.dicom_grid import by_position, normal_of, parallel
 from cardioseg.imaging.dicom_planes import Plane
 
 FEWEST_SLICES = 3
-FEWEST_PHASES = 8  # perfusion and mapping have as many images, but not at as many times after the R wave
-SHORTEST_STACK_MM = 30  # from first to last slice; left ventricles on ACDC's ground truth are longer than 50 mm
-LONG_AXIS_LPS = np.array([0.75, -0.5, -0.43])  # from base to apex: left, anterior, inferior, as hearts usually lie
-WIDEST_ANGLE_DEGREES = 45  # long-axis planes contain the axis (90), axial and coronal ones are about 60 off
+FEWEST_PHASES = (
+    8  # perfusion and mapping have as many images, but not at as many times after the R wave
+)
+SHORTEST_STACK_MM = (
+    30  # from first to last slice; left ventricles on ACDC's ground truth are longer than 50 mm
+)
+LONG_AXIS_LPS = np.array(
+    [0.75, -0.5, -0.43]
+)  # from base to apex: left, anterior, inferior, as hearts usually lie
+WIDEST_ANGLE_DEGREES = (
+    45  # long-axis planes contain the axis (90), axial and coronal ones are about 60 off
+)
 LONGEST_LIST = 12
 
 
@@ -37,13 +45,18 @@ class Stack:
     @property
     def slices(self) -> int:
         """Positions; 0 when the planes are not parallel or not of one size."""
-        alike = all(parallel(plane, self.planes[0]) and plane.size == self.planes[0].size for plane in self.planes)
+        alike = all(
+            parallel(plane, self.planes[0]) and plane.size == self.planes[0].size
+            for plane in self.planes
+        )
         return len(by_position(self.planes)) if alike else 0
 
     @property
     def phases(self) -> int:
         """Times after the R wave at the usual position."""
-        counts = [len({plane.trigger_ms for plane in planes}) for planes in by_position(self.planes)]
+        counts = [
+            len({plane.trigger_ms for plane in planes}) for planes in by_position(self.planes)
+        ]
         return int(np.median(counts))
 
     @property
@@ -61,12 +74,19 @@ class Stack:
     @property
     def is_cine_stack(self) -> bool:
         """Many parallel slices over a heart's length, each at many phases."""
-        return self.slices >= FEWEST_SLICES and self.phases >= FEWEST_PHASES and self.length_mm >= SHORTEST_STACK_MM
+        return (
+            self.slices >= FEWEST_SLICES
+            and self.phases >= FEWEST_PHASES
+            and self.length_mm >= SHORTEST_STACK_MM
+        )
 
     @property
     def numbers(self) -> str:
         """Of its series, as ``--series`` takes them."""
-        return ranges(sorted({plane.number for plane in self.planes if plane.number is not None})) or "without a number"
+        return (
+            ranges(sorted({plane.number for plane in self.planes if plane.number is not None}))
+            or "without a number"
+        )
 
     @property
     def content(self) -> str:
@@ -105,7 +125,12 @@ def choose_stack(planes: Sequence[Plane], wanted: tuple[int, ...], *, source: Pa
     """
     if len({plane.study for plane in planes}) > 1:
         found = f"{len({plane.study for plane in planes})} studies"
-        raise InputError(source, found=found, expected="one study in a folder", cure="give each study a folder of its own")
+        raise InputError(
+            source,
+            found=found,
+            expected="one study in a folder",
+            cure="give each study a folder of its own",
+        )
     if wanted:
         return _asked_for(planes, wanted, source)
     series = _series(planes)
@@ -116,7 +141,9 @@ def choose_stack(planes: Sequence[Plane], wanted: tuple[int, ...], *, source: Pa
     chosen = fitting if len(fitting) == 1 else across
     if len(chosen) != 1:
         raise _undecided(fitting or series, bool(fitting), source)
-    taken = chosen[0]  # without its description, which somebody wrote by hand: the note stays in the records
+    taken = chosen[
+        0
+    ]  # without its description, which somebody wrote by hand: the note stays in the records
     note = f"of {len(series)} series, {taken.numbers} ({taken.content}) was taken for the short-axis cine"
     return Stack(taken.planes, note)
 
@@ -140,7 +167,11 @@ def _put_together(series: list[Stack]) -> list[Stack]:
                 groups.append([stack])
             else:
                 group.append(stack)
-    return [Stack(tuple(plane for stack in group for plane in stack.planes)) for group in groups if len(group) > 1]
+    return [
+        Stack(tuple(plane for stack in group for plane in stack.planes))
+        for group in groups
+        if len(group) > 1
+    ]
 
 
 def _belong(one: Stack, other: Stack) -> bool:
@@ -160,10 +191,16 @@ def _asked_for(planes: Sequence[Plane], wanted: tuple[int, ...], source: Path) -
 def _undecided(stacks: list[Stack], several: bool, source: Path) -> InputError:
     listed = "; ".join(stack.described for stack in stacks[:LONGEST_LIST])
     more = f"; and {len(stacks) - LONGEST_LIST} more" if len(stacks) > LONGEST_LIST else ""
-    found = "several series that could be the short-axis cine" if several else "no series that looks like a short-axis cine"
+    found = (
+        "several series that could be the short-axis cine"
+        if several
+        else "no series that looks like a short-axis cine"
+    )
     return InputError(
         source,
         found=f"{found}: {listed}{more}",
         expected="one",
-        cure="choose it with --series NUMBER" if several else "check the export, or choose one with --series NUMBER",
+        cure="choose it with --series NUMBER"
+        if several
+        else "check the export, or choose one with --series NUMBER",
     )

@@ -76,12 +76,21 @@ class ImageFile:
         """
         try:
             array = np.asarray(self.load(index))
-        except (OSError, EOFError, ValueError, OverflowError, zlib.error, nib.filebasedimages.ImageFileError) as error:
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+            OverflowError,
+            zlib.error,
+            nib.filebasedimages.ImageFileError,
+        ) as error:
             raise broken(self.path, error) from None
         except MemoryError:
             cure = "check the header, or use a machine with more memory"
             found = f"shape {self.shape}, more than memory holds"
-            raise InputError(self.path, found=found, expected="an image that fits", cure=cure) from None
+            raise InputError(
+                self.path, found=found, expected="an image that fits", cure=cure
+            ) from None
         array = array.reshape(array.shape + (1,) * (3 - array.ndim))
         if array.dtype.kind == "f":
             _check_intensities(self.path, array)
@@ -92,15 +101,24 @@ def _check_intensities(path: Path, array: np.ndarray) -> None:
     cure = "repair or re-export the image"
     bad = int((~np.isfinite(array)).sum())
     if bad:
-        raise InputError(path, found=f"{bad} NaN or infinite voxels", expected="finite intensities", cure=cure)
+        raise InputError(
+            path, found=f"{bad} NaN or infinite voxels", expected="finite intensities", cure=cure
+        )
     largest = float(np.abs(array).max(initial=0))
     if largest > LARGEST_INTENSITY:
-        raise InputError(path, found=f"an intensity of {largest:.3g}", expected=f"at most {LARGEST_INTENSITY:g}", cure=cure)
+        raise InputError(
+            path,
+            found=f"an intensity of {largest:.3g}",
+            expected=f"at most {LARGEST_INTENSITY:g}",
+            cure=cure,
+        )
 
 
 def broken(path: Path, error: Exception) -> InputError:
     """The error of a file whose content no reader could make sense of."""
-    reason = " ".join(str(error).replace(str(path), path.name).split())[:120] or type(error).__name__  # the path stands first
+    reason = (
+        " ".join(str(error).replace(str(path), path.name).split())[:120] or type(error).__name__
+    )  # the path stands first
     return InputError(
         path,
         found=f"unreadable data ({reason})",

@@ -25,11 +25,17 @@ def open_itk(path: Path) -> ImageFile:
     except RuntimeError as error:
         reason = " ".join(str(error).split("ITK ERROR:")[-1].split())[:120]
         raise InputError(
-            path, found=f"unreadable data ({reason})", expected="an intact image", cure="export or copy it again"
+            path,
+            found=f"unreadable data ({reason})",
+            expected="an intact image",
+            cure="export or copy it again",
         ) from None
     if image.GetNumberOfComponentsPerPixel() > 1:
         raise InputError(
-            path, found="several values per voxel", expected="one grey value per voxel", cure="convert the image to greyscale"
+            path,
+            found="several values per voxel",
+            expected="one grey value per voxel",
+            cure="convert the image to greyscale",
         )
     shape = squeezed_shape(path, tuple(image.GetSize()))
     array = sitk.GetArrayFromImage(image).T.reshape(shape)  # a copy: a view would outlive its image
@@ -47,7 +53,9 @@ def _ras_affine(image: sitk.Image, pixdim: list[float]) -> np.ndarray:
     dimensions = image.GetDimension()
     axes = min(dimensions, 3)
     direction = np.eye(3)
-    direction[:axes, :axes] = np.array(image.GetDirection()).reshape(dimensions, dimensions)[:axes, :axes]
+    direction[:axes, :axes] = np.array(image.GetDirection()).reshape(dimensions, dimensions)[
+        :axes, :axes
+    ]
     affine = np.eye(4)
     affine[:3, :3] = direction * np.array(pixdim)
     affine[:axes, 3] = image.GetOrigin()[:axes]

@@ -58,7 +58,9 @@ def read(path: Path, *, trust: Trust = "pixdim") -> Volume:
     """
     image = open_image(path, trust=trust)
     if image.frames > 1:
-        raise InputError(path, found=f"{image.frames} frames", expected="one volume", cure="pass a 3-D file here")
+        raise InputError(
+            path, found=f"{image.frames} frames", expected="one volume", cure="pass a 3-D file here"
+        )
     return image.frame(0)
 
 
@@ -81,11 +83,20 @@ def open_image(path: Path, *, trust: Trust = "pixdim", series: tuple[int, ...] =
         return open_dicom(path, series=series)
     if series:
         cure = "leave the option out, or pass the DICOM folder"
-        raise UsageError("--series", found=f"{path}, which is no DICOM", expected="a DICOM study", cure=cure)
+        raise UsageError(
+            "--series", found=f"{path}, which is no DICOM", expected="a DICOM study", cure=cure
+        )
     if not path.is_file():
-        raise InputError(path, found="no such file", expected="an image file", cure="check the path")
+        raise InputError(
+            path, found="no such file", expected="an image file", cure="check the path"
+        )
     if path.stat().st_size == 0:
-        raise InputError(path, found="an empty file", expected=f"an image ({', '.join(ENDINGS)})", cure="export or copy it again")
+        raise InputError(
+            path,
+            found="an empty file",
+            expected=f"an image ({', '.join(ENDINGS)})",
+            cure="export or copy it again",
+        )
     if path.name.lower().endswith(ITK_ENDINGS):
         from cardioseg.imaging.itk import open_itk
 
@@ -114,7 +125,12 @@ def _open_nifti(path: Path, trust: Trust) -> ImageFile:
     shape = squeezed_shape(path, tuple(int(n) for n in header.get_data_shape()))
     if header.get_data_dtype().kind not in "biuf":
         found = "complex voxels" if header.get_data_dtype().kind == "c" else "RGB voxels"
-        raise InputError(path, found=found, expected="one grey value per voxel", cure="convert the image to greyscale")
+        raise InputError(
+            path,
+            found=found,
+            expected="one grey value per voxel",
+            cure="convert the image to greyscale",
+        )
     unit = MILLIMETRES.get(_units(header)[0], 1.0)
     stored = [zoom * unit for zoom in zooms]
     affine, spacing, notes = settle_geometry(
@@ -127,7 +143,18 @@ def _open_nifti(path: Path, trust: Trust) -> ImageFile:
         return np.asarray(voxels).reshape(shape[:3])
 
     frames = shape[3] if len(shape) == 4 else 1
-    return ImageFile(path, shape, frames, affine, spacing, _frame_seconds(header, frames), notes, header, load, (path,))
+    return ImageFile(
+        path,
+        shape,
+        frames,
+        affine,
+        spacing,
+        _frame_seconds(header, frames),
+        notes,
+        header,
+        load,
+        (path,),
+    )
 
 
 def _stored_zooms(image: Any) -> list[float]:
@@ -138,7 +165,10 @@ def _stored_zooms(image: Any) -> list[float]:
     holder = image.file_map.get("header") or image.file_map["image"]
     with holder.get_prepare_fileobj(mode="rb") as file:
         untouched = image.header_class.from_fileobj(file, check=False)
-    return [0.0 if raw == 0 else zoom for raw, zoom in zip(untouched["pixdim"][1:4], zooms, strict=False)]
+    return [
+        0.0 if raw == 0 else zoom
+        for raw, zoom in zip(untouched["pixdim"][1:4], zooms, strict=False)
+    ]
 
 
 def states_two_spacings(image: ImageFile) -> bool:
@@ -157,7 +187,10 @@ def squeezed_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, ...]:
         kept = kept[:-1]
     if not 2 <= len(kept) <= 4 or 0 in kept:
         raise GeometryError(
-            path, found=f"shape {shape}", expected="2 to 4 axes (x, y, slices, frames)", cure="split the file into volumes"
+            path,
+            found=f"shape {shape}",
+            expected="2 to 4 axes (x, y, slices, frames)",
+            cure="split the file into volumes",
         )
     return kept
 
@@ -174,8 +207,14 @@ def settle_geometry(
     spacing = np.asarray(pixdim if trust == "pixdim" else columns, dtype=np.float64)
     if not np.isfinite(spacing).all() or (spacing <= 0).any():
         shown = " × ".join(f"{value:g}" for value in spacing)
-        cure = "correct the header, or pass --trust affine" if trust == "pixdim" else "correct the header, or pass --trust pixdim"
-        raise GeometryError(path, found=f"spacing {shown} mm", expected="three positive numbers", cure=cure)
+        cure = (
+            "correct the header, or pass --trust affine"
+            if trust == "pixdim"
+            else "correct the header, or pass --trust pixdim"
+        )
+        raise GeometryError(
+            path, found=f"spacing {shown} mm", expected="three positive numbers", cure=cure
+        )
     notes: tuple[str, ...] = ()
     if not np.allclose(pixdim, columns, rtol=SPACING_TOLERANCE):
         stated = " × ".join(f"{value:.4g}" for value in pixdim)

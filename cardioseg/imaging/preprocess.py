@@ -51,7 +51,9 @@ def slices_back(array: np.ndarray, axis: int) -> np.ndarray:
     return np.moveaxis(array, 2, axis)
 
 
-def spacing_slices_last(spacing: tuple[float, float, float], axis: int) -> tuple[float, float, float]:
+def spacing_slices_last(
+    spacing: tuple[float, float, float], axis: int
+) -> tuple[float, float, float]:
     """Spacing in the order of ``slices_last``."""
     first, second = (s for i, s in enumerate(spacing) if i != axis)
     return first, second, spacing[axis]
@@ -61,8 +63,15 @@ def working_shape(
     shape: tuple[int, int, int], spacing: tuple[float, float, float], config: PreparationConfig
 ) -> tuple[int, int, int]:
     """Voxels on the working grid (U, V, W) for a slices-last grid of ``shape`` and ``spacing`` in mm."""
-    u, v = (max(1, round(n * s / config.spacing_mm)) for n, s in zip(shape[:2], spacing[:2], strict=True))
-    w = shape[2] if config.slice_spacing_mm is None else max(1, round(shape[2] * spacing[2] / config.slice_spacing_mm))
+    u, v = (
+        max(1, round(n * s / config.spacing_mm))
+        for n, s in zip(shape[:2], spacing[:2], strict=True)
+    )
+    w = (
+        shape[2]
+        if config.slice_spacing_mm is None
+        else max(1, round(shape[2] * spacing[2] / config.slice_spacing_mm))
+    )
     return u, v, w
 
 
@@ -86,16 +95,27 @@ def preprocess(volume: Volume, config: PreparationConfig, *, name: str = "image"
         )
     if low < high:
         array = array.clip(low, high)
-    array = resize(array[None], working_shape(array.shape, spacing_slices_last(volume.spacing, axis), config))[0]
+    array = resize(
+        array[None], working_shape(array.shape, spacing_slices_last(volume.spacing, axis), config)
+    )[0]
     return (array - array.mean()) / max(float(array.std()), 1e-6)
 
 
 def _check_field_of_view(volume: Volume, axis: int, name: str) -> None:
     """A spacing in the wrong unit would ask for more memory than there is."""
-    widest = max(n * s for i, (n, s) in enumerate(zip(volume.shape, volume.spacing, strict=True)) if i != axis)
+    widest = max(
+        n * s
+        for i, (n, s) in enumerate(zip(volume.shape, volume.spacing, strict=True))
+        if i != axis
+    )
     if widest > LARGEST_FIELD_MM:
         found, expected = f"a field of view of {widest:.0f} mm", f"at most {LARGEST_FIELD_MM} mm"
-        raise GeometryError(name, found=found, expected=expected, cure="correct the spacing or its unit in the header")
+        raise GeometryError(
+            name,
+            found=found,
+            expected=expected,
+            cure="correct the spacing or its unit in the header",
+        )
 
 
 def preprocess_label(volume: Volume, config: PreparationConfig, *, classes: int) -> np.ndarray:
@@ -115,7 +135,9 @@ def resize(maps: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     tensor = torch.from_numpy(np.ascontiguousarray(maps))
     if tuple(tensor.shape[1:3]) != tuple(shape[:2]):
         planes = tensor.permute(0, 3, 1, 2)
-        tensor = F.interpolate(planes, size=tuple(shape[:2]), mode="bilinear", antialias=True).permute(0, 2, 3, 1)
+        tensor = F.interpolate(
+            planes, size=tuple(shape[:2]), mode="bilinear", antialias=True
+        ).permute(0, 2, 3, 1)
     if tensor.shape[3] != shape[2]:
         tensor = F.interpolate(tensor[None], size=tuple(shape), mode="trilinear")[0]
     return tensor.contiguous().numpy()
@@ -123,5 +145,7 @@ def resize(maps: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def neighbouring_slices(array: np.ndarray, index: int, neighbours: int) -> np.ndarray:
     """Slice ``index`` of (U, V, W) with those above and below as channels (1 + 2 n, U, V); the ends repeat."""
-    positions = np.clip(np.arange(index - neighbours, index + neighbours + 1), 0, array.shape[2] - 1)
+    positions = np.clip(
+        np.arange(index - neighbours, index + neighbours + 1), 0, array.shape[2] - 1
+    )
     return np.moveaxis(array[:, :, positions], 2, 0)

@@ -26,14 +26,20 @@ def entropy_measures(probabilities: np.ndarray, names: tuple[str, ...]) -> dict[
     around = _around(winners > 0)
     entropy = np.zeros(winners.shape, np.float32)
     inside = probabilities[:, around]
-    entropy[around] = -(inside * np.log(np.maximum(inside, 1e-12))).sum(0) / np.log(len(probabilities))
+    entropy[around] = -(inside * np.log(np.maximum(inside, 1e-12))).sum(0) / np.log(
+        len(probabilities)
+    )
     found: dict[str, float | str] = {"entropy": _mean(entropy, around, "the mask is empty")}
     for value, name in enumerate(names[1:], start=1):
-        found[f"entropy_{name.casefold()}"] = _mean(entropy, _around(winners == value), f"the mask has no {name}")
+        found[f"entropy_{name.casefold()}"] = _mean(
+            entropy, _around(winners == value), f"the mask has no {name}"
+        )
     return found
 
 
-def halting_measures(steps: np.ndarray, heart: np.ndarray, *, why_constant: str = "") -> dict[str, float | str]:
+def halting_measures(
+    steps: np.ndarray, heart: np.ndarray, *, why_constant: str = ""
+) -> dict[str, float | str]:
     """Mean loops used inside and outside the heart, and between the places of least and most.
 
     Args:

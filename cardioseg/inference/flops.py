@@ -14,7 +14,10 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from cardioseg.core.exits import ExitRule
 from cardioseg.networks import SegOutput
 
-READOUTS = ("argmax", "entropy")  # rules that decode after every loop, as often as the slowest token needs
+READOUTS = (
+    "argmax",
+    "entropy",
+)  # rules that decode after every loop, as often as the slowest token needs
 
 
 def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
@@ -41,7 +44,9 @@ class FlopTally:
     dense: int = 0
     around: dict[tuple[int, ...], int] = field(default_factory=dict)
 
-    def run(self, forward: Callable[[], SegOutput], shape: tuple[int, ...], exits: ExitRule) -> SegOutput:
+    def run(
+        self, forward: Callable[[], SegOutput], shape: tuple[int, ...], exits: ExitRule
+    ) -> SegOutput:
         """Run a batch and take it into the sums."""
         if shape in self.around and exits.name not in READOUTS:
             output = forward()

@@ -44,15 +44,23 @@ def find_heart(probabilities: np.ndarray, *, margin: int, window: Sequence[int])
         return None
     sides = [np.flatnonzero(heart.any(axis=tuple({0, 1, 2} - {axis}))) for axis in (0, 1)]
     spans = [(int(side[0]), int(side[-1]) + 1) for side in sides]
-    box = [_grown(span, size, least=0, margin=margin) for span, size in zip(spans, heart.shape, strict=False)]
-    view = [_grown(span, size, least=n, margin=margin) for span, size, n in zip(spans, heart.shape, window, strict=False)]
+    box = [
+        _grown(span, size, least=0, margin=margin)
+        for span, size in zip(spans, heart.shape, strict=False)
+    ]
+    view = [
+        _grown(span, size, least=n, margin=margin)
+        for span, size, n in zip(spans, heart.shape, window, strict=False)
+    ]
     return Place((box[0], box[1]), (view[0], view[1]))
 
 
 def heart_voxels(probabilities: np.ndarray) -> np.ndarray:
     """(U, V, W) bool: the voxels of the strongest cluster, more likely a structure than background."""
     found = probabilities[0] < 0.5
-    grown = binary_dilation(found, structure=generate_binary_structure(2, 1)[:, :, None], iterations=REACH)
+    grown = binary_dilation(
+        found, structure=generate_binary_structure(2, 1)[:, :, None], iterations=REACH
+    )
     clusters, count = label(grown, structure=generate_binary_structure(3, 3))
     clusters[~found] = 0
     heart: np.ndarray = found & (clusters == _strongest(clusters, count, probabilities))

@@ -66,16 +66,22 @@ def predict_volume(
     )
     if not np.isfinite(maps.probabilities).all():
         cure = "use fewer --loops, or another model"
-        raise ModelError(model.name, found="probabilities that are no numbers", expected="numbers", cure=cure)
+        raise ModelError(
+            model.name, found="probabilities that are no numbers", expected="numbers", cure=cure
+        )
     found = _native(maps, volume, model, depth.loops or model.loops, keep)
-    return replace(found, prediction=replace(found.prediction, certainty=_certainty(maps, model, depth)))
+    return replace(
+        found, prediction=replace(found.prediction, certainty=_certainty(maps, model, depth))
+    )
 
 
 def _certainty(maps: Maps, model: Model, depth: Depth) -> dict[str, float | str]:
     """From the working grid, where the probabilities are whole and few."""
     rule, loops = depth.rule, depth.loops or model.loops
     fixed = (rule.name or model.exits[0]) == "fixed" and rule.compute is None
-    why_constant = "the budget is one loop" if loops == 1 else "every token runs every loop" if fixed else ""
+    why_constant = (
+        "the budget is one loop" if loops == 1 else "every token runs every loop" if fixed else ""
+    )
     heart = maps.probabilities.argmax(0) > 0
     return {
         **entropy_measures(maps.probabilities, model.labels.names),
@@ -83,7 +89,9 @@ def _certainty(maps: Maps, model: Model, depth: Depth) -> dict[str, float | str]
     }
 
 
-def _native(maps: Maps, volume: Volume, model: Model, loops: int, keep: Collection[str]) -> Predicted:
+def _native(
+    maps: Maps, volume: Volume, model: Model, loops: int, keep: Collection[str]
+) -> Predicted:
     axis = slice_axis(volume)
     shape = slices_last(volume.array, axis).shape
 
@@ -103,12 +111,20 @@ def _native(maps: Maps, volume: Volume, model: Model, loops: int, keep: Collecti
         loops=loops,
         mean_steps=float(maps.steps.mean()),
         flops=maps.flops,
-        expert_shares=() if maps.routing is None else tuple(float(share) for share in maps.routing.mean((1, 2, 3))),
-        probabilities=np.moveaxis(probabilities, 0, 3).astype(np.float32) if "probs" in keep else None,
-        routing=np.moveaxis(routing, 0, 3).astype(np.float32) if routing is not None and "routing" in keep else None,
+        expert_shares=()
+        if maps.routing is None
+        else tuple(float(share) for share in maps.routing.mean((1, 2, 3))),
+        probabilities=np.moveaxis(probabilities, 0, 3).astype(np.float32)
+        if "probs" in keep
+        else None,
+        routing=np.moveaxis(routing, 0, 3).astype(np.float32)
+        if routing is not None and "routing" in keep
+        else None,
     )
     counts = {model.labels.names[value]: count for value, count in removed.items()}
-    return Predicted(prediction, counts | ({"outside the heart": maps.cleared} if maps.cleared else {}))
+    return Predicted(
+        prediction, counts | ({"outside the heart": maps.cleared} if maps.cleared else {})
+    )
 
 
 def choose_device(name: str) -> torch.device:
@@ -118,10 +134,19 @@ def choose_device(name: str) -> torch.device:
         UsageError: the device named is not there.
     """
     kind, _, number = name.partition(":")
-    if name not in ("auto", "cpu") and (kind != "cuda" or not (number.isdecimal() or name == "cuda")):
-        raise UsageError("--device", found=repr(name), expected="auto, cpu or cuda", cure="choose one of them")
+    if name not in ("auto", "cpu") and (
+        kind != "cuda" or not (number.isdecimal() or name == "cuda")
+    ):
+        raise UsageError(
+            "--device", found=repr(name), expected="auto, cpu or cuda", cure="choose one of them"
+        )
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
-        raise UsageError("--device", found=name, expected="a CUDA device on this machine", cure="use --device cpu")
+        raise UsageError(
+            "--device",
+            found=name,
+            expected="a CUDA device on this machine",
+            cure="use --device cpu",
+        )
     return torch.device(name)

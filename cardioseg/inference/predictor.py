@@ -100,7 +100,9 @@ def common_storage(image: np.ndarray, *, square: bool) -> tuple[bool, int]:
 
     def towards_the_ends(storage: tuple[bool, int]) -> float:
         seen = view(plane - plane.min(), *storage)[0, 0]
-        along = [torch.linspace(-size / 2, size / 2, size, dtype=torch.float64) for size in seen.shape]
+        along = [
+            torch.linspace(-size / 2, size / 2, size, dtype=torch.float64) for size in seen.shape
+        ]
         return float(2 * (seen.sum(1) @ along[0]) + seen.sum(0) @ along[1])
 
     return max(VIEWS["all" if square else "flips"], key=towards_the_ends)
@@ -114,16 +116,27 @@ def _as_it_was(maps: Maps, flip: bool, quarter_turns: int) -> Maps:
         return np.ascontiguousarray(np.flip(turned, -2) if flip else turned)
 
     routing = None if maps.routing is None else back(maps.routing)
-    return replace(maps, probabilities=back(maps.probabilities), steps=back(maps.steps), routing=routing)
+    return replace(
+        maps, probabilities=back(maps.probabilities), steps=back(maps.steps), routing=routing
+    )
 
 
-def _fields(predictor: "Predictor", batch: Tensor, windows: WindowConfig) -> tuple[Tensor, Place | None]:
+def _fields(
+    predictor: "Predictor", batch: Tensor, windows: WindowConfig
+) -> tuple[Tensor, Place | None]:
     """Fields (B, F, U, V, …), and where the heart is, if that was asked for and it was found."""
     if not windows.focus:
         return _look(predictor, batch, windows), None
     several = windows.views != "none"
-    fields = _stitch(predictor, batch, windows, overlap=min(windows.overlap, 0.25) if several else windows.overlap)
-    place = find_heart(_maps(fields, predictor.classes).probabilities, margin=windows.margin, window=windows.size)
+    fields = _stitch(
+        predictor,
+        batch,
+        windows,
+        overlap=min(windows.overlap, 0.25) if several else windows.overlap,
+    )
+    place = find_heart(
+        _maps(fields, predictor.classes).probabilities, margin=windows.margin, window=windows.size
+    )
     if place is not None and several:
         fields[:, :, *place.view] = _look(predictor, batch[:, :, *place.view], windows)
     return fields, place
@@ -156,7 +169,9 @@ def _network_input(image: np.ndarray, neighbours: int, *, solid: bool) -> Tensor
     """(W, C, U, V) slices with their neighbours, or the volume as it is, (1, 1, U, V, W)."""
     if solid:
         return torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32))[None, None]
-    stacks = np.stack([neighbouring_slices(image, index, neighbours) for index in range(image.shape[2])])
+    stacks = np.stack(
+        [neighbouring_slices(image, index, neighbours) for index in range(image.shape[2])]
+    )
     return torch.from_numpy(np.ascontiguousarray(stacks, dtype=np.float32))
 
 
@@ -173,7 +188,9 @@ def _look(predictor: "Predictor", batch: Tensor, windows: WindowConfig) -> Tenso
     return total / len(views)
 
 
-def _stitch(predictor: "Predictor", batch: Tensor, windows: WindowConfig, *, overlap: float) -> Tensor:
+def _stitch(
+    predictor: "Predictor", batch: Tensor, windows: WindowConfig, *, overlap: float
+) -> Tensor:
     """Fields (B, F, U, V, …) of a batch (B, C, U, V, …), windows blended with a Gaussian."""
     filled, undo = _fill(batch, windows.size)
     stitched = sliding_window_inference(
@@ -194,10 +211,16 @@ def _fill(batch: Tensor, size: Sequence[int]) -> tuple[Tensor, tuple[slice, ...]
     """Pad what is smaller than a window with its lowest value, on both sides, and the slices that undo it."""
     missing = [max(0, wanted - have) for wanted, have in zip(size, batch.shape[2:], strict=True)]
     before = [n // 2 for n in missing]
-    undo = (slice(None), slice(None), *(slice(b, b + n) for b, n in zip(before, batch.shape[2:], strict=True)))
+    undo = (
+        slice(None),
+        slice(None),
+        *(slice(b, b + n) for b, n in zip(before, batch.shape[2:], strict=True)),
+    )
     if not any(missing):
         return batch, undo
-    widths = [width for b, n in reversed(list(zip(before, missing, strict=True))) for width in (b, n - b)]
+    widths = [
+        width for b, n in reversed(list(zip(before, missing, strict=True))) for width in (b, n - b)
+    ]
     return F.pad(batch, widths, value=float(batch.min())), undo
 
 
@@ -231,7 +254,9 @@ class Predictor:
 
         with torch.autocast(self.device.type, torch.bfloat16, enabled=fast_bf16(self.device)):
             output = self.tally.run(forward, tuple(windows.shape), self.depth.rule)
-        tokens = [output.steps[:, None].float()] + ([] if output.routing is None else [output.routing.float()])
+        tokens = [output.steps[:, None].float()] + (
+            [] if output.routing is None else [output.routing.float()]
+        )
         patch = tuple(self.network.config.patch_size)  # type: ignore[union-attr, arg-type]
         maps = F.interpolate(torch.cat(tokens, 1), scale_factor=patch, mode="nearest-exact")
         inside = tuple(slice(0, size) for size in windows.shape[2:])

@@ -29,7 +29,9 @@ class Rotary:
         return Rotary(self.cos[index].unsqueeze(1), self.sin[index].unsqueeze(1))
 
 
-def axial_rotary(grid: tuple[int, ...], head_width: int, *, device: torch.device, base: float = 100.0) -> Rotary:
+def axial_rotary(
+    grid: tuple[int, ...], head_width: int, *, device: torch.device, base: float = 100.0
+) -> Rotary:
     """Rotary angles of a token grid: every axis owns an equal share of the head's channel pairs.
 
     Args:
@@ -40,7 +42,9 @@ def axial_rotary(grid: tuple[int, ...], head_width: int, *, device: torch.device
     """
     pairs = head_width // 2
     per_axis = pairs // len(grid)
-    frequency = base ** (-torch.arange(per_axis, device=device, dtype=torch.float32) / max(per_axis, 1))
+    frequency = base ** (
+        -torch.arange(per_axis, device=device, dtype=torch.float32) / max(per_axis, 1)
+    )
     axes = [torch.arange(size, device=device, dtype=torch.float32) for size in grid]
     positions = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).reshape(-1, len(grid))
     angles = (positions[:, :, None] * frequency).flatten(1)
@@ -101,4 +105,8 @@ class Attention(nn.Module):
 
     def _split(self, x: Tensor, parts: int) -> tuple[Tensor, ...]:
         batch, tokens, width = x.shape
-        return x.view(batch, tokens, parts, self.heads, width // parts // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
+        return (
+            x.view(batch, tokens, parts, self.heads, width // parts // self.heads)
+            .permute(2, 0, 3, 1, 4)
+            .unbind(0)
+        )

@@ -20,7 +20,9 @@ class Block(nn.Module):
         experts: takes the feed-forward layer's place.
     """
 
-    def __init__(self, width: int, heads: int, hidden: int, *, experts: Experts | None = None) -> None:
+    def __init__(
+        self, width: int, heads: int, hidden: int, *, experts: Experts | None = None
+    ) -> None:
         super().__init__()
         self.norm_attention = nn.LayerNorm(width)
         self.attention = Attention(width, heads)

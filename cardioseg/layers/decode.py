@@ -20,7 +20,9 @@ class SkipDecoder(nn.Module):
         channels: the stem's widths, finest first.
     """
 
-    def __init__(self, width: int, classes: int, patch_size: Sequence[int], channels: Sequence[int]) -> None:
+    def __init__(
+        self, width: int, classes: int, patch_size: Sequence[int], channels: Sequence[int]
+    ) -> None:
         super().__init__()
         dimensions = len(patch_size)
         strides = stage_strides(patch_size)
@@ -28,12 +30,18 @@ class SkipDecoder(nn.Module):
         self.ups = nn.ModuleList()
         self.joins = nn.ModuleList()
         for i in reversed(range(len(channels))):
-            self.ups.append(CONV_TRANSPOSE[dimensions](sizes[i + 1], sizes[i], strides[i + 1], stride=strides[i + 1]))
+            self.ups.append(
+                CONV_TRANSPOSE[dimensions](
+                    sizes[i + 1], sizes[i], strides[i + 1], stride=strides[i + 1]
+                )
+            )
             join = conv_unit(2 * sizes[i], sizes[i], dimensions)
             self.joins.append(nn.Sequential(join, conv_unit(sizes[i], sizes[i], dimensions)))
         # Twice as wide as its stride: every voxel sees its neighbours' features, so that borders do not follow 2 × 2 cells.
         kernel = [2 * step if step > 1 else 3 for step in strides[0]]
-        self.classify = CONV_TRANSPOSE[dimensions](sizes[0], classes, kernel, stride=strides[0], padding=1)
+        self.classify = CONV_TRANSPOSE[dimensions](
+            sizes[0], classes, kernel, stride=strides[0], padding=1
+        )
 
     def forward(self, features: Tensor, skips: Sequence[Tensor]) -> Tensor:
         """Logits (B, classes, *S) from token features (B, D, *G) and skips, finest first."""
@@ -48,7 +56,9 @@ class PatchDecoder(nn.Module):
 
     def __init__(self, width: int, classes: int, patch_size: Sequence[int]) -> None:
         super().__init__()
-        self.expand = CONV_TRANSPOSE[len(patch_size)](width, classes, tuple(patch_size), stride=tuple(patch_size))
+        self.expand = CONV_TRANSPOSE[len(patch_size)](
+            width, classes, tuple(patch_size), stride=tuple(patch_size)
+        )
 
     def forward(self, features: Tensor, skips: Sequence[Tensor]) -> Tensor:
         """Logits (B, classes, *S) from token features (B, D, *G)."""

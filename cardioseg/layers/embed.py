@@ -64,7 +64,9 @@ class PatchStem(nn.Module):
 
     def __init__(self, channels_in: int, width: int, patch_size: Sequence[int]) -> None:
         super().__init__()
-        self.project = CONV[len(patch_size)](channels_in, width, tuple(patch_size), stride=tuple(patch_size))
+        self.project = CONV[len(patch_size)](
+            channels_in, width, tuple(patch_size), stride=tuple(patch_size)
+        )
 
     def forward(self, image: Tensor) -> Tokens:
         return _tokens(self.project(image), ())
@@ -80,11 +82,15 @@ class ConvStem(nn.Module):
         channels: features at each stride below the token's, finest first; one fewer than the halvings.
     """
 
-    def __init__(self, channels_in: int, width: int, patch_size: Sequence[int], channels: Sequence[int]) -> None:
+    def __init__(
+        self, channels_in: int, width: int, patch_size: Sequence[int], channels: Sequence[int]
+    ) -> None:
         super().__init__()
         strides = stage_strides(patch_size)
         if len(channels) != len(strides) - 1:
-            raise ValueError(f"patch size {tuple(patch_size)} needs {len(strides) - 1} stem widths, got {len(channels)}")
+            raise ValueError(
+                f"patch size {tuple(patch_size)} needs {len(strides) - 1} stem widths, got {len(channels)}"
+            )
         dimensions = len(patch_size)
         sizes = [channels_in, *channels]
         self.stages = nn.ModuleList(

@@ -99,7 +99,9 @@ class Adaptive:
         self.mixture = torch.zeros_like(tokens)
 
     def unsettled(self, loop: Loop) -> Tensor:
-        self.probability = self.head(loop.rows[loop.active][None], loop.before[None])[0].float().sigmoid()
+        self.probability = (
+            self.head(loop.rows[loop.active][None], loop.before[None])[0].float().sigmoid()
+        )
         return self.left[loop.active] - self.probability
 
     def weigh(self, loop: Loop, goes_on: Tensor) -> None:
@@ -138,7 +140,9 @@ class Acceleration:
             self.change = torch.zeros_like(loop.rows)
             answer = torch.full((len(now),), math.inf, device=now.device)
         else:
-            answer = (change - self.change[loop.active]).float().norm(dim=-1) / now.float().norm(dim=-1).clamp(min=1e-6)
+            answer = (change - self.change[loop.active]).float().norm(dim=-1) / now.float().norm(
+                dim=-1
+            ).clamp(min=1e-6)
         self.change[loop.active] = change
         return answer
 
@@ -159,7 +163,9 @@ class Entropy:
 
     def unsettled(self, loop: Loop) -> Tensor:
         logits = self.decode(loop.rows).float()
-        entropy = -(logits.softmax(1) * logits.log_softmax(1)).sum(1, keepdim=True) / math.log(logits.shape[1])
+        entropy = -(logits.softmax(1) * logits.log_softmax(1)).sum(1, keepdim=True) / math.log(
+            logits.shape[1]
+        )
         return worst(entropy, self.patch_size)[loop.active]
 
 
@@ -178,7 +184,9 @@ class StableClass:
         if earlier is None:
             return torch.full((len(loop.active),), math.inf, device=classes.device)
         pool: Any = F.avg_pool3d if len(self.patch_size) == 3 else F.avg_pool2d
-        return pool((classes != earlier).float(), self.patch_size, self.patch_size).flatten()[loop.active]
+        return pool((classes != earlier).float(), self.patch_size, self.patch_size).flatten()[
+            loop.active
+        ]
 
 
 def worst(values: Tensor, patch_size: tuple[int, ...]) -> Tensor:
@@ -187,7 +195,9 @@ def worst(values: Tensor, patch_size: tuple[int, ...]) -> Tensor:
     return pool(values, kernel_size=patch_size, stride=patch_size).flatten()
 
 
-def readout_rule(name: str, threshold: float | None, decode: Decode, patch_size: tuple[int, ...]) -> Rule:
+def readout_rule(
+    name: str, threshold: float | None, decode: Decode, patch_size: tuple[int, ...]
+) -> Rule:
     """The rules that need no part of the network trained for them.
 
     Args:
@@ -218,7 +228,9 @@ def quota(compute: float, loops: int, tokens: int, *, everybody: int = 1) -> lis
         ValueError: the share is spent before.
     """
     if compute * loops < everybody - 1e-9:
-        raise ValueError(f"a share of {compute:g} of {loops} loops is spent in the {everybody} that every token runs")
+        raise ValueError(
+            f"a share of {compute:g} of {loops} loops is spent in the {everybody} that every token runs"
+        )
     falls = [max(0, loop - everybody + 1) for loop in range(loops)]
     low, high = 0.0, 1.0
     for _ in range(50):

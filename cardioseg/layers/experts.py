@@ -29,7 +29,9 @@ class Experts(nn.Module):
     def __init__(self, width: int, *, routed: int, shared: int, top_k: int, hidden: int) -> None:
         super().__init__()
         if not 1 <= top_k <= routed:
-            raise ValueError(f"top_k {top_k} is not between 1 and the number of routed experts {routed}")
+            raise ValueError(
+                f"top_k {top_k} is not between 1 and the number of routed experts {routed}"
+            )
         self.top_k = top_k
         self.router = nn.Linear(width, routed, bias=False)
         self.routed = nn.ModuleList(SwiGLU(width, hidden) for _ in range(routed))
@@ -56,7 +58,9 @@ class Experts(nn.Module):
         sizes = torch.bincount(chosen.flatten(), minlength=len(self.routed)).tolist()
         source = order // self.top_k
         groups = tokens[source].split(sizes)
-        worked = torch.cat([_in_blocks(expert, group) for expert, group in zip(self.routed, groups, strict=True)])
+        worked = torch.cat(
+            [_in_blocks(expert, group) for expert, group in zip(self.routed, groups, strict=True)]
+        )
         worked = worked * gates.flatten()[order, None].to(worked.dtype)
         return torch.zeros_like(tokens, dtype=worked.dtype).index_add(0, source, worked)
 

@@ -18,12 +18,18 @@ class FrameConfig(Settings):
 
     channels: int = Field(3, ge=1, description="input channels")
     classes: int = Field(4, ge=2, description="output classes, background included")
-    patch_size: tuple[int, ...] = Field((8, 8), description="voxels per token; its length makes the network 2-D or 3-D")
+    patch_size: tuple[int, ...] = Field(
+        (8, 8), description="voxels per token; its length makes the network 2-D or 3-D"
+    )
     width: int = Field(256, ge=8)
     heads: int = Field(4, ge=1, description="64 channels a head are fastest on CPU")
     stem: Literal["conv", "patch"] = "conv"
-    stem_channels: tuple[int, ...] = Field((32, 64), description="features at strides 2, 4, …; the conv stem only")
-    mlp_ratio: float = Field(4.0, gt=0, description="hidden width of the plain feed-forward layers, in widths")
+    stem_channels: tuple[int, ...] = Field(
+        (32, 64), description="features at strides 2, 4, …; the conv stem only"
+    )
+    mlp_ratio: float = Field(
+        4.0, gt=0, description="hidden width of the plain feed-forward layers, in widths"
+    )
 
 
 def build_stem(config: FrameConfig) -> nn.Module:

@@ -99,7 +99,9 @@ class ACT:
         return (self.steps + self.remainder).mean()
 
 
-def settled_target(early: Tensor, final: Tensor, patch_size: tuple[int, ...], tolerance: float) -> Tensor:
+def settled_target(
+    early: Tensor, final: Tensor, patch_size: tuple[int, ...], tolerance: float
+) -> Tensor:
     """Whether each token's patch already looks as it will after the last loop: the oracle's exit, (B, N) of 0 and 1.
 
     Args:
@@ -108,7 +110,11 @@ def settled_target(early: Tensor, final: Tensor, patch_size: tuple[int, ...], to
         patch_size: voxels per token along each axis.
         tolerance: largest change of any class probability, anywhere in the patch, that counts as settled.
     """
-    change = (early.detach().float().softmax(1) - final.detach().float().softmax(1)).abs().amax(1, keepdim=True)
+    change = (
+        (early.detach().float().softmax(1) - final.detach().float().softmax(1))
+        .abs()
+        .amax(1, keepdim=True)
+    )
     pool = F.max_pool3d if len(patch_size) == 3 else F.max_pool2d
     worst = pool(change, kernel_size=patch_size, stride=patch_size)
     return (worst <= tolerance).to(early.dtype).flatten(1)

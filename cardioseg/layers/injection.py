@@ -31,7 +31,9 @@ class ParcaeInjection(nn.Module):
     @property
     def decay(self) -> Tensor:
         """Ā, (D,), each in (0, 1)."""
-        return _open_unit(torch.exp(-F.softplus(self.step_bias) * self.log_rate.clamp(-20, 20).exp()))
+        return _open_unit(
+            torch.exp(-F.softplus(self.step_bias) * self.log_rate.clamp(-20, 20).exp())
+        )
 
     def drive(self, e: Tensor) -> Tensor:
         """B̄ e, the same in every loop: (B, N, D)."""

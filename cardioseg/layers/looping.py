@@ -46,7 +46,9 @@ class Looped:
 class Step(Protocol):
     """One loop for the active tokens: their new states (A, D), their routing (A, E) if any, and the FLOPs it took."""
 
-    def __call__(self, rows: Tensor, active: Tensor, loop: int) -> tuple[Tensor, Tensor | None, int]:
+    def __call__(
+        self, rows: Tensor, active: Tensor, loop: int
+    ) -> tuple[Tensor, Tensor | None, int]:
         """Loop number ``loop`` (from 0) for the tokens ``active`` of ``rows`` (M, D)."""
 
 
@@ -80,10 +82,14 @@ class Core:
         if exits.compute is not None and isinstance(rule, Fixed):
             raise ValueError("under fixed nobody leaves; a share of the loops needs another exit")
         first = FIRST_ANSWER.get(exits.name or "", 1)
-        kept = None if exits.compute is None else quota(exits.compute, loops, tokens, everybody=first)
+        kept = (
+            None if exits.compute is None else quota(exits.compute, loops, tokens, everybody=first)
+        )
         dense = self._dense_flops(images, tokens)
         if self.skips:
-            step: Step = SkippingStep(self.block, self.rotary, images, inject=self.inject, lora=self.lora)
+            step: Step = SkippingStep(
+                self.block, self.rotary, images, inject=self.inject, lora=self.lora
+            )
         else:
             step = MaskedStep(self.loop_all, images, dense)
         looped = run_loops(start.flatten(0, 1), step, rule, loops=loops, tokens=tokens, kept=kept)
@@ -96,7 +102,9 @@ class Core:
         return self.block.flops(refreshed=every, active=every, keys=tokens) + adapters
 
 
-def run_loops(rows: Tensor, step: Step, rule: Rule, *, loops: int, tokens: int, kept: list[int] | None = None) -> Looped:
+def run_loops(
+    rows: Tensor, step: Step, rule: Rule, *, loops: int, tokens: int, kept: list[int] | None = None
+) -> Looped:
     """Loop until the budget is spent or every token has left.
 
     Args:
@@ -117,10 +125,16 @@ def run_loops(rows: Tensor, step: Step, rule: Rule, *, loops: int, tokens: int, 
         looped.steps[active] += 1
         looped.flops += flops + len(active) * rule.flops_per_token
         if routed is not None:
-            looped.routing = rows.new_zeros(len(rows), routed.shape[-1]) if looped.routing is None else looped.routing
+            looped.routing = (
+                rows.new_zeros(len(rows), routed.shape[-1])
+                if looped.routing is None
+                else looped.routing
+            )
             looped.routing[active] += routed.to(rows.dtype)
         loop = Loop(number + 1, rows, before, active)
-        goes_on = _going_on(rule, loop, None if kept is None else kept[min(number + 1, loops - 1)], tokens)
+        goes_on = _going_on(
+            rule, loop, None if kept is None else kept[min(number + 1, loops - 1)], tokens
+        )
         goes_on &= number + 1 < loops
         if isinstance(rule, Adaptive):
             rule.weigh(loop, goes_on)
@@ -134,7 +148,11 @@ def run_loops(rows: Tensor, step: Step, rule: Rule, *, loops: int, tokens: int, 
 
 def _going_on(rule: Rule, loop: Loop, count: int | None, tokens: int) -> Tensor:
     answer = rule.unsettled(loop)
-    return answer > rule.threshold if count is None else least_settled(answer, loop.active, count, tokens)
+    return (
+        answer > rule.threshold
+        if count is None
+        else least_settled(answer, loop.active, count, tokens)
+    )
 
 
 class SkippingStep:
@@ -149,22 +167,34 @@ class SkippingStep:
     """
 
     def __init__(
-        self, block: Block, rotary: Rotary, images: int, *, inject: Inject | None = None, lora: LoRA | None = None
+        self,
+        block: Block,
+        rotary: Rotary,
+        images: int,
+        *,
+        inject: Inject | None = None,
+        lora: LoRA | None = None,
     ) -> None:
         self.block, self.inject, self.lora = block, inject, lora
         self.store = KeyValueStore(block.attention, rotary, images)
         self.changed: Tensor | None = None
 
-    def __call__(self, rows: Tensor, active: Tensor, loop: int) -> tuple[Tensor, Tensor | None, int]:
+    def __call__(
+        self, rows: Tensor, active: Tensor, loop: int
+    ) -> tuple[Tensor, Tensor | None, int]:
         """Tokens that ran in the loop before refresh their keys and values, also those that have left since."""
-        changed = torch.arange(len(rows), device=rows.device) if self.changed is None else self.changed
+        changed = (
+            torch.arange(len(rows), device=rows.device) if self.changed is None else self.changed
+        )
         self.changed = active
         flops = self.block.flops(refreshed=len(changed), active=len(active), keys=self.store.tokens)
         refreshed, run = whole_blocks(changed, len(rows)), whole_blocks(active, len(rows))
         seen = self._seen(rows, refreshed)
         self.store.refresh(self.block.norm_attention(seen), refreshed)
         x = seen if len(active) == len(changed) else self._seen(rows, run)
-        out, routed = self.block.feed_forward(x + self.store.attend(self.block.norm_attention(x), run))
+        out, routed = self.block.feed_forward(
+            x + self.store.attend(self.block.norm_attention(x), run)
+        )
         if self.lora is not None:
             out = out + self.lora(out, loop)
             flops += len(active) * self.lora.flops_per_token
@@ -197,9 +227,13 @@ class MaskedStep:
     def __init__(self, loop_all: LoopAll, images: int, flops: int) -> None:
         self.loop_all, self.images, self.flops = loop_all, images, flops
 
-    def __call__(self, rows: Tensor, active: Tensor, loop: int) -> tuple[Tensor, Tensor | None, int]:
+    def __call__(
+        self, rows: Tensor, active: Tensor, loop: int
+    ) -> tuple[Tensor, Tensor | None, int]:
         """As any step."""
-        states = rows.view(self.images, -1, rows.shape[-1]).clone()  # the rows are written over, also under a gradient
+        states = rows.view(
+            self.images, -1, rows.shape[-1]
+        ).clone()  # the rows are written over, also under a gradient
         out, routed = self.loop_all(states, loop)
         chosen = None if routed is None else routed.flatten(0, 1)[active]
         return out.flatten(0, 1)[active], chosen, self.flops

@@ -32,7 +32,9 @@ def chosen_depth(scores: Tensor) -> Tensor:
 
 def depth_gate(scores: Tensor, *, temperature: float = 1.0) -> Tensor:
     """(B, N, L) of 1 while a token loops and 0 after; a Gumbel sample forward, its softmax's gradient backward."""
-    noise = -torch.empty(scores.shape).exponential_().log()  # drawn on the CPU, whose generator a checkpoint holds
+    noise = (
+        -torch.empty(scores.shape).exponential_().log()
+    )  # drawn on the CPU, whose generator a checkpoint holds
     soft = ((scores.float() + noise.to(scores.device)) / temperature).softmax(-1)
     hard = F.one_hot(soft.argmax(-1), soft.shape[-1]).to(soft.dtype)
     return running(hard - soft.detach() + soft)
@@ -86,7 +88,10 @@ def edge_energy(image: Tensor, patch_size: tuple[int, ...]) -> Tensor:
     """
     middle = image[:, image.shape[1] // 2]
     planes = middle if middle.dim() == 3 else middle.movedim(-1, 1).flatten(0, 1)
-    kernel = torch.tensor([[1.0, 0.0, -1.0], [2.0, 0.0, -2.0], [1.0, 0.0, -1.0]], device=image.device) / 8
+    kernel = (
+        torch.tensor([[1.0, 0.0, -1.0], [2.0, 0.0, -2.0], [1.0, 0.0, -1.0]], device=image.device)
+        / 8
+    )
     padded = F.pad(planes[:, None].float(), (1, 1, 1, 1), mode="replicate")
     both = F.conv2d(padded, torch.stack((kernel, kernel.T))[:, None])
     magnitude = both.square().sum(1).sqrt()

@@ -43,7 +43,12 @@ class KeyValueStore:
         query = self.attention.query(x).view(1, len(x), self.attention.heads, -1).transpose(1, 2)
         query = rotate(query, self._positions(index))
         counts = torch.bincount(index // self.tokens, minlength=self.images).tolist()
-        pieces = zip(query.split(counts, dim=2), self._per_image(self.keys), self._per_image(self.values), strict=True)
+        pieces = zip(
+            query.split(counts, dim=2),
+            self._per_image(self.keys),
+            self._per_image(self.values),
+            strict=True,
+        )
         mixed = [_attend_in_blocks(q, k, v) for q, k, v in pieces if q.shape[2]]
         return self.attention.out(torch.cat(mixed, dim=2).transpose(1, 2).reshape(len(x), width))
 

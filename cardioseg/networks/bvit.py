@@ -24,7 +24,10 @@ class BViTConfig(FrameConfig):
     """Sizes of bViT."""
 
     loops: int = Field(6, ge=1, description="times the block is applied")
-    random_depth: bool = Field(False, description="train with 1 + Poisson loops instead of a fixed number (not in the paper)")
+    random_depth: bool = Field(
+        False,
+        description="train with 1 + Poisson loops instead of a fixed number (not in the paper)",
+    )
     mean_loops: float = Field(4.0, ge=1, description="mean of the random loop count")
     max_loops: int = Field(6, ge=1, description="longest of the random loop counts")
 
@@ -48,7 +51,9 @@ class BViT(nn.Module):
 
     exits = ("fixed", "argmax", "accel", "entropy")
 
-    def forward(self, image: Tensor, *, loops: int | None = None, exits: ExitRule = OWN) -> SegOutput:
+    def forward(
+        self, image: Tensor, *, loops: int | None = None, exits: ExitRule = OWN
+    ) -> SegOutput:
         """Segment a batch.
 
         Args:
@@ -73,7 +78,9 @@ class BViT(nn.Module):
         steps = torch.full(x.shape[:2], float(loops), device=x.device)
         return SegOutput(self._decode(x, tokens)[undo], token_map(steps, tokens.grid))
 
-    def _until_settled(self, tokens: Tokens, rotary: Rotary, loops: int, exits: ExitRule, undo: tuple[slice, ...]) -> SegOutput:
+    def _until_settled(
+        self, tokens: Tokens, rotary: Rotary, loops: int, exits: ExitRule, undo: tuple[slice, ...]
+    ) -> SegOutput:
         x = tokens.sequence
         looped = self._loop(x, tokens, rotary, loops, exits)
         return SegOutput(
@@ -83,7 +90,9 @@ class BViT(nn.Module):
             dense_flops=looped.dense_flops,
         )
 
-    def _loop(self, x: Tensor, tokens: Tokens, rotary: Rotary, loops: int, exits: ExitRule) -> Looped:
+    def _loop(
+        self, x: Tensor, tokens: Tokens, rotary: Rotary, loops: int, exits: ExitRule
+    ) -> Looped:
         """Tokens that left are skipped, or masked with ``skips = False``."""
         rule = readout_rule(
             exits.name or self.exits[0],
@@ -91,7 +100,9 @@ class BViT(nn.Module):
             lambda rows: self._decode(rows.view_as(x), tokens),
             self.config.patch_size,
         )
-        return Core(self.block, rotary, lambda state, _: self.block(state, rotary), self.skips).run(x, rule, exits, loops)
+        return Core(self.block, rotary, lambda state, _: self.block(state, rotary), self.skips).run(
+            x, rule, exits, loops
+        )
 
     def _decode(self, x: Tensor, tokens: Tokens) -> Tensor:
         return decode_tokens(self.decoder, self.norm(x), tokens)

@@ -36,10 +36,21 @@ class EdgeRecViTConfig(FrameConfig):
 
     preset: Literal["cardioseg", "paper"] = "cardioseg"
     loops: int = Field(8, ge=2, description="largest depth L: loops of the shared block")
-    budget: float = Field(0.4, gt=0, le=1, description="mean share of the loops that the budget loss asks for")
-    free_share: float = Field(0.5, ge=0, le=1, description="share of training steps on which every token runs all loops")
-    halting_tolerance: float = Field(0.05, gt=0, lt=1, description="probability change that counts as settled")
-    early_share: float = Field(0.25, gt=0, le=1, description="share of a training batch also supervised after an earlier loop")
+    budget: float = Field(
+        0.4, gt=0, le=1, description="mean share of the loops that the budget loss asks for"
+    )
+    free_share: float = Field(
+        0.5, ge=0, le=1, description="share of training steps on which every token runs all loops"
+    )
+    halting_tolerance: float = Field(
+        0.05, gt=0, lt=1, description="probability change that counts as settled"
+    )
+    early_share: float = Field(
+        0.25,
+        gt=0,
+        le=1,
+        description="share of a training batch also supervised after an earlier loop",
+    )
 
     @property
     def trained_loops(self) -> int:
@@ -75,7 +86,9 @@ class EdgeRecViT(nn.Module):
 
     exits = ("ranker", "fixed", "argmax", "accel", "entropy")
 
-    def forward(self, image: Tensor, *, loops: int | None = None, exits: ExitRule = OWN) -> SegOutput:
+    def forward(
+        self, image: Tensor, *, loops: int | None = None, exits: ExitRule = OWN
+    ) -> SegOutput:
         """Segment a batch.
 
         Args:
@@ -88,7 +101,9 @@ class EdgeRecViT(nn.Module):
             raise ValueError(f"loops is {loops}; at least 1 is needed")
         image, undo = pad_to_multiple(image, self.config.patch_size)
         tokens = self.stem(image)
-        rotary = axial_rotary(tokens.grid, self.config.width // self.config.heads, device=image.device)
+        rotary = axial_rotary(
+            tokens.grid, self.config.width // self.config.heads, device=image.device
+        )
         h, _ = self.head(tokens.sequence, rotary)
         scores = self._scores(tokens, h, image)
         if self.training:
@@ -116,7 +131,13 @@ class EdgeRecViT(nn.Module):
         return torch.where(deepest, torch.full_like(depth, loops), depth.clamp(max=loops))
 
     def _train_forward(
-        self, h: Tensor, scores: Tensor, tokens: Tokens, rotary: Rotary, loops: int, undo: tuple[slice, ...]
+        self,
+        h: Tensor,
+        scores: Tensor,
+        tokens: Tokens,
+        rotary: Rotary,
+        loops: int,
+        undo: tuple[slice, ...],
     ) -> SegOutput:
         config = self.config
         paper = config.preset == "paper"
@@ -128,15 +149,22 @@ class EdgeRecViT(nn.Module):
         penalties: dict[str, Tensor] = {}
         early_logits = None
         if paper:
-            penalties = {"stability": ranker.stability_loss(scores), "depth_use": ranker.use_loss(scores)}
+            penalties = {
+                "stability": ranker.stability_loss(scores),
+                "depth_use": ranker.use_loss(scores),
+            }
             confidence = token_map(scores.float().softmax(-1).amax(-1, keepdim=True), tokens.grid)
-            logits = logits * nn.functional.interpolate(confidence, size=logits.shape[2:], mode="nearest-exact")
+            logits = logits * nn.functional.interpolate(
+                confidence, size=logits.shape[2:], mode="nearest-exact"
+            )
         elif not free:
             penalties = {"budget": ranker.budget_loss(scores, config.budget)}
         elif early is not None and trace.early is not None:
             share = slice(0, math.ceil(len(h) * config.early_share))
             early_logits = self._decode(trace.early[share], tokens.first(share), rotary)
-            settled = settled_target(early_logits, logits[share], config.patch_size, config.halting_tolerance)
+            settled = settled_target(
+                early_logits, logits[share], config.patch_size, config.halting_tolerance
+            )
             penalties = {"depth": ranker.oracle_loss(scores[share], settled, early)}
         steps = token_map(trace.steps, tokens.grid)
         shown = None if early_logits is None else early_logits[undo]
@@ -145,10 +173,14 @@ class EdgeRecViT(nn.Module):
     def _gate(self, scores: Tensor) -> Tensor:
         """(B, N, L) of 1 while a token loops: by argmax as published, by a straight-through sample in ours."""
         if self.config.preset == "paper":
-            return ranker.running(nn.functional.one_hot(scores.argmax(-1), self.config.loops).to(scores.dtype))
+            return ranker.running(
+                nn.functional.one_hot(scores.argmax(-1), self.config.loops).to(scores.dtype)
+            )
         return ranker.depth_gate(scores)
 
-    def _gated(self, h: Tensor, gate: Tensor, rotary: Rotary, loops: int, early: int | None) -> Trace:
+    def _gated(
+        self, h: Tensor, gate: Tensor, rotary: Rotary, loops: int, early: int | None
+    ) -> Trace:
         """Every token computed, gates deciding what is kept; the form that has gradients."""
         trace = Trace(h, torch.zeros(h.shape[:2], device=h.device))
         for loop in range(loops):
@@ -161,10 +193,16 @@ class EdgeRecViT(nn.Module):
         trace.state = h
         return trace
 
-    def _rule(self, exits: ExitRule, scores: Tensor, tokens: Tokens, rotary: Rotary, loops: int) -> Rule:
+    def _rule(
+        self, exits: ExitRule, scores: Tensor, tokens: Tokens, rotary: Rotary, loops: int
+    ) -> Rule:
         name = exits.name or self.exits[0]
         if name == "ranker":
-            depth = self._depths(scores, loops) if exits.compute is None else ranker.expected_depth(scores)
+            depth = (
+                self._depths(scores, loops)
+                if exits.compute is None
+                else ranker.expected_depth(scores)
+            )
             return Ranked(depth.flatten().float())
 
         def decode(rows: Tensor) -> Tensor:

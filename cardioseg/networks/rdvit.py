@@ -65,10 +65,16 @@ class RDViT(nn.Module):
         experts = None
         if config.experts:
             experts = Experts(
-                width, routed=config.experts, shared=config.shared_experts, top_k=config.top_k, hidden=config.expert_hidden
+                width,
+                routed=config.experts,
+                shared=config.shared_experts,
+                top_k=config.top_k,
+                hidden=config.expert_hidden,
             )
         self.stem = build_stem(config)
-        self.prelude = nn.ModuleList(Block(width, config.heads, hidden) for _ in range(config.prelude_blocks))
+        self.prelude = nn.ModuleList(
+            Block(width, config.heads, hidden) for _ in range(config.prelude_blocks)
+        )
         parcae = config.injection == "parcae"
         self.prelude_norm = nn.LayerNorm(width) if parcae else nn.Identity()
         self.injection: Any = ParcaeInjection(width) if parcae else RDTInjection(width)
@@ -77,9 +83,15 @@ class RDViT(nn.Module):
         self.lora = depthwise_lora(config.lora, width, config.lora_rank, config.max_loops)
         self.halting: Head | None = None
         if config.halting != "none":
-            self.halting = HaltingHead(width) if config.halting_head == "normalised" else LinearHaltingHead(width)
+            self.halting = (
+                HaltingHead(width)
+                if config.halting_head == "normalised"
+                else LinearHaltingHead(width)
+            )
         self.core_norm = nn.LayerNorm(width) if parcae else nn.Identity()
-        self.coda = nn.ModuleList(Block(width, config.heads, hidden) for _ in range(config.coda_blocks))
+        self.coda = nn.ModuleList(
+            Block(width, config.heads, hidden) for _ in range(config.coda_blocks)
+        )
         self.coda_norm = nn.LayerNorm(width)
         self.decoder = build_decoder(config)
 
@@ -89,7 +101,9 @@ class RDViT(nn.Module):
         own = {"oracle": ("learned", "act"), "act": ("act",), "none": ()}[self.config.halting]
         return (*own, "fixed", "argmax", "accel", "entropy")
 
-    def forward(self, image: Tensor, *, loops: int | None = None, exits: ExitRule = OWN) -> SegOutput:
+    def forward(
+        self, image: Tensor, *, loops: int | None = None, exits: ExitRule = OWN
+    ) -> SegOutput:
         """Segment a batch.
 
         Args:
@@ -99,7 +113,11 @@ class RDViT(nn.Module):
         """
         if loops is None:
             drawn = self.training and self.config.random_depth
-            loops = random_loops(self.config.mean_loops, self.config.max_loops) if drawn else self.config.loops
+            loops = (
+                random_loops(self.config.mean_loops, self.config.max_loops)
+                if drawn
+                else self.config.loops
+            )
         if loops < 1:
             raise ValueError(f"loops is {loops}; at least 1 is needed")
         image, undo = pad_to_multiple(image, self.config.patch_size)
@@ -110,12 +128,18 @@ class RDViT(nn.Module):
         trace = self._loop(e, rotary, loops, early_loop(loops))
         logits = self._decode(trace.state, tokens, rotary)
         share = slice(0, math.ceil(len(image) * self.config.early_share))
-        early_logits = None if trace.early is None else self._decode(trace.early[share], tokens.first(share), rotary)
+        early_logits = (
+            None
+            if trace.early is None
+            else self._decode(trace.early[share], tokens.first(share), rotary)
+        )
         return self._output(logits, early_logits, trace, tokens, undo)
 
     def _prelude(self, image: Tensor) -> tuple[Tokens, Tensor, Rotary]:
         tokens = self.stem(image)
-        rotary = axial_rotary(tokens.grid, self.config.width // self.config.heads, device=image.device)
+        rotary = axial_rotary(
+            tokens.grid, self.config.width // self.config.heads, device=image.device
+        )
         e = tokens.sequence
         for block in self.prelude:
             e, _ = block(e, rotary)
@@ -134,7 +158,9 @@ class RDViT(nn.Module):
             before, active = h, account.active[..., None]
             with gradient_of_last(followed, loop, loops):
                 h, routed = self._one_loop(before, drive, rotary, loop)
-            weight, account = account.step(self._act_probability(h, before, account), last=loop == loops - 1)
+            weight, account = account.step(
+                self._act_probability(h, before, account), last=loop == loops - 1
+            )
             if mixture is not None:
                 h = torch.where(active, h, before)
                 mixture = mixture + weight[..., None] * h
@@ -142,7 +168,9 @@ class RDViT(nn.Module):
                 routing = routed * active + (0 if routing is None else routing)
             if loop + 1 == early:
                 trace.early = h
-                trace.early_score = None if self.halting is None else self.halting(h.detach(), before.detach())
+                trace.early_score = (
+                    None if self.halting is None else self.halting(h.detach(), before.detach())
+                )
             if not bool(account.active.any()):
                 break
         trace.state = h if mixture is None else mixture
@@ -167,7 +195,9 @@ class RDViT(nn.Module):
         """Halted tokens are skipped wherever that is exact; ``skips = False`` computes and masks them."""
         return self.skips and self.config.injection == "parcae" and not self.config.loop_index
 
-    def loop_tokens(self, tokens: Tokens, e: Tensor, rotary: Rotary, loops: int, exits: ExitRule) -> Looped:
+    def loop_tokens(
+        self, tokens: Tokens, e: Tensor, rotary: Rotary, loops: int, exits: ExitRule
+    ) -> Looped:
         """The core at inference."""
         h, drive = self._start(e)
         into = drive.flatten(0, 1)
@@ -193,10 +223,15 @@ class RDViT(nn.Module):
             assert self.halting is not None
             return Adaptive(self.halting, threshold, e.flatten(0, 1))
         return readout_rule(
-            name, exits.threshold, lambda rows: self._decode(rows.view_as(e), tokens, rotary), self.config.patch_size
+            name,
+            exits.threshold,
+            lambda rows: self._decode(rows.view_as(e), tokens, rotary),
+            self.config.patch_size,
         )
 
-    def _shown(self, looped: Looped, tokens: Tokens, rotary: Rotary, undo: tuple[slice, ...]) -> SegOutput:
+    def _shown(
+        self, looped: Looped, tokens: Tokens, rotary: Rotary, undo: tuple[slice, ...]
+    ) -> SegOutput:
         images = len(tokens.sequence)
 
         def grid(values: Tensor) -> Tensor:
@@ -210,8 +245,14 @@ class RDViT(nn.Module):
             dense_flops=looped.dense_flops,
         )
 
-    def _one_loop(self, h: Tensor, drive: Tensor, rotary: Rotary, loop: int) -> tuple[Tensor, Tensor | None]:
-        told = h + loop_index_embedding(loop, h.shape[-1], device=h.device) if self.config.loop_index else h
+    def _one_loop(
+        self, h: Tensor, drive: Tensor, rotary: Rotary, loop: int
+    ) -> tuple[Tensor, Tensor | None]:
+        told = (
+            h + loop_index_embedding(loop, h.shape[-1], device=h.device)
+            if self.config.loop_index
+            else h
+        )
         if isinstance(self.injection, ParcaeInjection):
             out, routed = self.block(self.injection(told, drive), rotary)
             return out + self.lora(out, loop), routed
@@ -225,14 +266,25 @@ class RDViT(nn.Module):
             x, _ = block(x, rotary)
         return decode_tokens(self.decoder, self.coda_norm(x), tokens)
 
-    def _output(self, logits: Tensor, early: Tensor | None, trace: Trace, tokens: Tokens, undo: tuple[slice, ...]) -> SegOutput:
+    def _output(
+        self,
+        logits: Tensor,
+        early: Tensor | None,
+        trace: Trace,
+        tokens: Tokens,
+        undo: tuple[slice, ...],
+    ) -> SegOutput:
         penalties: dict[str, Tensor] = {}
         if self.config.halting == "act" and trace.ponder is not None:
             penalties["ponder"] = trace.ponder
         if self.config.halting == "oracle" and early is not None and trace.early_score is not None:
-            settled = settled_target(early, logits[: len(early)], self.config.patch_size, self.config.halting_tolerance)
+            settled = settled_target(
+                early, logits[: len(early)], self.config.patch_size, self.config.halting_tolerance
+            )
             score = trace.early_score[: len(early)].float()
-            penalties["halting"] = nn.functional.binary_cross_entropy_with_logits(score, settled.float())
+            penalties["halting"] = nn.functional.binary_cross_entropy_with_logits(
+                score, settled.float()
+            )
         return SegOutput(
             logits=logits[undo],
             steps=token_map(trace.steps, tokens.grid),

@@ -29,33 +29,55 @@ class RDViTConfig(FrameConfig):
 
     preset: Literal["cardioseg", "paper"] = "cardioseg"
     prelude_blocks: int = Field(1, ge=0)
-    coda_blocks: int = Field(0, ge=0, description="0: norm and decoder alone; a block there does the core's work in one loop")
+    coda_blocks: int = Field(
+        0,
+        ge=0,
+        description="0: norm and decoder alone; a block there does the core's work in one loop",
+    )
     loops: int = Field(8, ge=1, description="loop budget when none is asked for")
-    random_depth: bool = Field(True, description="train with 1 + Poisson loops instead of a fixed number")
+    random_depth: bool = Field(
+        True, description="train with 1 + Poisson loops instead of a fixed number"
+    )
     mean_loops: float = Field(4.0, ge=1, description="mean of the random loop count")
-    max_loops: int = Field(8, ge=1, description="longest of the random loop counts, and rows of the adapters' table")
+    max_loops: int = Field(
+        8, ge=1, description="longest of the random loop counts, and rows of the adapters' table"
+    )
     gradient_loops: int | None = Field(
         3,
         ge=1,
         description="training follows the gradient through that many last loops; max_loops: all. ACT, whose last loop is not "
         "known before, follows it through all",
     )
-    early_share: float = Field(0.25, gt=0, le=1, description="share of a training batch also supervised after an earlier loop")
+    early_share: float = Field(
+        0.25,
+        gt=0,
+        le=1,
+        description="share of a training batch also supervised after an earlier loop",
+    )
     injection: Literal["parcae", "rdt"] = "parcae"
     loop_index: bool = Field(
-        False, description="add a sinusoidal loop index to what the block sees (published; rules out exact skipping)"
+        False,
+        description="add a sinusoidal loop index to what the block sees (published; rules out exact skipping)",
     )
     halting: Literal["oracle", "act", "none"] = "oracle"
     halting_head: Literal["normalised", "linear"] = Field(
-        "normalised", description="normalised: of the normed state and its last step; linear: of the state (published)"
+        "normalised",
+        description="normalised: of the normed state and its last step; linear: of the state (published)",
     )
     halting_threshold: float = Field(
-        0.99, gt=0, lt=1, description="ACT: cumulative probability; oracle: score at which a token stops"
+        0.99,
+        gt=0,
+        lt=1,
+        description="ACT: cumulative probability; oracle: score at which a token stops",
     )
-    halting_tolerance: float = Field(0.05, gt=0, lt=1, description="oracle: probability change that counts as settled")
+    halting_tolerance: float = Field(
+        0.05, gt=0, lt=1, description="oracle: probability change that counts as settled"
+    )
     lora: Literal["scale", "full"] = "scale"
     lora_rank: int = Field(0, ge=0)
-    experts: int = Field(4, ge=0, description="routed experts; 0 makes the looped block's feed-forward layer plain")
+    experts: int = Field(
+        4, ge=0, description="routed experts; 0 makes the looped block's feed-forward layer plain"
+    )
     shared_experts: int = Field(1, ge=0)
     top_k: int = Field(1, ge=1)
     expert_hidden: int = Field(256, ge=1)

@@ -36,13 +36,17 @@ class ViT(nn.Module):
         self.config = config
         hidden = int(config.width * config.mlp_ratio)
         self.stem = build_stem(config)
-        self.blocks = nn.ModuleList(Block(config.width, config.heads, hidden) for _ in range(config.loops))
+        self.blocks = nn.ModuleList(
+            Block(config.width, config.heads, hidden) for _ in range(config.loops)
+        )
         self.norm = nn.LayerNorm(config.width)
         self.decoder = build_decoder(config)
 
     exits = ("fixed",)
 
-    def forward(self, image: Tensor, *, loops: int | None = None, exits: ExitRule = OWN) -> SegOutput:
+    def forward(
+        self, image: Tensor, *, loops: int | None = None, exits: ExitRule = OWN
+    ) -> SegOutput:
         """Segment a batch.
 
         Args:
@@ -57,7 +61,9 @@ class ViT(nn.Module):
             raise ValueError(f"exit {exits.name!r} is none of {', '.join(self.exits)}")
         image, undo = pad_to_multiple(image, self.config.patch_size)
         tokens = self.stem(image)
-        rotary = axial_rotary(tokens.grid, self.config.width // self.config.heads, device=image.device)
+        rotary = axial_rotary(
+            tokens.grid, self.config.width // self.config.heads, device=image.device
+        )
         x = tokens.sequence
         for block in self.blocks[:loops]:
             x, _ = block(x, rotary)

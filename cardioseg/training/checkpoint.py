@@ -39,7 +39,11 @@ class Facts:
 
 
 def save(
-    folder: Path, facts: Facts, network: nn.Module, average: MovingAverage, optimizers: Sequence[torch.optim.Optimizer]
+    folder: Path,
+    facts: Facts,
+    network: nn.Module,
+    average: MovingAverage,
+    optimizers: Sequence[torch.optim.Optimizer],
 ) -> None:
     """Write the state of a run; a kill at any moment leaves the previous one whole."""
     tensors: dict[str, Tensor] = {"rng": torch.get_rng_state()}
@@ -47,7 +51,10 @@ def save(
     tensors |= {f"average.{name}": value for name, value in average.weights.items()}
     for which, optimizer in enumerate(optimizers):
         for index, state in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{which}.{index}.{slot}": torch.as_tensor(value) for slot, value in state.items()}
+            tensors |= {
+                f"optimizer.{which}.{index}.{slot}": torch.as_tensor(value)
+                for slot, value in state.items()
+            }
     held = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     write_bytes(folder / FILE, serialize(held, metadata={"facts": json.dumps(asdict(facts))}))
 
@@ -66,15 +73,29 @@ def read_facts(folder: Path) -> Facts | None:
             return Facts(**json.loads(file.metadata()["facts"]))
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
-            path, found=f"an unreadable checkpoint ({error})", expected="a training state", cure="start a new run"
+            path,
+            found=f"an unreadable checkpoint ({error})",
+            expected="a training state",
+            cure="start a new run",
         ) from None
 
 
-def restore(folder: Path, network: nn.Module, average: MovingAverage, optimizers: Sequence[torch.optim.Optimizer]) -> None:
+def restore(
+    folder: Path,
+    network: nn.Module,
+    average: MovingAverage,
+    optimizers: Sequence[torch.optim.Optimizer],
+) -> None:
     """Load weights, moving average, optimisers and generator from a checkpoint into objects of the same shape."""
     tensors = load_file(folder / FILE)
     torch.set_rng_state(tensors.pop("rng").to(torch.uint8))
-    network.load_state_dict({name.removeprefix("network."): v for name, v in tensors.items() if name.startswith("network.")})
+    network.load_state_dict(
+        {
+            name.removeprefix("network."): v
+            for name, v in tensors.items()
+            if name.startswith("network.")
+        }
+    )
     for name, value in tensors.items():
         if name.startswith("average."):
             average.weights[name.removeprefix("average.")].copy_(value)

@@ -24,7 +24,12 @@ from cardioseg.core.config import Settings
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.training.checkpoint import Facts, read_facts, restore, save
 from cardioseg.training.losses import SegmentationLoss, batch_dice, token_weights
-from cardioseg.training.schedule import MovingAverage, build_optimizers, gradient_norm, learning_rate
+from cardioseg.training.schedule import (
+    MovingAverage,
+    build_optimizers,
+    gradient_norm,
+    learning_rate,
+)
 
 Validate = Callable[[nn.Module], dict[str, float]]
 
@@ -44,20 +49,34 @@ class TrainingConfig(Settings):
 
     steps: int = Field(6000, ge=1, description="optimiser steps in all")
     batch: int = Field(16, ge=1, le=1024, description="windows per step")
-    optimizer: Literal["muon", "adamw"] = Field("muon", description="muon: for matrices and kernels, AdamW for the rest")
-    learning_rate: float = Field(1e-3, gt=0, description="highest, of AdamW; Muon's steps are as large")
+    optimizer: Literal["muon", "adamw"] = Field(
+        "muon", description="muon: for matrices and kernels, AdamW for the rest"
+    )
+    learning_rate: float = Field(
+        1e-3, gt=0, description="highest, of AdamW; Muon's steps are as large"
+    )
     warmup: int = Field(300, ge=1)
     weight_decay: float = Field(0.05, ge=0)
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
-    average: float = Field(0.999, gt=0, lt=1, description="decay of the moving average of the weights")
-    early_weight: float = Field(0.4, ge=0, description="weight of the loss after a random earlier loop")
-    penalties: dict[str, float] = Field(PENALTIES, description="weights of what networks ask for, by name")
-    balance_rate: float = Field(0.01, ge=0, description="step of the experts' load-balancing bias, in logits")
+    average: float = Field(
+        0.999, gt=0, lt=1, description="decay of the moving average of the weights"
+    )
+    early_weight: float = Field(
+        0.4, ge=0, description="weight of the loss after a random earlier loop"
+    )
+    penalties: dict[str, float] = Field(
+        PENALTIES, description="weights of what networks ask for, by name"
+    )
+    balance_rate: float = Field(
+        0.01, ge=0, description="step of the experts' load-balancing bias, in logits"
+    )
     seed: int = Field(0, ge=0, lt=2**31)
     workers: int = Field(1, ge=0, description="loading processes")
     checkpoint_minutes: float = Field(3.0, gt=0)
     validate_every: int = Field(1000, ge=1, description="steps between validations")
-    validate_cases: int = Field(8, ge=0, description="validation volumes looked at during training; 0 for none")
+    validate_cases: int = Field(
+        8, ge=0, description="validation volumes looked at during training; 0 for none"
+    )
 
     @field_validator("penalties")
     @classmethod
@@ -106,10 +125,14 @@ class Run:
         save(self.folder, facts, self.network, self.average, self.optimizers)
 
 
-def start(folder: Path, network: nn.Module, config: TrainingConfig, *, settings: str, resume: bool) -> Run:
+def start(
+    folder: Path, network: nn.Module, config: TrainingConfig, *, settings: str, resume: bool
+) -> Run:
     """A new run, or the continuation of the one in ``folder``; the network is on its device already."""
     torch.manual_seed(config.seed + 1)
-    optimizers = build_optimizers(network, config.optimizer, rate=config.learning_rate, weight_decay=config.weight_decay)
+    optimizers = build_optimizers(
+        network, config.optimizer, rate=config.learning_rate, weight_decay=config.weight_decay
+    )
     run = Run(folder, config, settings, network, optimizers, MovingAverage(network, config.average))
     facts = read_facts(folder) if resume else None
     if facts is not None:
@@ -149,7 +172,9 @@ def train(
             run.step += 1
             on_progress(Progress(run.step, config.steps, "", meter.fields()))
             if run.step % 20 == 0:
-                log.write({"step": run.step, "minutes": round(run.spent_minutes, 3), **meter.means()})
+                log.write(
+                    {"step": run.step, "minutes": round(run.spent_minutes, 3), **meter.means()}
+                )
             if validate and (run.step % config.validate_every == 0 or run.step == config.steps):
                 _validate(run, validate, log)
             if max_minutes is not None and (time.monotonic() - run.started) / 60 >= max_minutes:
@@ -161,10 +186,15 @@ def train(
     return run.step >= config.steps
 
 
-def _batches(data: Dataset[dict[str, Tensor]], run: Run, fabric: Fabric) -> Iterator[dict[str, Tensor]]:
+def _batches(
+    data: Dataset[dict[str, Tensor]], run: Run, fabric: Fabric
+) -> Iterator[dict[str, Tensor]]:
     """Batches from the run's step on."""
     config = run.config
-    indices: Any = [range(step * config.batch, (step + 1) * config.batch) for step in range(run.step, config.steps)]
+    indices: Any = [
+        range(step * config.batch, (step + 1) * config.batch)
+        for step in range(run.step, config.steps)
+    ]
     loader = DataLoader(
         data,
         batch_sampler=indices,
@@ -177,10 +207,17 @@ def _batches(data: Dataset[dict[str, Tensor]], run: Run, fabric: Fabric) -> Iter
 
 
 def _step(
-    run: Run, network: Any, optimizers: list[Any], batch: dict[str, Tensor], loss_of: SegmentationLoss, fabric: Fabric
+    run: Run,
+    network: Any,
+    optimizers: list[Any],
+    batch: dict[str, Tensor],
+    loss_of: SegmentationLoss,
+    fabric: Fabric,
 ) -> dict[str, float]:
     config = run.config
-    rate = learning_rate(run.step, peak=config.learning_rate, warmup=config.warmup, steps=config.steps)
+    rate = learning_rate(
+        run.step, peak=config.learning_rate, warmup=config.warmup, steps=config.steps
+    )
     for group in (group for optimizer in optimizers for group in optimizer.param_groups):
         group["lr"] = rate
     output = network(batch["image"])
@@ -191,7 +228,9 @@ def _step(
     for optimizer in optimizers:
         optimizer.step()
     if output.routing is not None and config.balance_rate > 0:
-        weights = token_weights(batch["label"], tuple(output.routing.shape[2:]), output.logits.shape[1])
+        weights = token_weights(
+            batch["label"], tuple(output.routing.shape[2:]), output.logits.shape[1]
+        )
         run.network.rebalance(output.routing, weights, rate=config.balance_rate)  # type: ignore[operator]
     run.average.update(run.network, run.step)
     dice = batch_dice(output.logits, batch["label"])
@@ -219,7 +258,11 @@ def _validate(run: Run, validate: Validate, log: "RunLog") -> None:
         torch.set_rng_state(generator)
     run.best = max(run.best, scores.get("dice", -1.0))
     log.write(
-        {"step": run.step, "minutes": round(run.spent_minutes, 3), **{f"val_{name}": value for name, value in scores.items()}}
+        {
+            "step": run.step,
+            "minutes": round(run.spent_minutes, 3),
+            **{f"val_{name}": value for name, value in scores.items()},
+        }
     )
 
 
@@ -237,7 +280,12 @@ class Meter:
         """Mean of every number over the steps that have it, not-a-number left out."""
         names = {name for facts in self.recent for name in facts}
         values = {
-            name: [facts[name] for facts in self.recent if facts.get(name, float("nan")) == facts.get(name)] for name in names
+            name: [
+                facts[name]
+                for facts in self.recent
+                if facts.get(name, float("nan")) == facts.get(name)
+            ]
+            for name in names
         }
         return {name: round(sum(v) / len(v), 6) for name, v in sorted(values.items()) if v}
 

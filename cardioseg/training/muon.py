@@ -30,8 +30,18 @@ class Muon(torch.optim.Optimizer):
         momentum: share of the last steps' mean that is kept.
     """
 
-    def __init__(self, params: Iterable[nn.Parameter], *, lr: float, weight_decay: float, momentum: float = 0.95) -> None:
-        super().__init__([{"params": list(params)}], {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
+    def __init__(
+        self,
+        params: Iterable[nn.Parameter],
+        *,
+        lr: float,
+        weight_decay: float,
+        momentum: float = 0.95,
+    ) -> None:
+        super().__init__(
+            [{"params": list(params)}],
+            {"lr": lr, "weight_decay": weight_decay, "momentum": momentum},
+        )
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:

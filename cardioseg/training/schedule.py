@@ -20,7 +20,9 @@ def learning_rate(step: int, *, peak: float, warmup: int, steps: int, final: flo
     return peak * (final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def build_optimizers(network: nn.Module, kind: str, *, rate: float, weight_decay: float) -> tuple[torch.optim.Optimizer, ...]:
+def build_optimizers(
+    network: nn.Module, kind: str, *, rate: float, weight_decay: float
+) -> tuple[torch.optim.Optimizer, ...]:
     """AdamW over what trains; with ``kind`` "muon" it leaves matrices and kernels, adapters aside, to Muon, which comes first.
 
     Matrices decay; norms, biases and the injection do not (Parcae, section 1.4 of its recipe).
@@ -50,7 +52,9 @@ class MovingAverage:
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.decay = decay
-        self.weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
+        self.weights = {
+            name: value.detach().clone() for name, value in network.state_dict().items()
+        }
 
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:

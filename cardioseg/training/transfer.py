@@ -15,7 +15,11 @@ from torch import Tensor
 
 def transferable(weights: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Those of ``weights`` that ``target`` has a place for, in the target's shapes."""
-    fitted = {name: _fitted(weights[name], place.shape) for name, place in target.items() if name in weights}
+    fitted = {
+        name: _fitted(weights[name], place.shape)
+        for name, place in target.items()
+        if name in weights
+    }
     return {name: value for name, value in fitted.items() if value is not None}
 
 

@@ -19,7 +19,10 @@ RINGS = ((0, 6), (6, 6), (12, 4))  # first segment and their number
 LEAST_MM, MOST_MM = 4.0, 16.0
 TICKS = ((4, "≤ 4"), (8, "8"), (12, "12"), (16, "≥ 16 mm"))
 SCALE = {"left": 120, "top": 362, "width": 200, "height": 12}
-THIN, THICK = {"light": "#eaf2fb", "dark": "#1d2a38"}, {"light": "#5b9bd5", "dark": "#2563a3"}  # text is readable on all of them
+THIN, THICK = (
+    {"light": "#eaf2fb", "dark": "#1d2a38"},
+    {"light": "#5b9bd5", "dark": "#2563a3"},
+)  # text is readable on all of them
 ASSUMED = " (assumed)"
 ANTERIOR = {
     "from the affine": "Which side is anterior follows from the orientation in the image's header.",
@@ -53,7 +56,12 @@ def drawing(wall: Mapping[str, Any], reasons: Mapping[str, str]) -> dict[str, An
         "anterior": ANTERIOR.get(str(wall.get("anterior")), UNTOLD),
         "description": "; ".join(segment["said"] for segment in segments),
         "missing": _missing(millimetres, reasons),
-        "scale": SCALE | {"thin": THIN, "thick": THICK, "ticks": [{"x": _along(mm), "text": text} for mm, text in TICKS]},
+        "scale": SCALE
+        | {
+            "thin": THIN,
+            "thick": THICK,
+            "ticks": [{"x": _along(mm), "text": text} for mm, text in TICKS],
+        },
     }
 
 
@@ -61,7 +69,14 @@ def _segment(index: int, mm: float | None) -> dict[str, Any]:
     """Outline, colours and words of one segment; without a thickness it has no colours."""
     outline, (x, y) = _outline(index)
     said = f"{index + 1} {SEGMENTS[index]}: {'not computed' if mm is None else f'{mm:.1f} mm'}"
-    found = {"number": index + 1, "path": outline, "x": x, "y": y, "said": said, "text": "–" if mm is None else f"{mm:.1f}"}
+    found = {
+        "number": index + 1,
+        "path": outline,
+        "x": x,
+        "y": y,
+        "said": said,
+        "text": "–" if mm is None else f"{mm:.1f}",
+    }
     return found | {"colours": None if mm is None else shade(mm)}
 
 
@@ -90,15 +105,24 @@ def _outline(index: int) -> tuple[str, tuple[float, float]]:
         if first <= index < first + count:
             middle, half = 90 + 360 / count * (index - first), 180 / count
             outer, inner = RADII[ring : ring + 2]
-            return _sector(inner, outer, middle - half, middle + half), _at((inner + outer) / 2, middle)
+            return _sector(inner, outer, middle - half, middle + half), _at(
+                (inner + outer) / 2, middle
+            )
     radius = RADII[-1]
-    half_turns = f"A {radius} {radius} 0 0 0 {X + radius} {Y} A {radius} {radius} 0 0 0 {X - radius} {Y}"
+    half_turns = (
+        f"A {radius} {radius} 0 0 0 {X + radius} {Y} A {radius} {radius} 0 0 0 {X - radius} {Y}"
+    )
     return f"M {X - radius} {Y} {half_turns} Z", (X, Y)
 
 
 def _sector(inner: float, outer: float, start: float, end: float) -> str:
     """Part of a ring between two angles, counterclockwise."""
-    (a, b), (c, d), (e, f), (g, h) = _at(outer, start), _at(outer, end), _at(inner, end), _at(inner, start)
+    (a, b), (c, d), (e, f), (g, h) = (
+        _at(outer, start),
+        _at(outer, end),
+        _at(inner, end),
+        _at(inner, start),
+    )
     return f"M {a} {b} A {outer} {outer} 0 0 0 {c} {d} L {e} {f} A {inner} {inner} 0 0 1 {g} {h} Z"
 
 
@@ -127,5 +151,7 @@ def _missing(millimetres: list[float | None], reasons: Mapping[str, str]) -> lis
     names: dict[str, list[str]] = {}
     for number, (name, mm) in enumerate(zip(SEGMENTS, millimetres, strict=True), start=1):
         if mm is None:
-            names.setdefault(reasons.get(f"wall_thickness.segments_mm.{name}", UNRECORDED), []).append(f"{number} {name}")
+            names.setdefault(
+                reasons.get(f"wall_thickness.segments_mm.{name}", UNRECORDED), []
+            ).append(f"{number} {name}")
     return [(reason, ", ".join(found)) for reason, found in names.items()]

@@ -43,7 +43,10 @@ def _facts(metadata: Mapping[str, Any]) -> str:
         ("parameters", f"{metadata.get('parameters', 0):,}"),
         ("labels", metadata.get("label_classes", "")),
         ("input", metadata.get("image_classes", "")),
-        ("training", f"{training.get('steps', '?')} steps, {training.get('minutes', '?')} minutes{origin}"),
+        (
+            "training",
+            f"{training.get('steps', '?')} steps, {training.get('minutes', '?')} minutes{origin}",
+        ),
         ("weights (SHA-256)", f"`{metadata.get('weights_sha256', '')}`"),
     ]
     return _table(("", ""), rows)
@@ -68,12 +71,15 @@ def _results(metrics: Mapping[str, Any]) -> Iterable[str]:
     if "orientations" in metrics:
         yield "## Storage orientations\n\n" + _orientations(metrics["orientations"])
     if "speed" in metrics:
-        yield "## Speed\n\n" + _table(("", ""), [(key, str(value)) for key, value in metrics["speed"]["result"].items()])
+        yield "## Speed\n\n" + _table(
+            ("", ""), [(key, str(value)) for key, value in metrics["speed"]["result"].items()]
+        )
 
 
 def _validation(data: Mapping[str, Any]) -> str:
     rows = [
-        (name, f"{row['dice']:.4f}", f"{row['hd95_mm']:.2f}", f"{row['assd_mm']:.2f}") for name, row in data["structures"].items()
+        (name, f"{row['dice']:.4f}", f"{row['hd95_mm']:.2f}", f"{row['assd_mm']:.2f}")
+        for name, row in data["structures"].items()
     ]
     rows.append(("mean", f"{data['mean_dice']:.4f}", "", ""))
     functions = [
@@ -90,24 +96,35 @@ def _validation(data: Mapping[str, Any]) -> str:
 
 
 def _depth(data: Mapping[str, Any]) -> str:
-    rows = [(key, f"{row['dice']['mean']:.4f}", f"{row['mean_steps']:.2f}") for key, row in data["result"].items()]
+    rows = [
+        (key, f"{row['dice']['mean']:.4f}", f"{row['mean_steps']:.2f}")
+        for key, row in data["result"].items()
+    ]
     return f"{every_nth(data['every']).capitalize()}volume, views {data['views']}.\n\n" + _table(
         ("", "mean Dice", "mean loops used"), rows
     )
 
 
 def _maps(data: Mapping[str, Any]) -> str:
-    steps = [(kind, f"{row['mean']:.2f} ± {row['sd']:.2f}") for kind, row in data["result"]["steps"].items()]
+    steps = [
+        (kind, f"{row['mean']:.2f} ± {row['sd']:.2f}")
+        for kind, row in data["result"]["steps"].items()
+    ]
     text = _table(("patches", "loops used"), steps)
     shares = data["result"].get("expert_share_by_class")
     if shares:
         columns = ("class", *(f"expert {i + 1}" for i in range(len(next(iter(shares.values()))))))
-        text += "\n\n" + _table(columns, [(name, *(f"{100 * share:.0f} %" for share in row)) for name, row in shares.items()])
+        text += "\n\n" + _table(
+            columns,
+            [(name, *(f"{100 * share:.0f} %" for share in row)) for name, row in shares.items()],
+        )
     return text
 
 
 def _orientations(data: Mapping[str, Any]) -> str:
-    rows = [(key, f"{row['mean']:.4f}") for key, row in data["result"].items() if isinstance(row, dict)]
+    rows = [
+        (key, f"{row['mean']:.4f}") for key, row in data["result"].items() if isinstance(row, dict)
+    ]
     text = f"{every_nth(data['every']).capitalize()}volume. Largest difference between two of the means: "
     text += f"{data['result']['largest difference']:.4f}"
     of_one = data["result"].get("largest difference of a volume")

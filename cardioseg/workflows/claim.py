@@ -31,7 +31,9 @@ def refuse_foreign(output: Path, name: str) -> None:
         return
     for path in case_files(output, name):
         cure = "choose another --output, or pass --overwrite to lose it"
-        raise OutputError(path, found="a file that no finished run made", expected="none of this name", cure=cure)
+        raise OutputError(
+            path, found="a file that no finished run made", expected="none of this name", cure=cure
+        )
 
 
 def refuse_foreign_study(output: Path, names: Iterable[str]) -> None:
@@ -45,7 +47,12 @@ def refuse_foreign_study(output: Path, names: Iterable[str]) -> None:
     for path in (output / name for name in (*names, *VIEWER_TABLES)):
         if path.exists():
             cure = "choose another --output, or pass --overwrite to lose it"
-            raise OutputError(path, found="a file that no finished run made", expected="none of this name", cure=cure)
+            raise OutputError(
+                path,
+                found="a file that no finished run made",
+                expected="none of this name",
+                cure=cure,
+            )
 
 
 def finished(output: Path, name: str) -> dict[str, Any] | None:
@@ -60,7 +67,9 @@ def finished(output: Path, name: str) -> dict[str, Any] | None:
 
 def finished_cases(output: Path) -> dict[str, dict[str, Any]]:
     """Run records of every finished case in the folder, by name."""
-    names = sorted(path.name.removesuffix(RECORD) for path in _files(output) if path.name.endswith(RECORD))
+    names = sorted(
+        path.name.removesuffix(RECORD) for path in _files(output) if path.name.endswith(RECORD)
+    )
     return {name: found for name in names if (found := finished(output, name)) is not None}
 
 
@@ -91,7 +100,9 @@ def _remove_empty(folders: list[Path]) -> None:
 
 
 def _clear(output: Path, name: str) -> None:
-    remove(record_of(output, name))  # first: what remains of a case without it is not taken for a result
+    remove(
+        record_of(output, name)
+    )  # first: what remains of a case without it is not taken for a result
     for path in (*case_files(output, name), *_sources(output, name)):
         remove(path)
 
@@ -101,13 +112,19 @@ def case_files(output: Path, name: str) -> list[Path]:
     maps = rf"_({'|'.join(MAPS)})(_frame\d+)?\.nii\.gz"
     ours = "|".join((maps, r"_preview\.png", *endings()))
     made = re.compile(rf"{re.escape(name)}({ours})")
-    half = re.compile(rf"\.{re.escape(name)}({ours}|{re.escape(RECORD)})\..{{8}}{re.escape(PART)}.*")
-    return sorted(path for path in _files(output) if made.fullmatch(path.name) or half.fullmatch(path.name))
+    half = re.compile(
+        rf"\.{re.escape(name)}({ours}|{re.escape(RECORD)})\..{{8}}{re.escape(PART)}.*"
+    )
+    return sorted(
+        path for path in _files(output) if made.fullmatch(path.name) or half.fullmatch(path.name)
+    )
 
 
 def _sources(output: Path, name: str) -> list[Path]:
     """Where the image lay, whole or half written: never somebody else's, and no result."""
-    ours = re.compile(rf"\.{re.escape(name)}{SOURCE}|\.\.{re.escape(name)}{SOURCE}\..{{8}}{re.escape(PART)}.*")
+    ours = re.compile(
+        rf"\.{re.escape(name)}{SOURCE}|\.\.{re.escape(name)}{SOURCE}\..{{8}}{re.escape(PART)}.*"
+    )
     return [path for path in _files(output) if ours.fullmatch(path.name)]
 
 

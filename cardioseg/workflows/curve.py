@@ -52,7 +52,13 @@ class Curve:
 
 def write_curve(path: Path, curve: Curve) -> None:
     """One row a frame: number from 1, time where it is known, volume of every structure, the smoothed LV, phase."""
-    columns = ("frame", "time_ms", "phase", *(f"{name.lower()}_ml" for name in curve.volumes_ml), "smoothed_ml")
+    columns = (
+        "frame",
+        "time_ms",
+        "phase",
+        *(f"{name.lower()}_ml" for name in curve.volumes_ml),
+        "smoothed_ml",
+    )
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -91,7 +97,9 @@ def draw_curve(path: Path, curve: Curve, *, title: str, facts: str) -> None:
     figure.text(0.02, 0.895, facts, size=8, color=FAINT, **style)
     figure.text(0.02, 0.03, NOTICE, size=8, color=FAINT, **style)
     with replacing(path, suffix=".png") as temporary, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # drawn as a box: a name is no reason to fail
+        warnings.filterwarnings(
+            "ignore", message="Glyph .* missing"
+        )  # drawn as a box: a name is no reason to fail
         figure.savefig(temporary, format="png", metadata={"Software": None})
 
 

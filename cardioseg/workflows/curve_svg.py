@@ -41,7 +41,9 @@ def read_rows(path: Path) -> Rows | None:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         names = [name for name in rows[0] if name.endswith("_ml") and name != "smoothed_ml"]
-        structures = {name.removesuffix("_ml"): [float(row[name]) for row in rows] for name in names}
+        structures = {
+            name.removesuffix("_ml"): [float(row[name]) for row in rows] for name in names
+        }
         phases = {row["phase"]: int(row["frame"]) for row in rows if row["phase"]}
         frame_ms = float(rows[1]["time_ms"]) if len(rows) > 1 and rows[1]["time_ms"] else None
     except (OSError, ValueError, KeyError, IndexError, TypeError, csv.Error):
@@ -77,7 +79,10 @@ def drawing(rows: Rows, colours: Mapping[str, str]) -> dict[str, Any]:
         "floor": HEIGHT - BOTTOM,
         "levels": [{"y": y(ml), "text": f"{ml:g}"} for ml in range(0, top_ml + 1, step)],
         "ticks": [{"x": x(frame), "text": str(frame)} for frame in range(1, frames + 1, every)],
-        "phases": [{"x": x(frame), "text": phase} for phase, frame in sorted(rows.phases.items(), key=lambda item: item[1])],
+        "phases": [
+            {"x": x(frame), "text": phase}
+            for phase, frame in sorted(rows.phases.items(), key=lambda item: item[1])
+        ],
         "axis": "frame" if rows.frame_ms is None else f"frame (every {rows.frame_ms:g} ms)",
         "lines": _lines(rows, colours, x, y),
     }
@@ -101,11 +106,20 @@ def _lines(rows: Rows, colours: Mapping[str, str], x: Any, y: Any) -> list[dict[
 def darker(colour: str) -> str:
     """A structure's colour, darkened until its name can be read on white (WCAG 2: a contrast of 4.5)."""
     parts = [part / 255 for part in bytes.fromhex(colour.removeprefix("#"))]
-    share = next(share / 100 for share in range(100, 0, -1) if _contrast([share / 100 * part for part in parts]) >= CONTRAST)
+    share = next(
+        share / 100
+        for share in range(100, 0, -1)
+        if _contrast([share / 100 * part for part in parts]) >= CONTRAST
+    )
     return "#" + "".join(f"{int(255 * share * part):02x}" for part in parts)
 
 
 def _contrast(parts: list[float]) -> float:
     """Of red, green and blue in 0 to 1 against white."""
-    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 1.05 / (sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True)) + 0.05)
+    linear = [
+        part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
+    return 1.05 / (
+        sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+        + 0.05
+    )

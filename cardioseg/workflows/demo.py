@@ -52,21 +52,38 @@ def demo(
     find_model(model)  # before anything is written
     on_progress(Progress(0, 1, "drawing a heart"))
     phantom = _draw(output, heart)
-    request = SegmentRequest((output / f"{NAME}.nii.gz",), output, model=model, overwrite=overwrite, **QUICK)
+    request = SegmentRequest(
+        (output / f"{NAME}.nii.gz",), output, model=model, overwrite=overwrite, **QUICK
+    )
     segmented = segment(request, on_progress=on_progress)
     if segmented.exit_code:
-        return Report("demo", {"notice": NOTICE, **segmented.data}, (), segmented.warnings, (), segmented.exit_code)
+        return Report(
+            "demo",
+            {"notice": NOTICE, **segmented.data},
+            (),
+            segmented.warnings,
+            (),
+            segmented.exit_code,
+        )
     run = segmented.data["cases"][0]["run"]
-    data = {"notice": NOTICE, **_compared(output, phantom, LabelTable.from_mapping(run["labels"])), "run": run}
+    data = {
+        "notice": NOTICE,
+        **_compared(output, phantom, LabelTable.from_mapping(run["labels"])),
+        "run": run,
+    }
     return Report("demo", data, _tables(data), segmented.warnings, _files(output))
 
 
 def _check_output(output: Path, *, overwrite: bool) -> None:
     if output.exists() and not output.is_dir():
-        raise OutputError(output, found="a file", expected="a folder", cure="choose another --output")
+        raise OutputError(
+            output, found="a file", expected="a folder", cure="choose another --output"
+        )
     if output.is_dir() and any(output.iterdir()) and not overwrite:
         cure = "choose another --output or pass --overwrite"
-        raise OutputError(output, found="a folder that is not empty", expected="a new or empty one", cure=cure)
+        raise OutputError(
+            output, found="a folder that is not empty", expected="a new or empty one", cure=cure
+        )
 
 
 def _draw(output: Path, heart: PhantomConfig) -> Phantom:
@@ -81,13 +98,21 @@ def _compared(output: Path, phantom: Phantom, labels: LabelTable) -> dict[str, A
     masks = open_image(output / f"{NAME}_mask.nii.gz")
     frames = {"ed": phantom.ed, "es": phantom.es}
     predicted = {phase: _as_drawn(masks.frame(frame), labels) for phase, frame in frames.items()}
-    truth = {phase: predicted[phase].with_array(phantom.label[..., frame]) for phase, frame in frames.items()}
+    truth = {
+        phase: predicted[phase].with_array(phantom.label[..., frame])
+        for phase, frame in frames.items()
+    }
     scores = {phase: _score(predicted[phase], truth[phase]) for phase in frames}
-    dice = {phase: {name: rounded(score.dice or 0.0) for name, score in scored.items()} for phase, scored in scores.items()}
+    dice = {
+        phase: {name: rounded(score.dice or 0.0) for name, score in scored.items()}
+        for phase, scored in scores.items()
+    }
     return {
         "frames": frames,
         "dice": dice,
-        "mean_dice": rounded(float(np.mean([value for found in dice.values() for value in found.values()]))),
+        "mean_dice": rounded(
+            float(np.mean([value for found in dice.values() for value in found.values()]))
+        ),
         "predicted": ventricular_function(predicted["ed"], predicted["es"], ACDC_LABELS),
         "truth": ventricular_function(truth["ed"], truth["es"], ACDC_LABELS),
     }
@@ -95,7 +120,10 @@ def _compared(output: Path, phantom: Phantom, labels: LabelTable) -> dict[str, A
 
 def _as_drawn(mask: Volume, labels: LabelTable) -> Volume:
     """The mask in the values of the truth, structure by name; what the phantom does not have becomes background."""
-    values = [ACDC_LABELS.names.index(name) if name in ACDC_LABELS.structures else 0 for name in labels.names]
+    values = [
+        ACDC_LABELS.names.index(name) if name in ACDC_LABELS.structures else 0
+        for name in labels.names
+    ]
     return mask.with_array(np.array(values, np.uint8)[mask.array])
 
 
@@ -107,17 +135,28 @@ def _tables(data: dict[str, Any]) -> tuple[Table, ...]:
     ed, es = data["dice"]["ed"], data["dice"]["es"]
     overlap = [(name, f"{ed[name]:.3f}", f"{es[name]:.3f}") for name in ACDC_LABELS.structures]
     volumes = [
-        (title(f"{side}_{quantity}"), _number(data["predicted"][side][quantity]), _number(data["truth"][side][quantity]))
+        (
+            title(f"{side}_{quantity}"),
+            _number(data["predicted"][side][quantity]),
+            _number(data["truth"][side][quantity]),
+        )
         for side in ("lv", "rv")
         for quantity in QUANTITIES
     ]
     run, frames = data["run"], data["frames"]
-    work = (f"{run['mean_steps']:.2f}", str(run["loops"]), str(run["frames"]), f"{run['seconds']:.1f}")
+    work = (
+        f"{run['mean_steps']:.2f}",
+        str(run["loops"]),
+        str(run["frames"]),
+        f"{run['seconds']:.1f}",
+    )
     phases = (f"Dice at {phase.upper()} (frame {frame + 1})" for phase, frame in frames.items())
     return (
         Table(NOTICE[0].upper() + NOTICE[1:], ("structure", *phases), tuple(overlap)),
         Table("Volumes and ejection fraction", ("quantity", "predicted", "drawn"), tuple(volumes)),
-        Table(f"Work of {run['model']}", ("mean loops used", "at most", "frames", "seconds"), (work,)),
+        Table(
+            f"Work of {run['model']}", ("mean loops used", "at most", "frames", "seconds"), (work,)
+        ),
     )
 
 
@@ -127,6 +166,14 @@ def _number(value: float | None) -> str:
 
 def _files(output: Path) -> tuple[Path, ...]:
     """What there is to see, the picture first."""
-    names = ("_preview.png", "_report.html", "_mask.nii.gz", "_halting.nii.gz", "_experts.nii.gz", ".nii.gz", "_truth.nii.gz")
+    names = (
+        "_preview.png",
+        "_report.html",
+        "_mask.nii.gz",
+        "_halting.nii.gz",
+        "_experts.nii.gz",
+        ".nii.gz",
+        "_truth.nii.gz",
+    )
     paths = (output / f"{NAME}{ending}" for ending in names)
     return tuple(path for path in paths if path.is_file())

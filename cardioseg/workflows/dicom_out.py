@@ -25,7 +25,9 @@ def check_seg_library(save: tuple[str, ...]) -> None:
     """
     if set(save) & set(SEGMENTATIONS) and find_spec("highdicom") is None:
         cure = "run pip install 'cardioseg[dicom]'"
-        raise UsageError("--save dicom-seg", found="no highdicom", expected="the extra dicom", cure=cure)
+        raise UsageError(
+            "--save dicom-seg", found="no highdicom", expected="the extra dicom", cure=cure
+        )
 
 
 def check_seg_input(save: tuple[str, ...], image: ImageFile) -> None:
@@ -46,7 +48,11 @@ def segmented_seg(segmented: "Segmented") -> dict[str, Any]:
     if not asked:
         return {}
     phases = _phases(segmented)
-    frames = sorted(range(1, segmented.image.frames + 1) if ALL in asked or segmented.image.frames == 1 else phases)
+    frames = sorted(
+        range(1, segmented.image.frames + 1)
+        if ALL in asked or segmented.image.frames == 1
+        else phases
+    )
     _write(segmented, frames, phases)
     facts: dict[str, Any] = {"dicom_seg": {"frames": frames}}
     if frames:

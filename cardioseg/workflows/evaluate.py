@@ -25,13 +25,34 @@ from cardioseg.data.splits import read_split
 from cardioseg.imaging.nifti import Trust, read
 from cardioseg.metrics import StructureScore, rounded, score_case
 from cardioseg.workflows.masks import label_values
-from cardioseg.workflows.scores import QUANTITIES, PatientFunction, ScoredCase, patient_functions, summary, tables, warnings
+from cardioseg.workflows.scores import (
+    QUANTITIES,
+    PatientFunction,
+    ScoredCase,
+    patient_functions,
+    summary,
+    tables,
+    warnings,
+)
 
 SPACING_TOLERANCE_MM = 0.01
 FILES = ("dice.png", "bland_altman.png", "metrics.json", "cases.csv", "patients.csv")
-CASE_COLUMNS = ("case", "patient", "phase", "group", "prediction", "structure", *(field.name for field in fields(StructureScore)))
+CASE_COLUMNS = (
+    "case",
+    "patient",
+    "phase",
+    "group",
+    "prediction",
+    "structure",
+    *(field.name for field in fields(StructureScore)),
+)
 SIDES = ("predicted", "reference")
-PATIENT_COLUMNS = ("patient", "group", *(f"{quantity}_{side}" for quantity in QUANTITIES for side in SIDES), "reasons")
+PATIENT_COLUMNS = (
+    "patient",
+    "group",
+    *(f"{quantity}_{side}" for quantity in QUANTITIES for side in SIDES),
+    "reasons",
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +95,11 @@ def evaluate(request: EvaluationRequest, *, on_progress: OnProgress = unwatched)
     failures = _failures(cases)
     patients = patient_functions(cases)
     facts = {"version": __version__, "labels": list(pairing.labels.names), "trust": request.trust}
-    data = {**facts, "unmatched": list(pairing.unmatched), **summary(cases, patients, pairing.labels)}
+    data = {
+        **facts,
+        "unmatched": list(pairing.unmatched),
+        **summary(cases, patients, pairing.labels),
+    }
     files = _write(request.output, cases, patients, data)
     code = EXIT_SOME_FAILED if failures else EXIT_OK
     return Report("evaluate", data, tables(data), (*failures, *warnings(data)), files, code)
@@ -94,10 +119,17 @@ def score_pair(pair: Pair, labels: LabelTable, *, trust: Trust = "pixdim") -> Sc
     prediction, error = _prediction(pair, reference, labels, trust)
     array = np.zeros_like(reference.array) if prediction is None else prediction.array
     scores = score_case(array, reference.array, spacing_mm=reference.spacing, labels=labels)
-    return ScoredCase(pair, scores, 0.0 if prediction is None else prediction.position_difference_mm(reference), error)
+    return ScoredCase(
+        pair,
+        scores,
+        0.0 if prediction is None else prediction.position_difference_mm(reference),
+        error,
+    )
 
 
-def _prediction(pair: Pair, reference: Volume, labels: LabelTable, trust: Trust) -> tuple[Volume | None, Exception | None]:
+def _prediction(
+    pair: Pair, reference: Volume, labels: LabelTable, trust: Trust
+) -> tuple[Volume | None, Exception | None]:
     """The predicted mask, or what is wrong with it; neither where there is none."""
     if pair.prediction is None:
         return None, None
@@ -113,7 +145,9 @@ def _check_grid(pair: Pair, prediction: Volume, reference: Volume) -> None:
     if not _same_grid(prediction, reference):
         expected = f"the grid of {pair.reference.name}, {_grid(reference)}"
         cure = "resample the prediction onto the reference's grid"
-        raise GeometryError(str(pair.prediction), found=_grid(prediction), expected=expected, cure=cure)
+        raise GeometryError(
+            str(pair.prediction), found=_grid(prediction), expected=expected, cure=cure
+        )
 
 
 def _failures(cases: Sequence[ScoredCase]) -> tuple[str, ...]:
@@ -126,10 +160,14 @@ def _failures(cases: Sequence[ScoredCase]) -> tuple[str, ...]:
 
 def _check_output(output: Path, *, overwrite: bool) -> None:
     if output.exists() and not output.is_dir():
-        raise OutputError(output, found="a file", expected="a folder", cure="choose another --output")
+        raise OutputError(
+            output, found="a file", expected="a folder", cure="choose another --output"
+        )
     if output.is_dir() and any(output.iterdir()) and not overwrite:
         cure = "choose another --output or pass --overwrite"
-        raise OutputError(output, found="a folder that is not empty", expected="a new or empty one", cure=cure)
+        raise OutputError(
+            output, found="a folder that is not empty", expected="a new or empty one", cure=cure
+        )
 
 
 def _selected(pairing: Pairing, split: Path | None) -> tuple[Pair, ...]:
@@ -139,7 +177,9 @@ def _selected(pairing: Pairing, split: Path | None) -> tuple[Pair, ...]:
     pairs = tuple(pair for pair in pairing.pairs if pair.patient in wanted)
     if not any(pair.prediction for pair in pairs):
         cure = "segment them, or leave out --split"
-        raise InputError(split, found="no prediction of a validation patient", expected="at least one", cure=cure)
+        raise InputError(
+            split, found="no prediction of a validation patient", expected="at least one", cure=cure
+        )
     return pairs
 
 
@@ -150,21 +190,31 @@ def _read_mask(path: Path, labels: LabelTable, trust: Trust) -> Volume:
 
 
 def _same_grid(a: Volume, b: Volume) -> bool:
-    return a.shape == b.shape and np.allclose(a.spacing, b.spacing, rtol=0, atol=SPACING_TOLERANCE_MM)
+    return a.shape == b.shape and np.allclose(
+        a.spacing, b.spacing, rtol=0, atol=SPACING_TOLERANCE_MM
+    )
 
 
 def _grid(volume: Volume) -> str:
     return f"{' × '.join(map(str, volume.shape))} voxels of {' × '.join(f'{size:.5g}' for size in volume.spacing)} mm"
 
 
-def _write(output: Path, cases: list[ScoredCase], patients: list[PatientFunction], data: dict[str, Any]) -> tuple[Path, ...]:
+def _write(
+    output: Path, cases: list[ScoredCase], patients: list[PatientFunction], data: dict[str, Any]
+) -> tuple[Path, ...]:
     """Everything, the summary last; an earlier run's files go first so that none is left to mislead."""
     from cardioseg.workflows.figures import draw_bland_altman, draw_dice
 
     for name in FILES:
         _remove(output / name)
-    write_text(output / "cases.csv", _csv(CASE_COLUMNS, [row for case in cases for row in _case_rows(case)]))
-    write_text(output / "patients.csv", _csv(PATIENT_COLUMNS, [_patient_row(patient) for patient in patients]))
+    write_text(
+        output / "cases.csv",
+        _csv(CASE_COLUMNS, [row for case in cases for row in _case_rows(case)]),
+    )
+    write_text(
+        output / "patients.csv",
+        _csv(PATIENT_COLUMNS, [_patient_row(patient) for patient in patients]),
+    )
     draw_dice(output / "dice.png", cases)
     if patients:
         draw_bland_altman(output / "bland_altman.png", patients)
@@ -177,17 +227,29 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         expected = "a file that can be replaced"
-        raise OutputError(path, found=str(error.strerror), expected=expected, cure="choose another --output") from None
+        raise OutputError(
+            path, found=str(error.strerror), expected=expected, cure="choose another --output"
+        ) from None
 
 
 def _case_rows(case: ScoredCase) -> list[dict[str, Any]]:
     pair = case.pair
-    row = {"case": pair.name, "patient": pair.patient, "phase": pair.phase, "group": pair.group, "prediction": case.state}
+    row = {
+        "case": pair.name,
+        "patient": pair.patient,
+        "phase": pair.phase,
+        "group": pair.group,
+        "prediction": case.state,
+    }
     return [row | {"structure": name} | asdict(score) for name, score in case.scores.items()]
 
 
 def _patient_row(patient: PatientFunction) -> dict[str, Any]:
-    values = {f"{quantity}_{side}": getattr(patient, side)[quantity] for quantity in QUANTITIES for side in SIDES}
+    values = {
+        f"{quantity}_{side}": getattr(patient, side)[quantity]
+        for quantity in QUANTITIES
+        for side in SIDES
+    }
     reasons = "; ".join(f"{quantity}: {reason}" for quantity, reason in patient.reasons.items())
     return {"patient": patient.patient, "group": patient.group, "reasons": reasons} | values
 
@@ -197,5 +259,8 @@ def _csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({key: rounded(value) if isinstance(value, float) else value for key, value in row.items()} for row in rows)
+    writer.writerows(
+        {key: rounded(value) if isinstance(value, float) else value for key, value in row.items()}
+        for row in rows
+    )
     return text.getvalue()

@@ -29,7 +29,9 @@ def draw_dice(path: Path, cases: Sequence[ScoredCase]) -> None:
     groups = sorted({case.pair.group for case in cases} - {""})
     panels = [("all volumes", list(cases))]
     if len(groups) > 1:
-        panels += [(group, [case for case in cases if case.pair.group == group]) for group in groups]
+        panels += [
+            (group, [case for case in cases if case.pair.group == group]) for group in groups
+        ]
     figure = _figure(2.2 + 0.62 * len(structures) * len(panels), 4.2)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axis, (name, chosen) in zip(axes, panels, strict=True):
@@ -37,13 +39,18 @@ def draw_dice(path: Path, cases: Sequence[ScoredCase]) -> None:
         axis.set_title(f"{name} (n = {len(chosen)})", fontsize=9)
     axes[0].set_ylabel("Dice")
     if any(score.missed for case in cases for score in case.scores.values()):
-        figure.supxlabel("× missed: only one of the two masks has the structure", fontsize=8, color=MISSED_COLOUR)
+        figure.supxlabel(
+            "× missed: only one of the two masks has the structure", fontsize=8, color=MISSED_COLOUR
+        )
     _save(figure, path)
 
 
 def draw_bland_altman(path: Path, patients: Sequence[PatientFunction]) -> None:
     """A panel per quantity, one row per ventricle: difference against mean, with bias and limits of agreement."""
-    rows = [[quantity for quantity in QUANTITIES if quantity.startswith(ventricle)] for ventricle in ("lv_", "rv_")]
+    rows = [
+        [quantity for quantity in QUANTITIES if quantity.startswith(ventricle)]
+        for ventricle in ("lv_", "rv_")
+    ]
     groups = sorted({patient.group for patient in patients})
     colours = {group: COLOURS[index % len(COLOURS)] for index, group in enumerate(groups)}
     columns = max(map(len, rows))
@@ -64,16 +71,25 @@ def _dice_panel(axis: "Axes", cases: Sequence[ScoredCase], structures: Sequence[
     for position, structure in enumerate(structures, start=1):
         scores = [case.scores[structure] for case in cases]
         found, missed = (
-            np.array([s.dice for s in scores if s.dice is not None and s.missed is state]) for state in (False, True)
+            np.array([s.dice for s in scores if s.dice is not None and s.missed is state])
+            for state in (False, True)
         )
         if not len(found) + len(missed):
             continue
         median = {"color": "black", "linewidth": 1.2}
-        axis.boxplot([np.append(found, missed)], positions=[position], widths=0.6, showfliers=False, medianprops=median)
+        axis.boxplot(
+            [np.append(found, missed)],
+            positions=[position],
+            widths=0.6,
+            showfliers=False,
+            medianprops=median,
+        )
         colour = COLOURS[(position - 1) % len(COLOURS)]
         axis.plot(position + _spread(len(found)), found, ".", color=colour, markersize=4, alpha=0.6)
         axis.plot(position + _spread(len(missed)), missed, "x", color=MISSED_COLOUR, markersize=6)
-    axis.set_xticks(range(1, len(structures) + 1), [_tick(name, cases) for name in structures], fontsize=8)
+    axis.set_xticks(
+        range(1, len(structures) + 1), [_tick(name, cases) for name in structures], fontsize=8
+    )
     axis.set_xlim(0.4, len(structures) + 0.6)
     axis.set_ylim(-0.03, 1.01)
     axis.grid(axis="y", alpha=0.3)
@@ -89,12 +105,23 @@ def _spread(count: int) -> np.ndarray:
     return np.array([0.18 * np.sin(2.4 * index) for index in range(count)])
 
 
-def _bland_altman_panel(axis: "Axes", patients: Sequence[PatientFunction], quantity: str, colours: dict[str, str]) -> None:
+def _bland_altman_panel(
+    axis: "Axes", patients: Sequence[PatientFunction], quantity: str, colours: dict[str, str]
+) -> None:
     for group, colour in colours.items():
-        pairs = np.array(list(_pairs([p for p in patients if p.group == group], quantity))).reshape(-1, 2)
-        style: dict[str, Any] = {"color": colour, "markersize": 4, "alpha": 0.75, "label": group or "no group"}
+        pairs = np.array(list(_pairs([p for p in patients if p.group == group], quantity))).reshape(
+            -1, 2
+        )
+        style: dict[str, Any] = {
+            "color": colour,
+            "markersize": 4,
+            "alpha": 0.75,
+            "label": group or "no group",
+        }
         axis.plot(pairs.mean(axis=1), pairs[:, 0] - pairs[:, 1], "o", **style)
-    found = agreement([p.predicted[quantity] for p in patients], [p.reference[quantity] for p in patients])
+    found = agreement(
+        [p.predicted[quantity] for p in patients], [p.reference[quantity] for p in patients]
+    )
     axis.axhline(0, color="0.75", linewidth=0.8)
     for key, dashes in (("bias", "-"), ("lower", "--"), ("upper", "--")):
         _line(axis, found[key], dashes)

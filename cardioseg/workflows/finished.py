@@ -52,11 +52,18 @@ class Finished:
             LabelError: the mask holds a value that has no name.
         """
         volume = self.image.frame(index)
-        found = {kind: volume.with_array(file.frame(index).array) for kind, file in self.maps.items()}
+        found = {
+            kind: volume.with_array(file.frame(index).array) for kind, file in self.maps.items()
+        }
         largest = int(found["mask"].array.max(initial=0))
         if largest >= len(self.labels):
             expected = f"0 to {len(self.labels) - 1} ({', '.join(self.labels.names)})"
-            raise LabelError(self.maps["mask"].path, found=f"label {largest}", expected=expected, cure="correct the mask")
+            raise LabelError(
+                self.maps["mask"].path,
+                found=f"label {largest}",
+                expected=expected,
+                cure="correct the mask",
+            )
         mean = float(self.facts["mean_steps"])
         shares = tuple(self.facts["expert_shares"])
         return volume, Prediction(
@@ -91,7 +98,12 @@ def open_finished(case: Path, *, image: Path | None = None) -> Finished:
     for file in files.values():
         if file.shape != opened.shape:
             expected = f"{opened.shape}, as {opened.path.name} has"
-            raise GeometryError(file.path, found=f"shape {file.shape}", expected=expected, cure="segment the image again")
+            raise GeometryError(
+                file.path,
+                found=f"shape {file.shape}",
+                expected=expected,
+                cure="segment the image again",
+            )
     return Finished(name, folder, facts, LabelTable.from_mapping(facts["labels"]), opened, files)
 
 
@@ -101,7 +113,9 @@ def find_record(case: Path) -> Path:
     Raises:
         InputError: there is none, or a folder holds several cases.
     """
-    beside = case.parent / f"{case.name}{RECORD}"  # a folder of the case's name, such as its DICOM files, does not hide it
+    beside = (
+        case.parent / f"{case.name}{RECORD}"
+    )  # a folder of the case's name, such as its DICOM files, does not hide it
     if case.is_dir() and (_records(case) or not beside.is_file()):
         return _only(case)
     if case.name.endswith(RECORD) and case.is_file():
@@ -124,7 +138,9 @@ def _only(folder: Path) -> Path:
 
 def _records(folder: Path) -> list[Path]:
     found = folder.glob(f"*{RECORD}") if folder.is_dir() else ()
-    return sorted(path for path in found if not path.name.startswith("."))  # macOS keeps ._X_run.json beside X_run.json
+    return sorted(
+        path for path in found if not path.name.startswith(".")
+    )  # macOS keeps ._X_run.json beside X_run.json
 
 
 def _no_case(case: Path, records: list[Path]) -> InputError:
@@ -132,8 +148,14 @@ def _no_case(case: Path, records: list[Path]) -> InputError:
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     where = case if case.is_dir() else case.parent
     found = f"the cases {shown}" if names else "no finished case"
-    cure = f"name one, such as {where / names[0]}" if names else "pass the folder that cardioseg segment wrote"
-    return InputError(case, found=found, expected=f"one case with a run record (*{RECORD})", cure=cure)
+    cure = (
+        f"name one, such as {where / names[0]}"
+        if names
+        else "pass the folder that cardioseg segment wrote"
+    )
+    return InputError(
+        case, found=found, expected=f"one case with a run record (*{RECORD})", cure=cure
+    )
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -164,9 +186,13 @@ def _found_image(folder: Path, name: str) -> Path:
     source = remembered_source(folder, name)
     if source is not None and os.path.exists(source):  # noqa: PTH110 — Path.exists raises where no name can be that long
         return source
-    found = f"no image {name} beside the results" + (f", nor where it lay ({source})" if source else "")
+    found = f"no image {name} beside the results" + (
+        f", nor where it lay ({source})" if source else ""
+    )
     cure = "pass the image or the DICOM folder with --image"
-    raise InputError(folder, found=found, expected=f"{name}{ENDINGS[0]} or another format", cure=cure)
+    raise InputError(
+        folder, found=found, expected=f"{name}{ENDINGS[0]} or another format", cure=cure
+    )
 
 
 def _opened_image(path: Path, facts: dict[str, Any]) -> ImageFile:
@@ -177,5 +203,10 @@ def _opened_image(path: Path, facts: dict[str, Any]) -> ImageFile:
     found, expected = sha256(*image.files), recipe["input_sha256"]
     if found != expected:
         cure = "pass the image that was segmented with --image, or segment this one"
-        raise InputError(path, found=f"SHA-256 {found[:12]}…", expected=f"{expected[:12]}…, as on record", cure=cure)
+        raise InputError(
+            path,
+            found=f"SHA-256 {found[:12]}…",
+            expected=f"{expected[:12]}…, as on record",
+            cure=cure,
+        )
     return image

@@ -71,26 +71,38 @@ def segmented_function(segmented: "Segmented") -> dict[str, Any]:
     body = body_of(segmented.facts["patient"], beat.body, heart_rate_bpm=image.heart_rate_bpm)
     frame_ms = None if image.frame_seconds is None else 1000 * image.frame_seconds
     grid = Volume(mask[..., 0], image.affine, image.spacing)
-    found = cine_function(segmented.name, mask, grid, labels, Beat(beat.ed, beat.es, body, frame_ms))
+    found = cine_function(
+        segmented.name, mask, grid, labels, Beat(beat.ed, beat.es, body, frame_ms)
+    )
     write_function(segmented.request.output, segmented.name, found)
     main = ("ed_frame", "es_frame", "lv", "rv", "phases")
-    facts = {"volumes_ml": found.curve.volumes_ml, "clinical": {key: found.clinical[key] for key in main}}
+    facts = {
+        "volumes_ml": found.curve.volumes_ml,
+        "clinical": {key: found.clinical[key] for key in main},
+    }
     if found.clinical["phases"]["confidence"] not in ("low", "none"):
         return facts
     doubt = f"ED and ES are doubtful: {'; '.join(found.clinical['phases']['reasons'])}"
     return facts | {"warnings": [*segmented.facts["warnings"], doubt]}
 
 
-def frame_volumes_ml(mask: np.ndarray, labels: LabelTable, spacing_mm: Sequence[float]) -> dict[str, list[float]]:
+def frame_volumes_ml(
+    mask: np.ndarray, labels: LabelTable, spacing_mm: Sequence[float]
+) -> dict[str, list[float]]:
     """Structure → volume in ml of every frame of (X, Y, Z, T)."""
     frames = range(mask.shape[3])
     return {
-        name: [round(volume_ml(mask[..., frame], labels.value(name), spacing_mm), 4) for frame in frames]
+        name: [
+            round(volume_ml(mask[..., frame], labels.value(name), spacing_mm), 4)
+            for frame in frames
+        ]
         for name in labels.structures
     }
 
 
-def cine_function(case: str, mask: np.ndarray, grid: Volume, labels: LabelTable, beat: Beat) -> CineFunction:
+def cine_function(
+    case: str, mask: np.ndarray, grid: Volume, labels: LabelTable, beat: Beat
+) -> CineFunction:
     """Phases and function of a cine.
 
     Args:
@@ -113,7 +125,10 @@ def cine_function(case: str, mask: np.ndarray, grid: Volume, labels: LabelTable,
     why_none = phases.reasons[0] if phases.ed is None else ""
     if cavity is None and phases.ed is None:
         why_none = f"no structure LV among {', '.join(labels.structures)}"
-    at_ed, at_es = (None if frame is None else grid.with_array(mask[..., frame]) for frame in (phases.ed, phases.es))
+    at_ed, at_es = (
+        None if frame is None else grid.with_array(mask[..., frame])
+        for frame in (phases.ed, phases.es)
+    )
     found = heart_function(at_ed, at_es, labels, beat.body, why_none=why_none)
     clinical = clinical_facts(case, found, phases=phases, why_none=why_none)
     return CineFunction(clinical, Curve(volumes, labels, cavity, phases, beat.frame_ms))
@@ -127,12 +142,24 @@ def check_frames(frames: int, beat: Beat) -> None:
     """
     for option, frame in (("--ed", beat.ed), ("--es", beat.es)):
         if frame is not None and not 1 <= frame <= frames:
-            raise UsageError(option, found=f"frame {frame}", expected=f"1 to {frames}", cure="count frames from 1")
+            raise UsageError(
+                option,
+                found=f"frame {frame}",
+                expected=f"1 to {frames}",
+                cure="count frames from 1",
+            )
     if beat.ed is not None and beat.ed == beat.es:
-        raise UsageError("--es", found=f"frame {beat.es}, which is --ed", expected="another frame", cure="correct one")
+        raise UsageError(
+            "--es",
+            found=f"frame {beat.es}, which is --ed",
+            expected="another frame",
+            cure="correct one",
+        )
 
 
-def clinical_facts(case: str, function: dict[str, Any], *, phases: Phases, why_none: str = "") -> dict[str, Any]:
+def clinical_facts(
+    case: str, function: dict[str, Any], *, phases: Phases, why_none: str = ""
+) -> dict[str, Any]:
     """The content of ``X_clinical.json``."""
     frames = {"ed_frame": phases.ed, "es_frame": phases.es}
     reasons = {name: why_none for name, frame in frames.items() if frame is None}
@@ -142,12 +169,23 @@ def clinical_facts(case: str, function: dict[str, Any], *, phases: Phases, why_n
         "cardioseg": __version__,
         **{name: None if frame is None else frame + 1 for name, frame in frames.items()},
         **function,
-        "phases": {"source": phases.source, "confidence": phases.confidence, "reasons": list(phases.reasons)},
+        "phases": {
+            "source": phases.source,
+            "confidence": phases.confidence,
+            "reasons": list(phases.reasons),
+        },
         "reasons": reasons | function["reasons"],
     }
 
 
-def pair_phases(ed: int | None, es: int | None, function: dict[str, Any], *, source: str, doubts: tuple[str, ...] = ()) -> Phases:
+def pair_phases(
+    ed: int | None,
+    es: int | None,
+    function: dict[str, Any],
+    *,
+    source: str,
+    doubts: tuple[str, ...] = (),
+) -> Phases:
     """Phases of two volumes.
 
     Args:
@@ -191,8 +229,15 @@ def headline(clinical: dict[str, Any]) -> str:
     if clinical["ed_frame"] is None:
         return f"no phases: {clinical['reasons'].get('ed_frame', 'unknown')}"
     frames = f"ED frame {clinical['ed_frame']}, ES frame {clinical['es_frame']} (confidence {clinical['phases']['confidence']})"
-    named = (("EDV", lv["edv_ml"], "ml"), ("ESV", lv["esv_ml"], "ml"), ("EF", lv["ef_percent"], "%"), ("mass", lv["mass_g"], "g"))
-    numbers = " · ".join(f"{name} {value:.1f} {unit}" for name, value, unit in named if value is not None)
+    named = (
+        ("EDV", lv["edv_ml"], "ml"),
+        ("ESV", lv["esv_ml"], "ml"),
+        ("EF", lv["ef_percent"], "%"),
+        ("mass", lv["mass_g"], "g"),
+    )
+    numbers = " · ".join(
+        f"{name} {value:.1f} {unit}" for name, value, unit in named if value is not None
+    )
     return f"LV {numbers} · {frames}" if numbers else frames
 
 
@@ -203,5 +248,11 @@ def function_table(hearts: Sequence[dict[str, Any]]) -> Table:
     for heart in hearts:
         numbers = (heart[quantity[:2]][quantity[3:]] for quantity in SHOWN)
         frames = (str(heart[name] or "–") for name in ("ed_frame", "es_frame"))
-        rows.append((heart["case"], *frames, *("–" if value is None else f"{value:.1f}" for value in numbers)))
+        rows.append(
+            (
+                heart["case"],
+                *frames,
+                *("–" if value is None else f"{value:.1f}" for value in numbers),
+            )
+        )
     return Table("Function; research use only, not a medical device", columns, tuple(rows))

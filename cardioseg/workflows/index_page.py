@@ -46,20 +46,36 @@ def write_index(folder: Path, records: Records) -> Path:
 
 def index_facts(folder: Path, records: Records) -> dict[str, Any]:
     """What the template asks for."""
-    rows = [_row(folder, name, cases, clinical, records) for name, cases, clinical in _hearts(folder, records)]
-    counts = {verdict: sum(row["verdict"] == verdict for row in rows) for verdict in (*VERDICTS, "unchecked")}
+    rows = [
+        _row(folder, name, cases, clinical, records)
+        for name, cases, clinical in _hearts(folder, records)
+    ]
+    counts = {
+        verdict: sum(row["verdict"] == verdict for row in rows)
+        for verdict in (*VERDICTS, "unchecked")
+    }
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
     hearts = f"{len(rows)} heart{'s' * (len(rows) != 1)}, {len(records)} image{'s' * (len(records) != 1)}"
     columns = [
         {"name": "Case", "number": False},
         {"name": "Quality", "number": False},
-        *({"name": name, "number": True} for name in ("ED frame", "ES frame", *(name for *_, name in NUMBERS), "Mean loops")),
+        *(
+            {"name": name, "number": True}
+            for name in ("ED frame", "ES frame", *(name for *_, name in NUMBERS), "Mean loops")
+        ),
         {"name": "Warnings", "number": True},
     ]
-    return {"title": "Segmented hearts", "facts": f"{hearts} · quality: {told}", "columns": columns, "rows": rows}
+    return {
+        "title": "Segmented hearts",
+        "facts": f"{hearts} · quality: {told}",
+        "columns": columns,
+        "rows": rows,
+    }
 
 
-def _hearts(folder: Path, records: Records) -> Iterator[tuple[str, list[str], dict[str, Any] | None]]:
+def _hearts(
+    folder: Path, records: Records
+) -> Iterator[tuple[str, list[str], dict[str, Any] | None]]:
     """Name, cases and numbers of every heart: cines, pairs of one patient, and volumes that belong to no pair."""
     seen: set[str] = set()
     found: list[tuple[str, list[str], dict[str, Any] | None]] = []
@@ -74,9 +90,14 @@ def _hearts(folder: Path, records: Records) -> Iterator[tuple[str, list[str], di
     yield from sorted(found, key=lambda heart: heart[0])
 
 
-def _row(folder: Path, name: str, cases: list[str], clinical: dict[str, Any] | None, records: Records) -> dict[str, Any]:
+def _row(
+    folder: Path, name: str, cases: list[str], clinical: dict[str, Any] | None, records: Records
+) -> dict[str, Any]:
     used = [records[case] for case in cases]
-    judged = [*used, *([clinical] if clinical and clinical.get("quality") else [])]  # a pair is judged as such, too
+    judged = [
+        *used,
+        *([clinical] if clinical and clinical.get("quality") else []),
+    ]  # a pair is judged as such, too
     quality = gravest(judged)
     numbers: list[tuple[float | None, int]] = [
         *((None if clinical is None else clinical[frame], 0) for frame in ("ed_frame", "es_frame")),
@@ -87,9 +108,14 @@ def _row(folder: Path, name: str, cases: list[str], clinical: dict[str, Any] | N
     return {
         "name": name,
         "address": link(folder, name),
-        "links": [(case, address) for case in cases if case != name and (address := link(folder, case))],
+        "links": [
+            (case, address) for case in cases if case != name and (address := link(folder, case))
+        ],
         "verdict": quality["verdict"],
         "quality": quality["short"],
         "rank": ORDER.index(quality["verdict"]),
-        "cells": [{"text": "–" if value is None else f"{value:.{digits}f}", "value": value} for value, digits in numbers],
+        "cells": [
+            {"text": "–" if value is None else f"{value:.{digits}f}", "value": value}
+            for value, digits in numbers
+        ],
     }

@@ -25,7 +25,9 @@ def find_images(inputs: Iterable[Path]) -> dict[str, Path]:
     for path, name in _expand(inputs):
         if name in found and os.path.realpath(found[name]) != os.path.realpath(path):
             cure = "segment them into two output folders"
-            raise UsageError(path, found=f"a second image named {name}", expected="one image per name", cure=cure)
+            raise UsageError(
+                path, found=f"a second image named {name}", expected="one image per name", cure=cure
+            )
         found.setdefault(name, path)
     return found
 
@@ -39,7 +41,9 @@ def _expand(inputs: Iterable[Path], lists: tuple[str, ...] = ()) -> Iterator[tup
             yield path, _file_name(path)
         elif os.path.realpath(path) in lists:
             cure = "take it out of the list"
-            raise InputError(path, found="a list that names itself", expected="images and folders", cure=cure)
+            raise InputError(
+                path, found="a list that names itself", expected="images and folders", cure=cure
+            )
         else:
             yield from _expand(_listed(path), (*lists, os.path.realpath(path)))
 
@@ -48,7 +52,9 @@ def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
     except OSError as error:  # such as a name longer than file systems have
-        raise InputError(path, found=str(error.strerror), expected="a file or folder", cure="check the path") from None
+        raise InputError(
+            path, found=str(error.strerror), expected="a file or folder", cure="check the path"
+        ) from None
 
 
 def _file_name(path: Path) -> str:
@@ -84,8 +90,15 @@ def _listed(path: Path) -> list[Path]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, found=str(error), expected="a text file with a path per line", cure="check the path") from None
-    listed = [path.parent / line.strip() for line in lines if line.strip() and not line.startswith("#")]
+        raise InputError(
+            path,
+            found=str(error),
+            expected="a text file with a path per line",
+            cure="check the path",
+        ) from None
+    listed = [
+        path.parent / line.strip() for line in lines if line.strip() and not line.startswith("#")
+    ]
     if not listed:
         raise InputError(path, found="an empty list", expected="a path per line", cure="fill it")
     return listed

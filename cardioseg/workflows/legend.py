@@ -28,7 +28,12 @@ def legends(case: Finished) -> tuple[Legend, ...]:
     when = " in this frame" if case.image.frames > 1 else ""
     experts = range(len(case.facts["expert_shares"]))
     made = {
-        "mask": Legend("mask", f"Structures, volume{when}", case.labels.names, (None, *case.labels.colours.values())),
+        "mask": Legend(
+            "mask",
+            f"Structures, volume{when}",
+            case.labels.names,
+            (None, *case.labels.colours.values()),
+        ),
         # One loop is the least and the rule far from the heart: clear, so that the image shows through.
         "halting": Legend(
             "halting",

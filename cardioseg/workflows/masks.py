@@ -30,11 +30,15 @@ def parse_labels(text: str) -> LabelTable:
     mapping = {part[1]: int(part[2]) for part in parts if part is not None}
     cure = "name every structure once, such as RV=1,MYO=2,LV=3"
     if None in parts or len(mapping) != len(parts):
-        raise UsageError("--labels", found=repr(text), expected="NAME=VALUE, separated by commas", cure=cure)
+        raise UsageError(
+            "--labels", found=repr(text), expected="NAME=VALUE, separated by commas", cure=cure
+        )
     try:
         return LabelTable.from_mapping({"background": 0} | mapping)
     except ValueError as error:
-        raise UsageError("--labels", found=str(error), expected="0 is the background, others from 1", cure=cure) from None
+        raise UsageError(
+            "--labels", found=str(error), expected="0 is the background, others from 1", cure=cure
+        ) from None
 
 
 def labels_of(mask: Path, asked: str | None = None) -> LabelTable:
@@ -65,11 +69,23 @@ def label_values(array: np.ndarray, labels: LabelTable, *, path: Path) -> np.nda
         LabelError: it holds values without a name.
     """
     values, counts = np.unique(array, return_counts=True)
-    named = (values > -0.5) & (values < len(labels) - 0.5) & (np.abs(values - np.rint(values)) <= LABEL_TOLERANCE)
+    named = (
+        (values > -0.5)
+        & (values < len(labels) - 0.5)
+        & (np.abs(values - np.rint(values)) <= LABEL_TOLERANCE)
+    )
     if not named.all():
-        unknown = [f"{value:g} ({count} voxels)" for value, count in zip(values[~named], counts[~named], strict=True)]
+        unknown = [
+            f"{value:g} ({count} voxels)"
+            for value, count in zip(values[~named], counts[~named], strict=True)
+        ]
         more = f" and {len(unknown) - VALUES_SHOWN} more" if len(unknown) > VALUES_SHOWN else ""
         expected = ", ".join(f"{value} {name}" for value, name in enumerate(labels.names))
         cure = "relabel the mask, or name the values in a dataset.json beside it"
-        raise LabelError(path, found=f"values {', '.join(unknown[:VALUES_SHOWN])}{more}", expected=expected, cure=cure)
+        raise LabelError(
+            path,
+            found=f"values {', '.join(unknown[:VALUES_SHOWN])}{more}",
+            expected=expected,
+            cure=cure,
+        )
     return np.rint(array).astype(np.uint8)

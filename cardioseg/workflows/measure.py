@@ -38,8 +38,23 @@ if TYPE_CHECKING:
     from cardioseg.imaging.nifti import Trust
 
 SPACING_TOLERANCE = 0.01  # of a voxel's size
-AROUND = ("anterior", "anteroseptal", "septal", "inferoseptal", "inferior", "inferolateral", "lateral", "anterolateral")
-ROWS = (("EDV", "edv", "ml"), ("ESV", "esv", "ml"), ("SV", "sv", "ml"), ("EF", "ef", "percent"), ("mass", "mass", "g"))
+AROUND = (
+    "anterior",
+    "anteroseptal",
+    "septal",
+    "inferoseptal",
+    "inferior",
+    "inferolateral",
+    "lateral",
+    "anterolateral",
+)
+ROWS = (
+    ("EDV", "edv", "ml"),
+    ("ESV", "esv", "ml"),
+    ("SV", "sv", "ml"),
+    ("EF", "ef", "percent"),
+    ("mass", "mass", "g"),
+)
 
 
 @dataclass(frozen=True)
@@ -108,7 +123,10 @@ def _cine(request: MeasureRequest, image: "ImageFile") -> Report:
 
 def _cine_mask(image: "ImageFile", labels: "LabelTable") -> np.ndarray:
     """(X, Y, Z, T) uint8."""
-    return np.stack([label_values(image.frame(i).array, labels, path=image.path) for i in range(image.frames)], axis=-1)
+    return np.stack(
+        [label_values(image.frame(i).array, labels, path=image.path) for i in range(image.frames)],
+        axis=-1,
+    )
 
 
 def _volume(request: MeasureRequest, image: "ImageFile") -> Report:
@@ -123,7 +141,9 @@ def _volume(request: MeasureRequest, image: "ImageFile") -> Report:
     mask = image.frame(0)
     mask = mask.with_array(label_values(mask.array, labels, path=path))
     patient = patient_of(case, path)
-    found = volume_function(mask, labels, _body(request.body, case, path), phase=patient.phase, why_none=ONE_VOLUME)
+    found = volume_function(
+        mask, labels, _body(request.body, case, path), phase=patient.phase, why_none=ONE_VOLUME
+    )
     clinical = clinical_facts(case, found, phases=_phase(patient), why_none=ONE_VOLUME)
     clinical["cases"] = {}  # no pair, and no cine: a folder's table of hearts leaves it out
     clinical["volumes_ml"] = frame_volumes_ml(mask.array[..., None], labels, mask.spacing)
@@ -134,9 +154,18 @@ def _volume(request: MeasureRequest, image: "ImageFile") -> Report:
 def _phase(patient: Patient) -> Phases:
     """What is known of one volume's, and what its numbers are not."""
     frames = {patient.phase: _frame_of(patient)}
-    whose = f"at {patient.phase}" if patient.phase else "at a phase that the file's name does not tell"
+    whose = (
+        f"at {patient.phase}" if patient.phase else "at a phase that the file's name does not tell"
+    )
     doubts = () if patient.phase == "ED" else (f"mass and wall thickness are those {whose}",)
-    return Phases(frames.get("ED"), frames.get("ES"), patient.told_by or "none", "none", (ONE_VOLUME, *doubts), ())
+    return Phases(
+        frames.get("ED"),
+        frames.get("ES"),
+        patient.told_by or "none",
+        "none",
+        (ONE_VOLUME, *doubts),
+        (),
+    )
 
 
 def _written(request: MeasureRequest, clinical: dict[str, Any]) -> tuple[Path, ...]:
@@ -149,14 +178,21 @@ def _written(request: MeasureRequest, clinical: dict[str, Any]) -> tuple[Path, .
 
 def _frame(option: str, text: str | None) -> int | None:
     if text is not None and not (text.isascii() and text.isdigit()):
-        raise UsageError(option, found=repr(text), expected="a frame's number, as the mask is a cine", cure="count frames from 1")
+        raise UsageError(
+            option,
+            found=repr(text),
+            expected="a frame's number, as the mask is a cine",
+            cure="count frames from 1",
+        )
     return None if text is None else int(text)
 
 
 def _pair(request: MeasureRequest) -> Report:
     if request.ed is None or request.es is None:
         cure = "pass a mask, or those of both phases as --ed MASK --es MASK"
-        raise UsageError("measure", found="no cine and not both phases", expected="one or the other", cure=cure)
+        raise UsageError(
+            "measure", found="no cine and not both phases", expected="one or the other", cure=cure
+        )
     paths = [Path(request.ed), Path(request.es)]
     labels = labels_of(paths[0], request.labels)
     masks = [_mask(path, labels, request.trust) for path in paths]
@@ -165,7 +201,9 @@ def _pair(request: MeasureRequest) -> Report:
     _refuse_existing(request, case, (CLINICAL,))
     function = heart_function(masks[0], masks[1], labels, _body(request.body, case, paths[0]))
     phases = pair_phases(_frame_of(who[0]), _frame_of(who[1]), function, source="given")
-    clinical = clinical_facts(case, function, phases=phases, why_none="the file's name states no frame")
+    clinical = clinical_facts(
+        case, function, phases=phases, why_none="the file's name states no frame"
+    )
     clinical["cases"] = {"ed": case_name(paths[0]), "es": case_name(paths[1])}
     clinical["quality"] = check_pair(masks[0], masks[1], labels).facts()
     return _report(request, clinical, labels, _written(request, clinical), _grids(*masks))
@@ -193,11 +231,17 @@ def _grids(ed: "Volume", es: "Volume") -> tuple[str, ...]:
     """Two masks of one heart have one grid; each is measured with its own spacing."""
     if ed.shape == es.shape and np.allclose(ed.spacing, es.spacing, rtol=SPACING_TOLERANCE):
         return ()
-    return (f"ED and ES lie on different grids: {ed.shape} and {es.shape} voxels of {ed.spacing} and {es.spacing} mm",)
+    return (
+        f"ED and ES lie on different grids: {ed.shape} and {es.shape} voxels of {ed.spacing} and {es.spacing} mm",
+    )
 
 
 def _refuse_existing(request: MeasureRequest, case: str, endings: tuple[str, ...]) -> None:
-    for path in () if request.output is None or request.overwrite else (request.output / f"{case}{end}" for end in endings):
+    for path in (
+        ()
+        if request.output is None or request.overwrite
+        else (request.output / f"{case}{end}" for end in endings)
+    ):
         if path.exists():
             cure = "choose another --output, or pass --overwrite"
             raise OutputError(path, found="a file", expected="none of this name", cure=cure)
@@ -215,12 +259,23 @@ def _report(
 ) -> Report:
     data = clinical | {"labels": {name: value for value, name in enumerate(labels.names)}}
     doubts = clinical["phases"]["reasons"]
-    unknown = {name: why for name, why in clinical["reasons"].items() if name.startswith(("lv.", "rv.")) and why not in doubts}
+    unknown = {
+        name: why
+        for name, why in clinical["reasons"].items()
+        if name.startswith(("lv.", "rv.")) and why not in doubts
+    }
     missing = tuple(f"{name}: {why}" for name, why in unknown.items())
-    warnings = (*notes, *(f"phases: {reason}" for reason in doubts), *missing, *case_warnings(clinical["case"], clinical))
+    warnings = (
+        *notes,
+        *(f"phases: {reason}" for reason in doubts),
+        *missing,
+        *case_warnings(clinical["case"], clinical),
+    )
     code = quality_exit([clinical], strict=request.strict)
     volumes = (_volumes(clinical),) if clinical.get("cases") == {} else ()
-    return Report("measure", data, (*volumes, _numbers(clinical), _wall(clinical)), warnings, files, code)
+    return Report(
+        "measure", data, (*volumes, _numbers(clinical), _wall(clinical)), warnings, files, code
+    )
 
 
 def _volumes(clinical: dict[str, Any]) -> Table:
@@ -234,10 +289,26 @@ def _numbers(clinical: dict[str, Any]) -> Table:
     for word, name, unit in ROWS:
         values = [clinical[side].get(f"{name}_{unit}") for side in ("lv", "rv")]
         per_m2 = [clinical["indexed"].get(f"{side}_{name}_{unit}_per_m2") for side in ("lv", "rv")]
-        rows.append((f"{word} ({'%' if unit == 'percent' else unit})", *map(_shown, values), *map(_shown, per_m2)))
+        rows.append(
+            (
+                f"{word} ({'%' if unit == 'percent' else unit})",
+                *map(_shown, values),
+                *map(_shown, per_m2),
+            )
+        )
     output = clinical["cardiac_output"]
-    rows.append(("output (l/min)", _shown(output["l_per_min"]), "–", _shown(output["l_per_min_per_m2"]), "–"))
-    frames = " and ".join(f"{phase.upper()} frame {clinical[f'{phase}_frame'] or '–'}" for phase in ("ed", "es"))
+    rows.append(
+        (
+            "output (l/min)",
+            _shown(output["l_per_min"]),
+            "–",
+            _shown(output["l_per_min_per_m2"]),
+            "–",
+        )
+    )
+    frames = " and ".join(
+        f"{phase.upper()} frame {clinical[f'{phase}_frame'] or '–'}" for phase in ("ed", "es")
+    )
     if clinical.get("cases") == {}:
         frames = "one volume"
     title = f"{clinical['case']}, {frames}, quality {verdict_of(clinical)}; research use only, not a medical device"
@@ -247,10 +318,17 @@ def _numbers(clinical: dict[str, Any]) -> Table:
 def _wall(clinical: dict[str, Any]) -> Table:
     wall = clinical["wall_thickness"]
     levels = ("basal", "mid", "apical")
-    rows = tuple((name, *(_shown(wall["segments_mm"].get(f"{level} {name}")) for level in levels)) for name in AROUND)
+    rows = tuple(
+        (name, *(_shown(wall["segments_mm"].get(f"{level} {name}")) for level in levels))
+        for name in AROUND
+    )
     told = "; anterior side assumed from the picture" if wall["anterior"] == "as displayed" else ""
     phase = wall["phase"] or "an unknown phase"
-    return Table(f"Wall thickness at {phase} (mm), mean {_shown(wall['mean_mm'])}{told}", ("wall", *levels), rows)
+    return Table(
+        f"Wall thickness at {phase} (mm), mean {_shown(wall['mean_mm'])}{told}",
+        ("wall", *levels),
+        rows,
+    )
 
 
 def _shown(value: float | None) -> str:

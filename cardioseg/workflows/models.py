@@ -19,9 +19,14 @@ def list_models() -> Report:
 
     found = {name: read_metadata(find_model(name)) for name in shipped_models()}
     rows = tuple(
-        (name, _millions(data), _dice(find_model(name)), str(data.get("description", ""))) for name, data in found.items()
+        (name, _millions(data), _dice(find_model(name)), str(data.get("description", "")))
+        for name, data in found.items()
     )
-    return Report("models", {"models": found}, (Table("Shipped models", ("name", "parameters", "Dice", ""), rows),))
+    return Report(
+        "models",
+        {"models": found},
+        (Table("Shipped models", ("name", "parameters", "Dice", ""), rows),),
+    )
 
 
 def show_model(name: str) -> Report:
@@ -30,10 +35,14 @@ def show_model(name: str) -> Report:
 
     folder = find_model(name)
     data = read_metadata(folder)
-    rows = tuple((key, str(value)) for key, value in data.items() if isinstance(value, str | int | float))
+    rows = tuple(
+        (key, str(value)) for key, value in data.items() if isinstance(value, str | int | float)
+    )
     table = Table(folder.name, ("", ""), rows)
     files = tuple(path for path in (folder / "README.md",) if path.is_file())
-    return Report("models", {"metadata": data, "metrics": read_metrics(folder)}, (table,), (), files)
+    return Report(
+        "models", {"metadata": data, "metrics": read_metrics(folder)}, (table,), (), files
+    )
 
 
 def verify_models(names: list[str]) -> Report:
@@ -46,12 +55,21 @@ def verify_models(names: list[str]) -> Report:
 
     chosen = names or shipped_models()
     if not chosen:
-        raise ModelError("models", found="none shipped", expected="at least one", cure="install the package again")
+        raise ModelError(
+            "models",
+            found="none shipped",
+            expected="at least one",
+            cure="install the package again",
+        )
     rows = tuple((name, "ok", load_model(name).sha256[:16]) for name in chosen)
-    return Report("models", {"verified": list(chosen)}, (Table("Verified", ("name", "", "SHA-256"), rows),))
+    return Report(
+        "models", {"verified": list(chosen)}, (Table("Verified", ("name", "", "SHA-256"), rows),)
+    )
 
 
-def export_run(run: Path, *, output: Path, overrides: Iterable[str] = (), description: str = "") -> Report:
+def export_run(
+    run: Path, *, output: Path, overrides: Iterable[str] = (), description: str = ""
+) -> Report:
     """The averaged weights of a run's last checkpoint as a model folder.
 
     Args:
@@ -72,17 +90,37 @@ def export_run(run: Path, *, output: Path, overrides: Iterable[str] = (), descri
 
     facts = read_facts(run)
     if facts is None:
-        raise ModelError(run, found="no checkpoint", expected="a run folder of cardioseg train", cure="check the path")
+        raise ModelError(
+            run,
+            found="no checkpoint",
+            expected="a run folder of cardioseg train",
+            cure="check the path",
+        )
     record = _read_object(run / "run.json", keys=("labels", "training"))
     tensors = load_file(run / FILE)
-    weights = {name.removeprefix("average."): value for name, value in tensors.items() if name.startswith("average.")}
+    weights = {
+        name.removeprefix("average."): value
+        for name, value in tensors.items()
+        if name.startswith("average.")
+    }
     training = {**record["training"], "steps": facts.step, "minutes": round(facts.minutes, 1)}
     labels = LabelTable(tuple(record["labels"]))
-    metadata = {"name": output.name, "description": description, "labels": list(labels.names), "training": training}
+    metadata = {
+        "name": output.name,
+        "description": description,
+        "labels": list(labels.names),
+        "training": training,
+    }
     settings = _fitting(merge(read_toml(run / "config.toml"), parse_overrides(overrides)), weights)
     save_model(output, weights, settings, metadata)
     rows = (("steps", str(facts.step)), ("minutes", f"{facts.minutes:.0f}"), ("model", str(output)))
-    return Report("models", {"model": str(output), "training": training}, (Table("Exported", ("", ""), rows),), (), (output,))
+    return Report(
+        "models",
+        {"model": str(output), "training": training},
+        (Table("Exported", ("", ""), rows),),
+        (),
+        (output,),
+    )
 
 
 def _fitting(settings: dict[str, Any], weights: Mapping[str, "Tensor"]) -> dict[str, Any]:
@@ -98,8 +136,13 @@ def _fitting(settings: dict[str, Any], weights: Mapping[str, "Tensor"]) -> dict[
     try:
         network.load_state_dict(dict(weights))
     except RuntimeError as error:
-        found, cure = " ".join(str(error).split())[:160], "drop the setting that the weights depend on"
-        raise ConfigError("--set", found=found, expected="the network of the run", cure=cure) from None
+        found, cure = (
+            " ".join(str(error).split())[:160],
+            "drop the setting that the weights depend on",
+        )
+        raise ConfigError(
+            "--set", found=found, expected="the network of the run", cure=cure
+        ) from None
     return settings
 
 
@@ -114,10 +157,14 @@ def _read_object(path: Path, *, keys: Iterable[str] = ()) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ModelError(path, found=f"no readable JSON ({error})", expected="JSON", cure="restore the file") from None
+        raise ModelError(
+            path, found=f"no readable JSON ({error})", expected="JSON", cure="restore the file"
+        ) from None
     lost = sorted(set(keys) - set(data)) if isinstance(data, dict) else ["an object"]
     if lost:
-        raise ModelError(path, found=f"no {lost[0]}", expected="what cardioseg wrote", cure="restore the file")
+        raise ModelError(
+            path, found=f"no {lost[0]}", expected="what cardioseg wrote", cure="restore the file"
+        )
     return dict(data)
 
 

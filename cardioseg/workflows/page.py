@@ -58,7 +58,15 @@ class Page:
                 self._outline(self.stack.mask[number] == labels.value(name), corner, color=colour)
             left, top = corner
             size = 6.5 if self.sheet.tile[0] > 100 else 5
-            self._write(LEFT + left + 5, TOP + top + 4, str(number + 1), size=size, color=PAPER, va="top", outlined=True)
+            self._write(
+                LEFT + left + 5,
+                TOP + top + 4,
+                str(number + 1),
+                size=size,
+                color=PAPER,
+                va="top",
+                outlined=True,
+            )
         y = self._beside(0)
         for name, colour in labels.colours.items():
             self._swatch(y, colour, name, height=4)
@@ -66,7 +74,13 @@ class Page:
         self.below = y
 
     def draw_map(
-        self, row: int, name: str, values: np.ndarray, *, colours: Sequence[str], opacity: tuple[float, float] = (0.5, 0.5)
+        self,
+        row: int,
+        name: str,
+        values: np.ndarray,
+        *,
+        colours: Sequence[str],
+        opacity: tuple[float, float] = (0.5, 0.5),
     ) -> None:
         """Integers (Z, R, C) from 1 as colours over the image, with the opacity of the first and the last of them."""
         from matplotlib.colors import to_rgba_array
@@ -82,7 +96,12 @@ class Page:
     def _draw_grey(self, row: int, name: str) -> None:
         """All slices in one grey scale, and at the left of every block what the row shows."""
         low, high = np.percentile(self.stack.image, GREY_PERCENTILES)
-        style: dict[str, Any] = {"cmap": "gray", "vmin": low, "vmax": max(high, low + 1e-6), "interpolation": "bicubic"}
+        style: dict[str, Any] = {
+            "cmap": "gray",
+            "vmin": low,
+            "vmax": max(high, low + 1e-6),
+            "interpolation": "bicubic",
+        }
         for tile, (left, top) in zip(self.stack.image, self.sheet.corners(row), strict=True):
             self.axes.imshow(tile.astype(np.float32), extent=self._extent(left, top), **style)
         height = self.sheet.tile[0]
@@ -103,7 +122,14 @@ class Page:
         x = LEFT + corner[0] + (np.arange(-1, columns + 1) + 0.5) * width / columns
         y = TOP + corner[1] + (np.arange(-1, rows + 1) + 0.5) * height / rows
         thin = min(1.0, max(0.4, height / 180))
-        self.axes.contour(x, y, np.pad(inside, 1).astype(np.float32), levels=[0.5], colors=[color], linewidths=thin)
+        self.axes.contour(
+            x,
+            y,
+            np.pad(inside, 1).astype(np.float32),
+            levels=[0.5],
+            colors=[color],
+            linewidths=thin,
+        )
 
     # ---------------------------------------------------------------------------------------------------------------- legends
 
@@ -113,7 +139,11 @@ class Page:
 
         top, loops = self._beside(row), len(colours)
         x = self._legend_x()
-        self.axes.imshow(to_rgba_array(colours)[::-1, None], extent=(x, x + SWATCH, top + BAR, top), interpolation="nearest")
+        self.axes.imshow(
+            to_rgba_array(colours)[::-1, None],
+            extent=(x, x + SWATCH, top + BAR, top),
+            interpolation="nearest",
+        )
         for tick in ticks(loops):
             word = f"{tick} loop{'s' * (tick > 1)}" if tick in (1, loops) else str(tick)
             self._write(x + SWATCH + 8, top + BAR * (1 - (tick - 0.5) / loops), word, size=8)
@@ -138,7 +168,9 @@ class Page:
         from matplotlib.patches import Rectangle
 
         x, middle = self._legend_x(), top + LINE / 2
-        self.axes.add_patch(Rectangle((x, middle - height / 2), SWATCH, height, facecolor=colour, linewidth=0))
+        self.axes.add_patch(
+            Rectangle((x, middle - height / 2), SWATCH, height, facecolor=colour, linewidth=0)
+        )
         self._write(x + SWATCH + 8, middle, name, size=8)
 
     # ------------------------------------------------------------------------------------------------------------------ words
@@ -152,7 +184,9 @@ class Page:
         self.figure.set_size_inches(width / DPI, height / DPI)
         self.axes.set(xlim=(0, width), ylim=(height, 0), aspect="auto")
         with replacing(path, suffix=".png") as temporary, warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Glyph .* missing")  # drawn as a box: a name is no reason to fail
+            warnings.filterwarnings(
+                "ignore", message="Glyph .* missing"
+            )  # drawn as a box: a name is no reason to fail
             self._write_title(title, width - LEFT - 12)
             self.figure.savefig(temporary, format="png", metadata={"Software": None})
 
@@ -163,7 +197,9 @@ class Page:
         if needed > width:
             text.set_text(shortened(text.get_text(), int(len(title) * width / needed)))
 
-    def _write(self, x: float, y: float, text: str, *, size: float, outlined: bool = False, **style: Any) -> "Text":
+    def _write(
+        self, x: float, y: float, text: str, *, size: float, outlined: bool = False, **style: Any
+    ) -> "Text":
         """Text as it is: a dollar sign starts no formula, and what is no valid Unicode becomes a question mark."""
         from matplotlib.patheffects import withStroke
 
@@ -177,7 +213,11 @@ def ticks(loops: int) -> list[int]:
     """1, ``loops``, and round numbers between that leave room for both."""
     step = next((step for step in STEPS if loops / step <= MOST_TICKS), STEPS[-1])
     between = range(step, loops, step)
-    return [1, *(tick for tick in between if min(tick - 1, loops - tick) >= 0.75 * step), *([loops] if loops > 1 else [])]
+    return [
+        1,
+        *(tick for tick in between if min(tick - 1, loops - tick) >= 0.75 * step),
+        *([loops] if loops > 1 else []),
+    ]
 
 
 def shortened(text: str, most: int) -> str:

@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cardioseg.workflows.html import is_page, remove_page, render, write_page
-from cardioseg.workflows.report_page import REPORT, gravest, link, made_with, numbers, pictures, provenance, volumes, wall
+from cardioseg.workflows.report_page import (
+    REPORT,
+    gravest,
+    link,
+    made_with,
+    numbers,
+    pictures,
+    provenance,
+    volumes,
+    wall,
+)
 
 if TYPE_CHECKING:
     from cardioseg.workflows.products import Study
@@ -32,7 +42,9 @@ def make_patient_reports(study: "Study", pairs: Mapping[str, Clinical]) -> list[
     for patient, clinical in pairs.items():
         path = folder / f"{patient}{REPORT}"
         if path.exists() and not is_page(path, mark=MARK) and not study.request.overwrite:
-            warnings.append(f"{path.name} is no report of this patient; --overwrite replaces it: none was written")
+            warnings.append(
+                f"{path.name} is no report of this patient; --overwrite replaces it: none was written"
+            )
             continue
         write_patient_report(folder, clinical, study.records)
     return warnings
@@ -46,14 +58,19 @@ def write_patient_report(folder: Path, clinical: Clinical, records: Frames) -> P
     """
     path = folder / f"{clinical['case']}{REPORT}"
     frames = {phase.upper(): records[case] for phase, case in clinical["cases"].items()}
-    write_page(path, render("patient.html.j2", **patient_facts(folder, clinical, frames)), overwrite=True)
+    write_page(
+        path, render("patient.html.j2", **patient_facts(folder, clinical, frames)), overwrite=True
+    )
     return path
 
 
 def patient_facts(folder: Path, clinical: Clinical, frames: Frames) -> dict[str, Any]:
     """What the template asks for."""
     names = {phase: record["case"] for phase, record in frames.items()}
-    judged = [*([clinical] if clinical.get("quality") else []), *frames.values()]  # alike, the pair's reasons tell of both
+    judged = [
+        *([clinical] if clinical.get("quality") else []),
+        *frames.values(),
+    ]  # alike, the pair's reasons tell of both
     return {
         "title": clinical["case"],
         "facts": f"ED and ES in files of their own · {'; '.join(dict.fromkeys(map(made_with, frames.values())))}",
@@ -67,12 +84,16 @@ def patient_facts(folder: Path, clinical: Clinical, frames: Frames) -> dict[str,
         "structures": [name for name, _ in volumes(frames["ED"])],
         "frames": [_frame(folder, phase, clinical, record) for phase, record in frames.items()],
         "pictures": pictures(folder, {name: f"{phase} ({name})" for phase, name in names.items()}),
-        "warnings": said_by({phase: record.get("warnings", []) for phase, record in frames.items()}),
+        "warnings": said_by(
+            {phase: record.get("warnings", []) for phase, record in frames.items()}
+        ),
         "provenance": _provenance(frames),
     }
 
 
-def _frame(folder: Path, phase: str, clinical: Clinical, record: Mapping[str, Any]) -> dict[str, Any]:
+def _frame(
+    folder: Path, phase: str, clinical: Clinical, record: Mapping[str, Any]
+) -> dict[str, Any]:
     """A row of the table of both files."""
     return {
         "phase": phase,
@@ -97,10 +118,17 @@ def _provenance(frames: Frames) -> list[tuple[str, str]]:
     """Terms and values of both files, a value that both have once and without a phase."""
     found = {phase: dict(provenance(record)) for phase, record in frames.items()}
     terms = dict.fromkeys(term for told in found.values() for term in told)
-    return [(term, _both({phase: told.get(term, "–") for phase, told in found.items()})) for term in terms]
+    return [
+        (term, _both({phase: told.get(term, "–") for phase, told in found.items()}))
+        for term in terms
+    ]
 
 
 def _both(values: Mapping[str, str]) -> str:
     """The value that all phases share, else each phase's."""
     shared = {*values.values()}
-    return shared.pop() if len(shared) == 1 else "; ".join(f"{phase}: {value}" for phase, value in values.items())
+    return (
+        shared.pop()
+        if len(shared) == 1
+        else "; ".join(f"{phase}: {value}" for phase, value in values.items())
+    )

@@ -88,10 +88,21 @@ def check_body(body: Body) -> None:
     Raises:
         UsageError: one of its numbers is out of range.
     """
-    limits = (("--height-cm", body.height_cm, HEIGHT_CM), ("--weight-kg", body.weight_kg, WEIGHT_KG))
-    for option, value, (low, high) in (*limits, ("--heart-rate", body.heart_rate_bpm, HEART_RATE_BPM)):
+    limits = (
+        ("--height-cm", body.height_cm, HEIGHT_CM),
+        ("--weight-kg", body.weight_kg, WEIGHT_KG),
+    )
+    for option, value, (low, high) in (
+        *limits,
+        ("--heart-rate", body.heart_rate_bpm, HEART_RATE_BPM),
+    ):
         if value is not None and not low <= value <= high:
-            raise UsageError(option, found=f"{value:g}", expected=f"{low:g} to {high:g}", cure="check number and unit")
+            raise UsageError(
+                option,
+                found=f"{value:g}",
+                expected=f"{low:g} to {high:g}",
+                cure="check number and unit",
+            )
 
 
 def check_one_patient(beat: "Beat", images: Mapping[str, Path]) -> None:
@@ -106,8 +117,16 @@ def check_one_patient(beat: "Beat", images: Mapping[str, Path]) -> None:
         return
     names = sorted({patient_of(case, path).name for case, path in images.items()})
     if len(names) > 1:
-        found, options = f"{len(names)} patients ({names[0]}, {names[1]} …)", "--ed, --es, --height-cm, --weight-kg, --heart-rate"
-        raise UsageError(options, found=found, expected="one patient", cure="segment each patient in a call of its own")
+        found, options = (
+            f"{len(names)} patients ({names[0]}, {names[1]} …)",
+            "--ed, --es, --height-cm, --weight-kg, --heart-rate",
+        )
+        raise UsageError(
+            options,
+            found=found,
+            expected="one patient",
+            cure="segment each patient in a call of its own",
+        )
 
 
 def _info(path: Path) -> dict[str, str]:

@@ -52,18 +52,36 @@ def ponder(request: PonderRequest) -> Report:
     draw = DRAW.get(request.picture.suffix.lower())
     if draw is None:
         expected = " or ".join(DRAW)
-        raise UsageError("--ponder", found=request.picture.name, expected=f"a name ending in {expected}", cure="correct it")
+        raise UsageError(
+            "--ponder",
+            found=request.picture.name,
+            expected=f"a name ending in {expected}",
+            cure="correct it",
+        )
     if request.picture.exists() and not request.overwrite:
         cure = "choose another name, or pass --overwrite"
         raise OutputError(request.picture, found="a file", expected="none of this name", cure=cure)
     case = open_finished(request.case, image=request.image)
-    frame = fullest_frame(case) if request.frame is None else chosen("--frame", request.frame, case.image.frames)
+    frame = (
+        fullest_frame(case)
+        if request.frame is None
+        else chosen("--frame", request.frame, case.image.frames)
+    )
     stack = cropped(upright(*case.frame(frame)))
     index = chosen_slice(case, stack, request.slice_number)
     steps = stack.halting[index]
     moments = _moments(steps, stack.mask[index] > 0, case.loops)
-    mean = float(steps[stack.mask[index] > 0].mean()) if stack.mask[index].any() else float(steps.mean())
-    draw(request.picture, _slice(stack, index, case), moments, _words(case, stack, index, frame, mean))
+    mean = (
+        float(steps[stack.mask[index] > 0].mean())
+        if stack.mask[index].any()
+        else float(steps.mean())
+    )
+    draw(
+        request.picture,
+        _slice(stack, index, case),
+        moments,
+        _words(case, stack, index, frame, mean),
+    )
     row = (case.name, f"{index + 1}", f"{frame + 1}", f"{mean:.2f}", f"{int(steps.max())}")
     data = {
         "case": case.name,
@@ -88,7 +106,11 @@ def fullest_frame(case: Finished) -> int:
 
 def chosen_slice(case: Finished, stack: Stack, number: int | None) -> int:
     """The slice asked for, or the one with most myocardium; counted from 0."""
-    return heart_slice(stack.mask, case.labels) if number is None else chosen("--slice", number, len(stack.image))
+    return (
+        heart_slice(stack.mask, case.labels)
+        if number is None
+        else chosen("--slice", number, len(stack.image))
+    )
 
 
 def chosen(option: str, number: int, count: int) -> int:
@@ -98,7 +120,12 @@ def chosen(option: str, number: int, count: int) -> int:
         UsageError: it is not among ``count``.
     """
     if not 1 <= number <= count:
-        raise UsageError(option, found=str(number), expected=f"1 to {count}", cure="choose a number in that range")
+        raise UsageError(
+            option,
+            found=str(number),
+            expected=f"1 to {count}",
+            cure="choose a number in that range",
+        )
     return number - 1
 
 
@@ -109,20 +136,33 @@ def _moments(steps: np.ndarray, heart: np.ndarray, loops: int) -> list[Moment]:
     moments = [Moment("mask")]
     for loop in range(1, int(steps.max()) + 1):
         active = steps > loop
-        moments.append(Moment(f"after loop {loop}: {100 * active[where].mean():.0f} % of {of} active", active, colours[loop - 1]))
+        moments.append(
+            Moment(
+                f"after loop {loop}: {100 * active[where].mean():.0f} % of {of} active",
+                active,
+                colours[loop - 1],
+            )
+        )
     return moments
 
 
 def _slice(stack: Stack, index: int, case: Finished) -> Slice:
     low, high = np.percentile(stack.image, GREY_PERCENTILES)
     colours = case.labels.colours
-    structures = tuple((colours[name], stack.mask[index] == case.labels.value(name)) for name in case.labels.structures)
+    structures = tuple(
+        (colours[name], stack.mask[index] == case.labels.value(name))
+        for name in case.labels.structures
+    )
     window = float(low), float(max(high, low + 1e-6))
     return Slice(stack.image[index].astype(np.float32), window, structures, stack.pixel_mm)
 
 
 def _words(case: Finished, stack: Stack, index: int, frame: int, mean: float) -> Words:
-    where = f"slice {index + 1} of {len(stack.image)}" + (f", frame {frame + 1}" if case.image.frames > 1 else "")
+    where = f"slice {index + 1} of {len(stack.image)}" + (
+        f", frame {frame + 1}" if case.image.frames > 1 else ""
+    )
     of = "heart" if stack.mask[index].any() else "slice"
-    facts = f"{where} · {case.facts['model']} · loops used in the {of}: mean {mean:.1f} of {case.loops}"
+    facts = (
+        f"{where} · {case.facts['model']} · loops used in the {of}: mean {mean:.1f} of {case.loops}"
+    )
     return Words(case.name, facts, NOTICE)

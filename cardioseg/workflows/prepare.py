@@ -19,7 +19,13 @@ from cardioseg.core.volume import Volume
 from cardioseg.data.manifest import Entry, Manifest, sha256
 from cardioseg.data.sources import find_cases
 from cardioseg.imaging.nifti import Trust, check_whole, open_image, read, states_two_spacings
-from cardioseg.imaging.preprocess import preprocess, preprocess_label, slice_axis, slices_last, spacing_slices_last
+from cardioseg.imaging.preprocess import (
+    preprocess,
+    preprocess_label,
+    slice_axis,
+    slices_last,
+    spacing_slices_last,
+)
 
 
 def prepare(
@@ -40,15 +46,30 @@ def prepare(
     source = find_cases(raw)
     labelled = [case for case in source.cases if case.label is not None]
     if not labelled:
-        raise InputError(raw, found="no labelled case", expected="at least one mask", cure="add masks, or use cardioseg segment")
-    remove(output / "manifest.json")  # a folder with one is complete, also while an earlier one is redone
+        raise InputError(
+            raw,
+            found="no labelled case",
+            expected="at least one mask",
+            cure="add masks, or use cardioseg segment",
+        )
+    remove(
+        output / "manifest.json"
+    )  # a folder with one is complete, also while an earlier one is redone
     jobs = [(case, output, config, source.labels, trust) for case in labelled]
     done: list[PreparedCase] = []
     for case in _run(jobs, workers):
         done.append(case)
         on_progress(Progress(len(done), len(jobs), case.entry.name))
     entries = tuple(sorted((case.entry for case in done), key=lambda entry: entry.name))
-    manifest = Manifest(output, entries, source.labels, config, source.kind, trust, sum(case.two_spacings for case in done))
+    manifest = Manifest(
+        output,
+        entries,
+        source.labels,
+        config,
+        source.kind,
+        trust,
+        sum(case.two_spacings for case in done),
+    )
     manifest.write()
     return _report(manifest, kept=sum(case.was_there for case in done))
 
@@ -92,7 +113,12 @@ def prepare_case(job: Job) -> PreparedCase:
     case, output, config, labels, trust = job
     digest = sha256(case.image, case.label)
     path = output / "cases" / f"{case.name}.safetensors"
-    recipe = {"source": digest, "settings": config.model_dump_json(), "labels": ",".join(labels.names), "trust": trust}
+    recipe = {
+        "source": digest,
+        "settings": config.model_dump_json(),
+        "labels": ",".join(labels.names),
+        "trust": trust,
+    }
     image = open_image(case.image, trust=trust)
     axis = slice_axis(image)
     was_there = _recipe(path) == recipe
@@ -100,11 +126,15 @@ def prepare_case(job: Job) -> PreparedCase:
         _save(path, _arrays(case, config, labels, trust), recipe)
     spacing = spacing_slices_last(image.spacing, axis)
     relative = str(path.relative_to(output))
-    entry = Entry(case.name, case.patient, case.phase, case.group, relative, digest, sha256(path), spacing)
+    entry = Entry(
+        case.name, case.patient, case.phase, case.group, relative, digest, sha256(path), spacing
+    )
     return PreparedCase(entry, was_there, states_two_spacings(image))
 
 
-def _arrays(case: Case, config: PreparationConfig, labels: LabelTable, trust: Trust) -> dict[str, np.ndarray]:
+def _arrays(
+    case: Case, config: PreparationConfig, labels: LabelTable, trust: Trust
+) -> dict[str, np.ndarray]:
     image, label = _read_pair(case, labels, trust)
     return {
         "image": preprocess(image, config, name=str(case.image)).astype(np.float16),
@@ -123,10 +153,16 @@ def _read_pair(case: Case, labels: LabelTable, trust: Trust) -> tuple[Volume, Vo
     assert case.label is not None
     check_whole(case.image)
     check_whole(case.label)
-    image = read(case.image, trust=trust) if case.frame is None else open_image(case.image, trust=trust).frame(case.frame)
+    image = (
+        read(case.image, trust=trust)
+        if case.frame is None
+        else open_image(case.image, trust=trust).frame(case.frame)
+    )
     label = read(case.label, trust=trust)
     if image.shape != label.shape or not np.allclose(image.spacing, label.spacing, atol=0.01):
-        shown = [f"{v.shape} at {' × '.join(f'{s:.3f}' for s in v.spacing)} mm" for v in (label, image)]
+        shown = [
+            f"{v.shape} at {' × '.join(f'{s:.3f}' for s in v.spacing)} mm" for v in (label, image)
+        ]
         raise GeometryError(
             case.label,
             found=f"a mask of {shown[0]}",
@@ -137,15 +173,31 @@ def _read_pair(case: Case, labels: LabelTable, trust: Trust) -> tuple[Volume, Vo
     if apart > POSITION_TOLERANCE_MM:
         expected = f"the image's position, within {POSITION_TOLERANCE_MM} mm"
         raise GeometryError(
-            case.label, found=f"a mask {apart:.2f} mm away", expected=expected, cure="resample the mask onto the image"
+            case.label,
+            found=f"a mask {apart:.2f} mm away",
+            expected=expected,
+            cure="resample the mask onto the image",
         )
     rounded = np.rint(label.array)
     values, counts = np.unique(rounded, return_counts=True)
-    unknown = [f"{value:g} ({count} voxels)" for value, count in zip(values, counts, strict=True) if not 0 <= value < len(labels)]
+    unknown = [
+        f"{value:g} ({count} voxels)"
+        for value, count in zip(values, counts, strict=True)
+        if not 0 <= value < len(labels)
+    ]
     if unknown or not np.allclose(rounded, label.array, atol=1e-3):
-        found = f"label values {', '.join(unknown[:5])}" if unknown else "label values that are not whole numbers"
+        found = (
+            f"label values {', '.join(unknown[:5])}"
+            if unknown
+            else "label values that are not whole numbers"
+        )
         names = ", ".join(f"{index} {name}" for index, name in enumerate(labels.names))
-        raise LabelError(case.label, found=found, expected=names, cure="relabel the mask, or name its values in dataset.json")
+        raise LabelError(
+            case.label,
+            found=found,
+            expected=names,
+            cure="relabel the mask, or name its values in dataset.json",
+        )
     return image, label.with_array(rounded.astype(np.uint8))
 
 
@@ -153,7 +205,9 @@ def _save(path: Path, arrays: dict[str, np.ndarray], recipe: dict[str, str]) -> 
     from safetensors.numpy import save
 
     whole = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
-    metadata = {"recipe": json.dumps(recipe, sort_keys=True)}  # one entry: safetensors shuffles several, and hashes would differ
+    metadata = {
+        "recipe": json.dumps(recipe, sort_keys=True)
+    }  # one entry: safetensors shuffles several, and hashes would differ
     write_bytes(path, save(whole, metadata=metadata))
 
 
@@ -173,7 +227,11 @@ def _report(manifest: Manifest, *, kept: int) -> Report:
     patients = {entry.patient for entry in entries}
     groups = sorted({entry.group for entry in entries})
     rows = tuple(
-        (group or "–", str(len({e.patient for e in entries if e.group == group})), str(sum(e.group == group for e in entries)))
+        (
+            group or "–",
+            str(len({e.patient for e in entries if e.group == group})),
+            str(sum(e.group == group for e in entries)),
+        )
         for group in groups
     )
     data = {
@@ -186,6 +244,8 @@ def _report(manifest: Manifest, *, kept: int) -> Report:
         "entries": [asdict(entry) for entry in entries],
     }
     table = Table(
-        f"Prepared {len(entries)} cases of {len(patients)} patients ({kept} already there)", ("group", "patients", "cases"), rows
+        f"Prepared {len(entries)} cases of {len(patients)} patients ({kept} already there)",
+        ("group", "patients", "cases"),
+        rows,
     )
     return Report("prepare", data, (table,), (), (output / "manifest.json",))

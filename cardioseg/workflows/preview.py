@@ -19,7 +19,16 @@ NOTICE = "Research use only; not a medical device."
 # From black for one loop: where the network stops at once the picture stays grey, where it works on it glows.
 LOOP_COLOURS, LOOP_OPACITY = "inferno", (0.35, 0.75)
 # Okabe and Ito's palette, those of the structures last.
-EXPERT_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#56b4e9", "#d55e00", "#999999")
+EXPERT_COLOURS = (
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#cc79a7",
+    "#f0e442",
+    "#56b4e9",
+    "#d55e00",
+    "#999999",
+)
 VIEWER_TABLES = ("labels.txt", "labels.ctbl")
 SNAP_HEADER = (
     "################################################",
@@ -31,7 +40,9 @@ SNAP_HEADER = (
 SLICER_HEADER = ("# Color table file", "# index name R G B A")
 
 
-def draw_preview(path: Path, image: Volume, prediction: Prediction, labels: LabelTable, *, title: str) -> None:
+def draw_preview(
+    path: Path, image: Volume, prediction: Prediction, labels: LabelTable, *, title: str
+) -> None:
     """Write a contact sheet as PNG: every slice with its contours, beneath it the loops used and the strongest expert.
 
     Args:
@@ -45,7 +56,10 @@ def draw_preview(path: Path, image: Volume, prediction: Prediction, labels: Labe
         OutputError: the folder cannot be written.
     """
     stack = cropped(upright(image, prediction))
-    page = Page(lay_out(len(stack.image), rows=2 if stack.experts is None else 3, tile_mm=stack.tile_mm), stack)
+    page = Page(
+        lay_out(len(stack.image), rows=2 if stack.experts is None else 3, tile_mm=stack.tile_mm),
+        stack,
+    )
     page.draw_contours(labels)
     shades = loop_colours(prediction.loops)
     page.draw_map(1, "loops", stack.halting, colours=shades, opacity=LOOP_OPACITY)
@@ -81,21 +95,28 @@ def loop_colours(loops: int) -> list[str]:
 
 def _snap_lines(labels: LabelTable) -> list[str]:
     rows = [_snap_line(0, (0, 0, 0), 0, labels.names[0])]
-    rows += [_snap_line(labels.value(name), _rgb(colour), 1, name) for name, colour in labels.colours.items()]
+    rows += [
+        _snap_line(labels.value(name), _rgb(colour), 1, name)
+        for name, colour in labels.colours.items()
+    ]
     return [*SNAP_HEADER, *rows]
 
 
 def _snap_line(value: int, colour: tuple[int, int, int], shown: int, name: str) -> str:
     red, green, blue = colour
     quoted = " ".join(name.replace('"', "'").split())
-    return f'{value:5d}  {red:4d} {green:4d} {blue:4d} {shown:8d} {shown:3d} {shown:3d}    "{quoted}"'
+    return (
+        f'{value:5d}  {red:4d} {green:4d} {blue:4d} {shown:8d} {shown:3d} {shown:3d}    "{quoted}"'
+    )
 
 
 def _slicer_lines(labels: LabelTable) -> list[str]:
     """A space ends a column, so those of a name become underscores, as Slicer writes them."""
     rows = [f"0 {'_'.join(labels.names[0].split())} 0 0 0 0"]
     for name, colour in labels.colours.items():
-        rows.append(f"{labels.value(name)} {'_'.join(name.split())} {' '.join(map(str, _rgb(colour)))} 255")
+        rows.append(
+            f"{labels.value(name)} {'_'.join(name.split())} {' '.join(map(str, _rgb(colour)))} 255"
+        )
     return [*SLICER_HEADER, *rows]
 
 

@@ -92,7 +92,10 @@ PRODUCTS: tuple[Product, ...] = (
 )
 
 # Files of the folder by name, each with what writes it and returns facts for the report.
-STUDY_PRODUCTS: dict[str, Callable[[Study], dict[str, Any]]] = {"study.csv": make_hearts, INDEX: make_index}
+STUDY_PRODUCTS: dict[str, Callable[[Study], dict[str, Any]]] = {
+    "study.csv": make_hearts,
+    INDEX: make_index,
+}
 
 
 def make_products(segmented: Segmented) -> dict[str, Any]:

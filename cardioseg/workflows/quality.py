@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cardioseg.clinical.quality import BOTH, Certainty, Quality, check_cine, check_measured_pair, check_volume
+from cardioseg.clinical.quality import (
+    BOTH,
+    Certainty,
+    Quality,
+    check_cine,
+    check_measured_pair,
+    check_volume,
+)
 from cardioseg.clinical.shape import Measures
 from cardioseg.core.errors import EXIT_OK, EXIT_QUALITY
 from cardioseg.core.labels import LabelTable
@@ -25,10 +32,16 @@ def segmented_quality(segmented: "Segmented") -> dict[str, Any]:
     image, mask, labels = segmented.image, segmented.mask, segmented.labels
     certainty = [frame["certainty"] for frame in segmented.frames]
     if image.frames == 1:
-        return {"quality": check_volume(Volume(mask, image.affine, image.spacing), labels, certainty=certainty[0]).facts()}
+        return {
+            "quality": check_volume(
+                Volume(mask, image.affine, image.spacing), labels, certainty=certainty[0]
+            ).facts()
+        }
     clinical = segmented.facts["clinical"]
     grid = Volume(mask[..., 0], image.affine, image.spacing)
-    found = cine_quality(mask, grid, labels, phases=(clinical["ed_frame"], clinical["es_frame"]), certainty=certainty)
+    found = cine_quality(
+        mask, grid, labels, phases=(clinical["ed_frame"], clinical["es_frame"]), certainty=certainty
+    )
     return {"quality": found.facts()}
 
 
@@ -51,7 +64,9 @@ def cine_quality(
     """
     ed, es = phases
     if ed is None or es is None:
-        return check_volume(grid.with_array(mask[..., 0]), labels, certainty=certainty[0] if certainty else None)
+        return check_volume(
+            grid.with_array(mask[..., 0]), labels, certainty=certainty[0] if certainty else None
+        )
     frames = [grid.with_array(mask[..., index]) for index in range(mask.shape[3])]
     return check_cine(frames, labels, ed=ed - 1, es=es - 1, certainty=certainty)
 
@@ -60,7 +75,9 @@ def pair_quality(ed: Mapping[str, Any], es: Mapping[str, Any]) -> dict[str, Any]
     """The verdict on both phases of a patient, from the run records of two volumes; nothing where one was not checked."""
     if not (ed.get("quality") and es.get("quality")):
         return {}
-    at_ed, at_es = (Measures.from_facts(record["quality"]["measures"]["mask"]) for record in (ed, es))
+    at_ed, at_es = (
+        Measures.from_facts(record["quality"]["measures"]["mask"]) for record in (ed, es)
+    )
     return {"quality": check_measured_pair(at_ed, at_es).facts()}
 
 

@@ -38,7 +38,13 @@ UNCHECKED = ("–", "Quality was not checked")
 ORDER = ("fail", "warn", "pass", "unchecked")  # the gravest first
 THICKNESS = (("mean_mm", "mean"), ("max_mm", "thickest segment"))
 # The bull's-eye tells why a segment is empty, and what somebody has to say is not computed.
-NOT_LISTED = ("wall_thickness.segments_mm.", "wall_thickness.anterior", "body.height_cm", "body.weight_kg", "body.heart_rate_bpm")
+NOT_LISTED = (
+    "wall_thickness.segments_mm.",
+    "wall_thickness.anterior",
+    "body.height_cm",
+    "body.weight_kg",
+    "body.heart_rate_bpm",
+)
 HASH_LETTERS = 16
 CARDIAC_INDEX = "cardiac_output.l_per_min_per_m2"
 # Parts of a number's dotted name that its words do without.
@@ -77,7 +83,14 @@ def report_facts(folder: Path, name: str, record: Mapping[str, Any]) -> dict[str
         "volumes": [] if clinical else volumes(record),
         "why_none": record.get("clinical_reason", "the function of this case was not computed"),
         "curve": None if rows is None else drawing(rows, labels.colours),
-        "pictures": pictures(folder, {name: "the frame with most blood in the left ventricle" if frames > 1 else "the volume"}),
+        "pictures": pictures(
+            folder,
+            {
+                name: "the frame with most blood in the left ventricle"
+                if frames > 1
+                else "the volume"
+            },
+        ),
         "warnings": list(record.get("warnings", [])),
         "provenance": provenance(record),
     }
@@ -93,16 +106,28 @@ def quality_facts(quality: Mapping[str, Any] | None) -> dict[str, Any]:
     verdict = (quality or {}).get("verdict")
     sign, words = VERDICTS.get(str(verdict), UNCHECKED)
     reasons = [
-        {key: reason.get(key, "") for key in ("rule", "where", "severity", "value", "limit", "text")}
+        {
+            key: reason.get(key, "")
+            for key in ("rule", "where", "severity", "value", "limit", "text")
+        }
         for reason in (quality or {}).get("reasons", [])
     ]
     known, short = (verdict, verdict) if verdict in VERDICTS else ("unchecked", "not checked")
-    return {"verdict": known, "sign": sign, "short": f"{sign} {short}", "words": words, "reasons": reasons}
+    return {
+        "verdict": known,
+        "sign": sign,
+        "short": f"{sign} {short}",
+        "words": words,
+        "reasons": reasons,
+    }
 
 
 def gravest(judged: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """The gravest verdict in records and hearts, the first of several alike."""
-    return min((quality_facts(facts.get("quality")) for facts in judged), key=lambda facts: ORDER.index(facts["verdict"]))
+    return min(
+        (quality_facts(facts.get("quality")) for facts in judged),
+        key=lambda facts: ORDER.index(facts["verdict"]),
+    )
 
 
 # ----------------------------------------------------------------------------------------------------------------- numbers
@@ -118,10 +143,22 @@ def numbers(clinical: Mapping[str, Any]) -> dict[str, Any]:
         for side in ("lv", "rv"):
             cells.append(_shown(clinical[side][key]) if key in clinical[side] else "")
             if per_area:
-                cells.append(_shown(indexed[f"{side}_{key}_per_m2"]) if f"{side}_{key}_per_m2" in indexed else "")
+                cells.append(
+                    _shown(indexed[f"{side}_{key}_per_m2"])
+                    if f"{side}_{key}_per_m2" in indexed
+                    else ""
+                )
         rows.append({"name": name, "unit": unit, "cells": cells})
-    columns = [name for side in ("LV", "RV") for name in ((side, f"{side} per m²") if per_area else (side,))]
-    reasons = {name: why for name, why in clinical.get("reasons", {}).items() if not name.startswith(NOT_LISTED)}
+    columns = [
+        name
+        for side in ("LV", "RV")
+        for name in ((side, f"{side} per m²") if per_area else (side,))
+    ]
+    reasons = {
+        name: why
+        for name, why in clinical.get("reasons", {}).items()
+        if not name.startswith(NOT_LISTED)
+    }
     return {"columns": columns, "rows": rows, "more": _more(clinical), "missing": missing(reasons)}
 
 
@@ -137,18 +174,28 @@ def _shown(value: float | None) -> str:
 def _more(clinical: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Terms and values beside the table; only what there is."""
     found = [("Phases", _phases(clinical))]
-    output, body, wall = (clinical.get(key) or {} for key in ("cardiac_output", "body", "wall_thickness"))
+    output, body, wall = (
+        clinical.get(key) or {} for key in ("cardiac_output", "body", "wall_thickness")
+    )
     if output.get("l_per_min") is not None:
         index = output.get("l_per_min_per_m2")
         per_area = "" if index is None else f", {index:.2f} l/min per m²"
         found.append(
-            ("Cardiac output", f"{output['l_per_min']:.2f} l/min at {body['heart_rate_bpm']:g} beats per minute{per_area}")
+            (
+                "Cardiac output",
+                f"{output['l_per_min']:.2f} l/min at {body['heart_rate_bpm']:g} beats per minute{per_area}",
+            )
         )
     if body.get("surface_m2") is not None:
         found.append(
-            ("Body surface", f"{body['surface_m2']:.2f} m² ({body['height_cm']:g} cm, {body['weight_kg']:g} kg; Mosteller)")
+            (
+                "Body surface",
+                f"{body['surface_m2']:.2f} m² ({body['height_cm']:g} cm, {body['weight_kg']:g} kg; Mosteller)",
+            )
         )
-    thickness = [f"{name} {wall[key]:.1f} mm" for key, name in THICKNESS if wall.get(key) is not None]
+    thickness = [
+        f"{name} {wall[key]:.1f} mm" for key, name in THICKNESS if wall.get(key) is not None
+    ]
     if thickness:
         found.append(("Wall thickness at ED", ", ".join(thickness)))
     return found
@@ -166,7 +213,9 @@ def missing(reasons: Mapping[str, str]) -> list[tuple[str, str]]:
     """Reason → the numbers that it left out, each reason once."""
     names: dict[str, list[str]] = {}
     for name, reason in reasons.items():
-        names.setdefault(reason, []).append("cardiac index" if name == CARDIAC_INDEX else _in_words(name))
+        names.setdefault(reason, []).append(
+            "cardiac index" if name == CARDIAC_INDEX else _in_words(name)
+        )
     return [(reason, ", ".join(dict.fromkeys(found))) for reason, found in names.items()]
 
 
@@ -177,7 +226,11 @@ def _in_words(name: str) -> str:
 def volumes(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Structure and volume of a single volume."""
     found = record.get("volumes_ml") or {}
-    return [(name, f"{volumes[0]:.1f} ml") for name, volumes in found.items()] if record["frames"] == 1 else []
+    return (
+        [(name, f"{volumes[0]:.1f} ml") for name, volumes in found.items()]
+        if record["frames"] == 1
+        else []
+    )
 
 
 # -------------------------------------------------------------------------------------------------------------- provenance
@@ -188,17 +241,37 @@ def provenance(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     recipe, windows = record["recipe"], record["recipe"].get("windows", {})
     loops = f"at most {record['loops']}, {record['mean_steps']:.2f} used on average"
     found = [
-        ("Model", f"{record['model']}, SHA-256 {_short(recipe['model_sha256'])}, settings {_short(recipe['config_sha256'])}"),
+        (
+            "Model",
+            f"{record['model']}, SHA-256 {_short(recipe['model_sha256'])}, settings {_short(recipe['config_sha256'])}",
+        ),
         ("Image", f"SHA-256 {_short(recipe['input_sha256'])}"),
-        ("Software", ", ".join(f"{name} {version}" for name, version in record["versions"].items())),
+        (
+            "Software",
+            ", ".join(f"{name} {version}" for name, version in record["versions"].items()),
+        ),
         ("Loops", loops + (" (more than in training)" if record["extrapolated"] else "")),
     ]
     if recipe.get("exit"):
-        found.append(("Exits", ", ".join(f"{key} {value}" for key, value in recipe["exit"].items() if value is not None)))
+        found.append(
+            (
+                "Exits",
+                ", ".join(
+                    f"{key} {value}" for key, value in recipe["exit"].items() if value is not None
+                ),
+            )
+        )
     if windows:
         size = " × ".join(map(str, windows["size"]))
-        found.append(("Windows", f"{size}, {100 * windows['overlap']:.0f} % overlap, {windows['views']} views"))
-    removed = ", ".join(f"{name} {count}" for name, count in record["removed_voxels"].items() if count)
+        found.append(
+            (
+                "Windows",
+                f"{size}, {100 * windows['overlap']:.0f} % overlap, {windows['views']} views",
+            )
+        )
+    removed = ", ".join(
+        f"{name} {count}" for name, count in record["removed_voxels"].items() if count
+    )
     spacing = " × ".join(f"{size:.4g}" for size in record["spacing_mm"])
     found += [
         ("Spacing", f"{spacing} mm, from the {record['spacing_rule']}"),

@@ -32,15 +32,27 @@ class Cine:
         self.shown: tuple[Volume, Prediction] | None = None
         self.largest = -1
 
-    def add(self, volume: Volume, prediction: Prediction, removed: dict[str, int], model: "Model") -> None:
+    def add(
+        self, volume: Volume, prediction: Prediction, removed: dict[str, int], model: "Model"
+    ) -> None:
         """Take in a frame."""
-        for name, found in (("mask", prediction.mask), ("halting", prediction.halting), ("experts", prediction.experts)):
+        for name, found in (
+            ("mask", prediction.mask),
+            ("halting", prediction.halting),
+            ("experts", prediction.experts),
+        ):
             if found is not None:
                 self.maps[name].append(found.array)
         steps, shares = prediction.mean_steps, prediction.expert_shares
         cost, certainty = dict(prediction.flops), dict(prediction.certainty)
         self.facts.append(
-            {"mean_steps": steps, "expert_shares": shares, "removed_voxels": removed, "flops": cost, "certainty": certainty}
+            {
+                "mean_steps": steps,
+                "expert_shares": shares,
+                "removed_voxels": removed,
+                "flops": cost,
+                "certainty": certainty,
+            }
         )
         cavity, mask = structure_value("LV", model.labels), prediction.mask.array
         size = int((mask > 0 if cavity is None else mask == cavity).sum())
@@ -51,12 +63,18 @@ class Cine:
     def removed(self) -> dict[str, int]:
         """Voxels cleaned away in all frames, by structure name."""
         names = dict.fromkeys(name for frame in self.facts for name in frame["removed_voxels"])
-        return {name: sum(frame["removed_voxels"].get(name, 0) for frame in self.facts) for name in names}
+        return {
+            name: sum(frame["removed_voxels"].get(name, 0) for frame in self.facts)
+            for name in names
+        }
 
     @property
     def flops(self) -> dict[str, int]:
         """Of all frames, by what they were spent on."""
-        return {name: sum(frame["flops"][name] for frame in self.facts) for name in self.facts[0]["flops"]}
+        return {
+            name: sum(frame["flops"][name] for frame in self.facts)
+            for name in self.facts[0]["flops"]
+        }
 
     def stacked(self, name: str) -> np.ndarray | None:
         """(X, Y, Z) of a single volume, (X, Y, Z, T) of a cine; None when the network makes no such map."""
@@ -80,7 +98,9 @@ def write_maps(output: Path, name: str, cine: Cine, model: "Model") -> None:
         label_table_file(output / viewer_table, model.labels)
 
 
-def write_float_maps(output: Path, name: str, volume: Volume, prediction: Prediction, *, frame: int | None = None) -> None:
+def write_float_maps(
+    output: Path, name: str, volume: Volume, prediction: Prediction, *, frame: int | None = None
+) -> None:
     """The 4-D float maps that were kept, classes or experts last; of one frame, counted from 1, of a cine."""
     ending = "" if frame is None else f"_frame{frame:02d}"
     for kind, array in (("probs", prediction.probabilities), ("routing", prediction.routing)):
@@ -89,14 +109,22 @@ def write_float_maps(output: Path, name: str, volume: Volume, prediction: Predic
 
 
 def run_facts(
-    name: str, image: ImageFile, model: "Model", *, recipe: dict[str, Any], cine: Cine, seconds: float
+    name: str,
+    image: ImageFile,
+    model: "Model",
+    *,
+    recipe: dict[str, Any],
+    cine: Cine,
+    seconds: float,
 ) -> dict[str, Any]:
     """The run record: what was used, what came out, what to be wary of; no path and no identity beyond the case name."""
     extrapolated = recipe["loops"] > model.trained_loops
     shares = np.mean([frame["expert_shares"] for frame in cine.facts], axis=0)
     warnings = list(image.notes)
     if extrapolated:
-        warnings.append(f"{recipe['loops']} loops are more than the {model.trained_loops} of training")
+        warnings.append(
+            f"{recipe['loops']} loops are more than the {model.trained_loops} of training"
+        )
     if not any((mask > 0).any() for mask in cine.maps["mask"]):
         warnings.append("no structure found: the mask is empty")
     return {
@@ -125,7 +153,11 @@ def run_facts(
 
 def software_versions() -> dict[str, str]:
     """Of Python, cardioseg and the libraries that read and compute."""
-    return {"python": platform.python_version(), "cardioseg": __version__, **{name: metadata.version(name) for name in LIBRARIES}}
+    return {
+        "python": platform.python_version(),
+        "cardioseg": __version__,
+        **{name: metadata.version(name) for name in LIBRARIES},
+    }
 
 
 def times(predicting_seconds: float) -> dict[str, Any]:

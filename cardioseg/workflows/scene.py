@@ -44,7 +44,9 @@ class Scene:
     notes: tuple[str, ...]
 
 
-def make_scene(case: Finished, *, whole: bool = False, on_progress: OnProgress = unwatched) -> Scene:
+def make_scene(
+    case: Finished, *, whole: bool = False, on_progress: OnProgress = unwatched
+) -> Scene:
     """Read a case frame by frame and crop it to the heart, which is every structure in any frame.
 
     Args:
@@ -57,18 +59,31 @@ def make_scene(case: Finished, *, whole: bool = False, on_progress: OnProgress =
     """
     box, notes = _box(case, whole=whole)
     low, high = _greys(case, box, EMBEDDED_PERCENTILES)
-    black, white = (float(v) for v in (np.array(_greys(case, box, GREY_PERCENTILES)) - low) / (high - low) * 255)
+    black, white = (
+        float(v) for v in (np.array(_greys(case, box, GREY_PERCENTILES)) - low) / (high - low) * 255
+    )
     layers: dict[str, list[np.ndarray]] = {kind: [] for kind in ("image", *case.maps)}
     for index in range(case.image.frames):
         stack = boxed(upright(*case.frame(index)), box)
         for kind, frames in layers.items():
-            frames.append(_axes_as_nifti(_bytes(stack.image, low, high) if kind == "image" else getattr(stack, kind)))
+            frames.append(
+                _axes_as_nifti(
+                    _bytes(stack.image, low, high) if kind == "image" else getattr(stack, kind)
+                )
+            )
         on_progress(Progress(index + 1, case.image.frames, f"frame {index + 1}"))
     height, width = stack.pixel_mm
     voxel_mm = (width, height, case.image.spacing[slice_axis(case.image.frame(0))])
     files = {kind: _nifti(np.stack(frames, axis=-1), voxel_mm) for kind, frames in layers.items()}
     columns, rows, slices = layers["image"][0].shape
-    return Scene(files, (columns, rows, slices), case.image.frames, voxel_mm, (max(0.0, black), min(255.0, white)), notes)
+    return Scene(
+        files,
+        (columns, rows, slices),
+        case.image.frames,
+        voxel_mm,
+        (max(0.0, black), min(255.0, white)),
+        notes,
+    )
 
 
 def _box(case: Finished, *, whole: bool) -> tuple[tuple[slice, slice], tuple[str, ...]]:
@@ -76,7 +91,9 @@ def _box(case: Finished, *, whole: bool) -> tuple[tuple[slice, slice], tuple[str
     first = upright(*case.frame(0))
     everything = slice(0, first.image.shape[1]), slice(0, first.image.shape[2])
     box = everything if whole else heart_box(_ever(case), first.pixel_mm, margin_mm=MARGIN_MM)
-    return box, () if box == everything else (f"Cropped to the heart and {MARGIN_MM:.0f} mm around it.",)
+    return box, () if box == everything else (
+        f"Cropped to the heart and {MARGIN_MM:.0f} mm around it.",
+    )
 
 
 def _ever(case: Finished) -> np.ndarray:
@@ -89,16 +106,25 @@ def _ever(case: Finished) -> np.ndarray:
     return np.asarray(stack.image.any(axis=0))
 
 
-def _greys(case: Finished, box: tuple[slice, slice], percentiles: tuple[float, float]) -> tuple[float, float]:
+def _greys(
+    case: Finished, box: tuple[slice, slice], percentiles: tuple[float, float]
+) -> tuple[float, float]:
     """Two intensities of a few frames spread over the cycle; the second is larger."""
-    chosen = sorted({int(index) for index in np.linspace(0, case.image.frames - 1, FRAMES_FOR_GREY)})
-    found = [np.percentile(boxed(upright(*case.frame(index)), box).image, percentiles) for index in chosen]
+    chosen = sorted(
+        {int(index) for index in np.linspace(0, case.image.frames - 1, FRAMES_FOR_GREY)}
+    )
+    found = [
+        np.percentile(boxed(upright(*case.frame(index)), box).image, percentiles)
+        for index in chosen
+    ]
     low, high = np.mean(found, axis=0)
     return float(low), float(max(high, low + 1e-6))
 
 
 def _bytes(image: np.ndarray, low: float, high: float) -> np.ndarray:
-    return np.rint(np.clip((image.astype(np.float32) - low) / (high - low), 0, 1) * 255).astype(np.uint8)
+    return np.rint(np.clip((image.astype(np.float32) - low) / (high - low), 0, 1) * 255).astype(
+        np.uint8
+    )
 
 
 def _axes_as_nifti(stack: np.ndarray) -> np.ndarray:

@@ -17,7 +17,9 @@ from cardioseg.core.report import Table
 from cardioseg.data.pairs import Pair
 from cardioseg.metrics import StructureScore, agreement, rounded, summarise
 
-QUANTITIES = tuple(f"lv_{name}" for name in LV_QUANTITIES) + tuple(f"rv_{name}" for name in RV_QUANTITIES)
+QUANTITIES = tuple(f"lv_{name}" for name in LV_QUANTITIES) + tuple(
+    f"rv_{name}" for name in RV_QUANTITIES
+)
 SCORES = ("dice", "hd95_mm", "assd_mm")
 NAMES_SHOWN = 5
 POSITION_TOLERANCE_MM = 1.0  # headers round; a mirrored or shifted grid is farther away than this
@@ -42,17 +44,31 @@ class ScoredCase:
     @property
     def state(self) -> str:
         """What became of the prediction: "found", "missing" or "failed"."""
-        return "missing" if self.pair.prediction is None else "found" if self.error is None else "failed"
+        return (
+            "missing"
+            if self.pair.prediction is None
+            else "found"
+            if self.error is None
+            else "failed"
+        )
 
     @property
     def failure(self) -> str:
         """The error in one line; "" without one."""
-        return "" if self.error is None or self.pair.prediction is None else explain_of(self.pair.prediction, self.error)
+        return (
+            ""
+            if self.error is None or self.pair.prediction is None
+            else explain_of(self.pair.prediction, self.error)
+        )
 
     @property
     def failure_without_folder(self) -> str:
         """The same with the file's name for its path, as results name no folders."""
-        folder = "" if self.pair.prediction is None else " ".join(f"{self.pair.prediction.parent}{os.sep}".split())
+        folder = (
+            ""
+            if self.pair.prediction is None
+            else " ".join(f"{self.pair.prediction.parent}{os.sep}".split())
+        )
         return self.failure.replace(folder, "")
 
 
@@ -73,18 +89,30 @@ def patient_functions(cases: Iterable[ScoredCase]) -> list[PatientFunction]:
     for case in cases:
         if case.pair.phase in ("ED", "ES"):
             phases.setdefault(case.pair.patient, {})[case.pair.phase] = case
-    return [_patient_function(found["ED"], found["ES"]) for _, found in sorted(phases.items()) if len(found) == 2]
+    return [
+        _patient_function(found["ED"], found["ES"])
+        for _, found in sorted(phases.items())
+        if len(found) == 2
+    ]
 
 
-def summary(cases: Sequence[ScoredCase], patients: Sequence[PatientFunction], labels: LabelTable) -> dict[str, Any]:
+def summary(
+    cases: Sequence[ScoredCase], patients: Sequence[PatientFunction], labels: LabelTable
+) -> dict[str, Any]:
     """JSON-ready: all cases together, every group that the references name, and what is missing."""
     measured = {patient.patient for patient in patients}
     return {
         **_part(cases, patients, labels),
         "groups": _groups(cases, patients, labels),
         "missing": [case.pair.name for case in cases if case.state == "missing"],
-        "failed": {case.pair.name: case.failure_without_folder for case in cases if case.state == "failed"},
-        "apart": {case.pair.name: round(case.apart_mm, 2) for case in cases if case.apart_mm > POSITION_TOLERANCE_MM},
+        "failed": {
+            case.pair.name: case.failure_without_folder for case in cases if case.state == "failed"
+        },
+        "apart": {
+            case.pair.name: round(case.apart_mm, 2)
+            for case in cases
+            if case.apart_mm > POSITION_TOLERANCE_MM
+        },
         "without_ed_and_es": sorted({case.pair.patient for case in cases} - measured),
     }
 
@@ -110,12 +138,18 @@ def warnings(data: dict[str, Any]) -> tuple[str, ...]:
         lines.append(f"{counts} predictions failed and count as empty: {few(list(data['failed']))}")
     if data["apart"]:
         counts = f"{len(data['apart'])} predictions lie up to {max(data['apart'].values()):.3g} mm from their references"
-        lines.append(f"{counts} by their headers; voxels were compared by index: {few(list(data['apart']))}")
+        lines.append(
+            f"{counts} by their headers; voxels were compared by index: {few(list(data['apart']))}"
+        )
     if data["unmatched"]:
-        lines.append(f"{len(data['unmatched'])} predictions have no reference: {few(data['unmatched'])}")
+        lines.append(
+            f"{len(data['unmatched'])} predictions have no reference: {few(data['unmatched'])}"
+        )
     if data["without_ed_and_es"]:
         names = few(data["without_ed_and_es"])
-        lines.append(f"{len(data['without_ed_and_es'])} patients without a known ED and ES, so no volumes over the beat: {names}")
+        lines.append(
+            f"{len(data['without_ed_and_es'])} patients without a known ED and ES, so no volumes over the beat: {names}"
+        )
     return tuple(lines)
 
 
@@ -135,19 +169,31 @@ def _patient_function(ed: ScoredCase, es: ScoredCase) -> PatientFunction:
     return PatientFunction(ed.pair.patient, ed.pair.group, predicted, reference, reasons)
 
 
-def _function(ed: ScoredCase, es: ScoredCase, side: str) -> tuple[dict[str, float | None], dict[str, str]]:
+def _function(
+    ed: ScoredCase, es: ScoredCase, side: str
+) -> tuple[dict[str, float | None], dict[str, str]]:
     """Quantities of one side ("predicted", "reference"), and why some are None."""
-    ed_ml, es_ml = ({name: getattr(score, f"{side}_ml") for name, score in case.scores.items()} for case in (ed, es))
+    ed_ml, es_ml = (
+        {name: getattr(score, f"{side}_ml") for name, score in case.scores.items()}
+        for case in (ed, es)
+    )
     values: dict[str, float | None] = {}
     reasons: dict[str, str] = {}
     for ventricle, function in function_from_volumes(ed_ml, es_ml).items():
-        reasons |= {f"{ventricle}_{quantity}": reason for quantity, reason in function.pop("reasons").items()}
+        reasons |= {
+            f"{ventricle}_{quantity}": reason
+            for quantity, reason in function.pop("reasons").items()
+        }
         values |= {f"{ventricle}_{quantity}": value for quantity, value in function.items()}
     return values, reasons
 
 
-def _part(cases: Sequence[ScoredCase], patients: Sequence[PatientFunction], labels: LabelTable) -> dict[str, Any]:
-    structures = {name: _structure([case.scores[name] for case in cases]) for name in labels.structures}
+def _part(
+    cases: Sequence[ScoredCase], patients: Sequence[PatientFunction], labels: LabelTable
+) -> dict[str, Any]:
+    structures = {
+        name: _structure([case.scores[name] for case in cases]) for name in labels.structures
+    }
     means = [found["dice"]["mean"] for found in structures.values() if found["dice"]["n"]]
     return {
         "volumes": len(cases),
@@ -158,35 +204,68 @@ def _part(cases: Sequence[ScoredCase], patients: Sequence[PatientFunction], labe
     }
 
 
-def _groups(cases: Sequence[ScoredCase], patients: Sequence[PatientFunction], labels: LabelTable) -> dict[str, Any]:
+def _groups(
+    cases: Sequence[ScoredCase], patients: Sequence[PatientFunction], labels: LabelTable
+) -> dict[str, Any]:
     parts = {}
     for group in sorted({case.pair.group for case in cases} - {""}):
         inside = [case for case in cases if case.pair.group == group]
-        parts[group] = _part(inside, [patient for patient in patients if patient.group == group], labels)
+        parts[group] = _part(
+            inside, [patient for patient in patients if patient.group == group], labels
+        )
     return parts
 
 
 def _structure(scores: Sequence[StructureScore]) -> dict[str, Any]:
     """Over all volumes that have the structure, and the means over those where both masks have it."""
     detected = [score for score in scores if not score.missed]
-    found: dict[str, Any] = {name: summarise(getattr(score, name) for score in scores) for name in SCORES}
+    found: dict[str, Any] = {
+        name: summarise(getattr(score, name) for score in scores) for name in SCORES
+    }
     found["missed"] = sum(score.missed for score in scores)
-    found["detected"] = {name: summarise(getattr(score, name) for score in detected)["mean"] for name in SCORES}
+    found["detected"] = {
+        name: summarise(getattr(score, name) for score in detected)["mean"] for name in SCORES
+    }
     return found
 
 
 def _agreement(quantity: str, patients: Sequence[PatientFunction]) -> dict[str, Any]:
-    result: dict[str, Any] = agreement([p.predicted[quantity] for p in patients], [p.reference[quantity] for p in patients])
-    return result | {"reasons": {p.patient: p.reasons[quantity] for p in patients if quantity in p.reasons}}
+    result: dict[str, Any] = agreement(
+        [p.predicted[quantity] for p in patients], [p.reference[quantity] for p in patients]
+    )
+    return result | {
+        "reasons": {p.patient: p.reasons[quantity] for p in patients if quantity in p.reasons}
+    }
 
 
 def _overlap_table(data: dict[str, Any]) -> Table:
     rows: list[tuple[str, ...]] = []
     for name, found in data["structures"].items():
-        distances = (*_shown(found["hd95_mm"], 2, "mean", "median"), *_shown(found["assd_mm"], 2, "mean", "median"))
-        rows.append((name, *_shown(found["dice"], 4, "mean", "sd", "median", "p5"), *distances, str(found["missed"])))
+        distances = (
+            *_shown(found["hd95_mm"], 2, "mean", "median"),
+            *_shown(found["assd_mm"], 2, "mean", "median"),
+        )
+        rows.append(
+            (
+                name,
+                *_shown(found["dice"], 4, "mean", "sd", "median", "p5"),
+                *distances,
+                str(found["missed"]),
+            )
+        )
     rows.append(("mean", *_shown(data, 4, "mean_dice"), *("",) * 8))
-    columns = ("structure", "Dice", "sd", "median", "5th pct", "HD95 mm", "median", "ASSD mm", "median", "missed")
+    columns = (
+        "structure",
+        "Dice",
+        "sd",
+        "median",
+        "5th pct",
+        "HD95 mm",
+        "median",
+        "ASSD mm",
+        "median",
+        "missed",
+    )
     return Table(f"Overlap and distance, {data['volumes']} volumes", columns, tuple(rows))
 
 
@@ -195,9 +274,13 @@ def _agreement_table(data: dict[str, Any]) -> Table:
     for quantity, found in data["agreement"].items():
         limits = _shown(found, 2, "bias", "sd", "lower", "upper")
         counts = (str(found["n"]), str(found["failed"]))
-        rows.append((title(quantity), *limits, *_shown(found, 4, "r"), *_shown(found, 2, "mae"), *counts))
+        rows.append(
+            (title(quantity), *limits, *_shown(found, 4, "r"), *_shown(found, 2, "mae"), *counts)
+        )
     columns = ("quantity", "bias", "sd", "lower limit", "upper limit", "r", "MAE", "n", "failed")
-    return Table(f"Agreement (prediction - reference), {data['patients']} patients", columns, tuple(rows))
+    return Table(
+        f"Agreement (prediction - reference), {data['patients']} patients", columns, tuple(rows)
+    )
 
 
 def _group_table(data: dict[str, Any]) -> Table:
@@ -205,10 +288,23 @@ def _group_table(data: dict[str, Any]) -> Table:
     rows: list[tuple[str, ...]] = []
     for group, part in data["groups"].items():
         dice = (_number(part["structures"][name]["dice"]["mean"], 4) for name in names)
-        bias = (_number(part["agreement"][quantity]["bias"], 2) for quantity in ("lv_ef_percent", "rv_ef_percent"))
+        bias = (
+            _number(part["agreement"][quantity]["bias"], 2)
+            for quantity in ("lv_ef_percent", "rv_ef_percent")
+        )
         missed = sum(part["structures"][name]["missed"] for name in names)
-        rows.append((group, str(part["volumes"]), *dice, *_shown(part, 4, "mean_dice"), *bias, str(missed)))
-    columns = ("group", "volumes", *(f"Dice {name}" for name in names), "mean Dice", "LV EF bias", "RV EF bias", "missed")
+        rows.append(
+            (group, str(part["volumes"]), *dice, *_shown(part, 4, "mean_dice"), *bias, str(missed))
+        )
+    columns = (
+        "group",
+        "volumes",
+        *(f"Dice {name}" for name in names),
+        "mean Dice",
+        "LV EF bias",
+        "RV EF bias",
+        "missed",
+    )
     return Table("By group", columns, tuple(rows))
 
 

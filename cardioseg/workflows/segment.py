@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 from cardioseg import __version__
 from cardioseg.core.atomic import write_json
 from cardioseg.core.config import WindowConfig, validate
-from cardioseg.core.errors import EXIT_OK, EXIT_SOME_FAILED, OutputError, UsageError, exit_code, explain_of
+from cardioseg.core.errors import (
+    EXIT_OK,
+    EXIT_SOME_FAILED,
+    OutputError,
+    UsageError,
+    exit_code,
+    explain_of,
+)
 from cardioseg.core.exits import check_depth
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report, Table
@@ -83,7 +90,11 @@ def segment(request: SegmentRequest, *, on_progress: OnProgress = unwatched) -> 
 
 
 def _each(
-    images: dict[str, Path], request: SegmentRequest, model: "Model", windows: WindowConfig, on_progress: OnProgress
+    images: dict[str, Path],
+    request: SegmentRequest,
+    model: "Model",
+    windows: WindowConfig,
+    on_progress: OnProgress,
 ) -> Iterator[CaseResult]:
     """One result an image, in order; the failure of an only image is raised."""
     for index, (name, path) in enumerate(images.items()):
@@ -104,7 +115,12 @@ def _each(
 def _check(request: SegmentRequest, images: dict[str, Path]) -> None:
     unknown = set(request.save) - set(SAVES)
     if unknown:
-        raise UsageError("--save", found=min(unknown), expected=f"one of {', '.join(SAVES)}", cure="correct the name")
+        raise UsageError(
+            "--save",
+            found=min(unknown),
+            expected=f"one of {', '.join(SAVES)}",
+            cure="correct the name",
+        )
     check_seg_library(request.save)
     check_one_patient(request.beat, images)
     _check_output(request.output)
@@ -118,7 +134,9 @@ def _check_output(output: Path) -> None:
         above = next(folder for folder in (output, *output.absolute().parents) if folder.exists())
     except OSError as error:
         found = str(error.strerror)
-        raise OutputError(output, found=found, expected="a folder's name", cure="choose another --output") from None
+        raise OutputError(
+            output, found=found, expected="a folder's name", cure="choose another --output"
+        ) from None
     if not above.is_dir():
         found = "a file" if above == output else f"a file above it ({above.name})"
         raise OutputError(output, found=found, expected="a folder", cure="choose another --output")
@@ -128,13 +146,24 @@ def _windows(request: SegmentRequest, model: "Model") -> WindowConfig:
     asked = {"size": request.window, "overlap": request.overlap, "views": request.views}
     changes = {key: value for key, value in asked.items() if value is not None}
     if request.window is not None and len(request.window) != len(model.windows.size):
-        expected = f"{len(model.windows.size)} sizes, as {model.name} works in {len(model.windows.size)}-D"
-        raise UsageError("--window", found=str(request.window), expected=expected, cure="correct them")
-    return validate(WindowConfig, model.windows.model_dump() | changes, source="--window, --overlap, --views")
+        expected = (
+            f"{len(model.windows.size)} sizes, as {model.name} works in {len(model.windows.size)}-D"
+        )
+        raise UsageError(
+            "--window", found=str(request.window), expected=expected, cure="correct them"
+        )
+    return validate(
+        WindowConfig, model.windows.model_dump() | changes, source="--window, --overlap, --views"
+    )
 
 
 def _one(
-    name: str, path: Path, request: SegmentRequest, model: "Model", windows: WindowConfig, tell: Callable[[float], None]
+    name: str,
+    path: Path,
+    request: SegmentRequest,
+    model: "Model",
+    windows: WindowConfig,
+    tell: Callable[[float], None],
 ) -> CaseResult:
     started = time.perf_counter()
     image = open_image(path, trust=request.trust, series=request.series)
@@ -151,7 +180,10 @@ def _one(
             return CaseResult(name, "kept", earlier)
         found = "results made from another image, model or settings"
         raise OutputError(
-            record_of(request.output, name), found=found, expected="none", cure="pass --overwrite, or another --output"
+            record_of(request.output, name),
+            found=found,
+            expected="none",
+            cure="pass --overwrite, or another --output",
         )
     if not request.overwrite:
         refuse_foreign(request.output, name)
@@ -174,10 +206,16 @@ def budget(request: SegmentRequest, model: "Model") -> int:
 def exit_facts(request: SegmentRequest, model: "Model") -> dict[str, Any]:
     """The rule that lets tokens leave; a threshold of None is the model's or the rule's own."""
     rule = request.exits
-    return {"rule": rule.name or model.exits[0], "threshold": rule.threshold, "compute": rule.compute}
+    return {
+        "rule": rule.name or model.exits[0],
+        "threshold": rule.threshold,
+        "compute": rule.compute,
+    }
 
 
-def _recipe(image: ImageFile, request: SegmentRequest, model: "Model", windows: WindowConfig) -> dict[str, Any]:
+def _recipe(
+    image: ImageFile, request: SegmentRequest, model: "Model", windows: WindowConfig
+) -> dict[str, Any]:
     """Everything the result depends on."""
     from cardioseg.data.manifest import sha256
 
@@ -197,7 +235,12 @@ def _recipe(image: ImageFile, request: SegmentRequest, model: "Model", windows: 
 
 
 def _segment_case(
-    name: str, image: ImageFile, request: SegmentRequest, model: "Model", recipe: dict[str, Any], tell: Callable[[float], None]
+    name: str,
+    image: ImageFile,
+    request: SegmentRequest,
+    model: "Model",
+    recipe: dict[str, Any],
+    tell: Callable[[float], None],
 ) -> dict[str, Any]:
     """Every frame through the model, then the files; the run record is returned, as it is written last."""
     from cardioseg.inference.native import predict_volume
@@ -209,7 +252,9 @@ def _segment_case(
         volume = image.frame(index)
         frame = index + 1 if image.frames > 1 else None
         of = str(image.path) if frame is None else f"{image.path} (frame {frame})"
-        predicted = predict_volume(model, volume, depth=request.depth, windows=windows, keep=request.save, name=of)
+        predicted = predict_volume(
+            model, volume, depth=request.depth, windows=windows, keep=request.save, name=of
+        )
         cine.add(volume, predicted.prediction, predicted.removed_voxels, model)
         write_float_maps(request.output, name, volume, predicted.prediction, frame=frame)
         tell((index + 1) / image.frames)
@@ -217,32 +262,52 @@ def _segment_case(
     write_maps(request.output, name, cine, model)
     facts = run_facts(name, image, model, recipe=recipe, cine=cine, seconds=seconds)
     patient = patient_of(name, image.path, ed=request.beat.ed, es=request.beat.es).facts()
-    facts["patient"] = patient | {key: patient[key] or getattr(image, key) for key in ("height_cm", "weight_kg")}
+    facts["patient"] = patient | {
+        key: patient[key] or getattr(image, key) for key in ("height_cm", "weight_kg")
+    }
     maps = {kind: found for kind in cine.maps if (found := cine.stacked(kind)) is not None}
-    facts = make_products(Segmented(name, request, image, model.labels, maps, tuple(cine.facts), facts))
+    facts = make_products(
+        Segmented(name, request, image, model.labels, maps, tuple(cine.facts), facts)
+    )
     facts["files"] = [path.name for path in case_files(request.output, name)]
     remember_source(request.output, name, image)
     return facts
 
 
 def _shown(facts: dict[str, Any]) -> tuple[str, ...]:
-    return f"{facts['frames']}", f"{facts['mean_steps']:.2f}", f"{facts['seconds']:.1f}", verdict_of(facts) or "–"
+    return (
+        f"{facts['frames']}",
+        f"{facts['mean_steps']:.2f}",
+        f"{facts['seconds']:.1f}",
+        verdict_of(facts) or "–",
+    )
 
 
-def _report(results: list[CaseResult], folder: dict[str, Any], request: SegmentRequest, model: "Model") -> Report:
+def _report(
+    results: list[CaseResult], folder: dict[str, Any], request: SegmentRequest, model: "Model"
+) -> Report:
     failed = [result for result in results if result.state == "failed"]
     names = [result.name for result in results]
     rows = tuple((r.name, r.state, *(_shown(r.facts) if r.facts else ("",) * 4)) for r in results)
     table = Table(f"{model.name}, {budget(request, model)} loops", ("case", "", *SHOWN), rows)
-    warnings = [r.error for r in failed] + [f"{r.name}: {text}" for r in results for text in r.facts.get("warnings", [])]
+    warnings = [r.error for r in failed] + [
+        f"{r.name}: {text}" for r in results for text in r.facts.get("warnings", [])
+    ]
     warnings += [line for r in results for line in case_warnings(r.name, r.facts)]
     warnings += folder.get("warnings", [])
-    hearts = [heart for heart in folder.get("hearts", []) if {heart["case"], *heart.get("cases", {}).values()} & {*names}]
+    hearts = [
+        heart
+        for heart in folder.get("hearts", [])
+        if {heart["case"], *heart.get("cases", {}).values()} & {*names}
+    ]
     warnings += [line for heart in hearts for line in heart_warnings(heart)]
     data = {
         "output": str(request.output),
         "model": model.name,
-        "cases": [{"case": r.name, "state": r.state, "error": r.error or None, "run": r.facts or None} for r in results],
+        "cases": [
+            {"case": r.name, "state": r.state, "error": r.error or None, "run": r.facts or None}
+            for r in results
+        ],
         "hearts": hearts,
     }
     codes = {result.exit_code for result in failed}

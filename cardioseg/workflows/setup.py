@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cardioseg.core.config import PreparationConfig, Settings, WindowConfig, merge, parse_overrides, read_toml, validate
+from cardioseg.core.config import (
+    PreparationConfig,
+    Settings,
+    WindowConfig,
+    merge,
+    parse_overrides,
+    read_toml,
+    validate,
+)
 from cardioseg.core.errors import ConfigError
 from cardioseg.data.manifest import Manifest
 from cardioseg.workflows.starting import StartingModel
@@ -28,13 +36,21 @@ class TrainingSetup:
         """Nested plain values, without the ones that are unset."""
         sections = {name: getattr(self, name) for name in SECTIONS}
         plain = {
-            name: value.model_dump(mode="json") if isinstance(value, Settings) else value for name, value in sections.items()
+            name: value.model_dump(mode="json") if isinstance(value, Settings) else value
+            for name, value in sections.items()
         }
-        return {name: {k: v for k, v in section.items() if v is not None} for name, section in plain.items()}
+        return {
+            name: {k: v for k, v in section.items() if v is not None}
+            for name, section in plain.items()
+        }
 
 
 def resolve(
-    settings: Path | None, overrides: Sequence[str], manifest: Manifest, *, start: StartingModel | None = None
+    settings: Path | None,
+    overrides: Sequence[str],
+    manifest: Manifest,
+    *,
+    start: StartingModel | None = None,
 ) -> TrainingSetup:
     """Defaults, then the starting model's, the settings file, then ``--set``; checked, and fitted to the prepared data."""
     from cardioseg.data.augment import AugmentConfig
@@ -63,13 +79,20 @@ def resolve(
         sampling=sampling,
         augment=augment,
         training=training,
-        windows=validate(WindowConfig, {"size": sampling.window} | _seen(augment.storage) | windows, source=source),
+        windows=validate(
+            WindowConfig,
+            {"size": sampling.window} | _seen(augment.storage) | windows,
+            source=source,
+        ),
     )
 
 
 def _check_preparation(asked: Mapping[str, Any], manifest: Manifest, source: str) -> None:
     """ConfigError when the data were prepared otherwise than asked for."""
-    wanted, found = validate(PreparationConfig, asked, source=source).model_dump(), manifest.preparation.model_dump()
+    wanted, found = (
+        validate(PreparationConfig, asked, source=source).model_dump(),
+        manifest.preparation.model_dump(),
+    )
     differing = {key for key in asked if wanted[key] != found[key]}
     if differing:
         raise ConfigError(
@@ -90,22 +113,33 @@ def check_sections(values: Mapping[str, Any], source: str) -> None:
     unknown = set(values) - set(SECTIONS)
     if unknown:
         raise ConfigError(
-            source, found=f"unknown section {min(unknown)!r}", expected=f"one of {', '.join(SECTIONS)}", cure="correct the name"
+            source,
+            found=f"unknown section {min(unknown)!r}",
+            expected=f"one of {', '.join(SECTIONS)}",
+            cure="correct the name",
         )
     for name, section in values.items():
         if not isinstance(section, Mapping):
             raise ConfigError(
-                source, found=f"{name} = {section!r}", expected=f"settings in it, {name}.key=value", cure="name the setting"
+                source,
+                found=f"{name} = {section!r}",
+                expected=f"settings in it, {name}.key=value",
+                cure="name the setting",
             )
 
 
-def _network_settings(values: Mapping[str, Any], manifest: Manifest, window: tuple[int, ...], source: str) -> dict[str, Any]:
+def _network_settings(
+    values: Mapping[str, Any], manifest: Manifest, window: tuple[int, ...], source: str
+) -> dict[str, Any]:
     from cardioseg.networks import ARCHITECTURES
 
     name = values.get("name", "rdvit")
     if name not in ARCHITECTURES:
         raise ConfigError(
-            source, found=f"network.name = {name!r}", expected=f"one of {', '.join(ARCHITECTURES)}", cure="correct the name"
+            source,
+            found=f"network.name = {name!r}",
+            expected=f"one of {', '.join(ARCHITECTURES)}",
+            cure="correct the name",
         )
     given = {key: value for key, value in values.items() if key != "name"}
     channels = 1 if len(window) == 3 else manifest.preparation.channels
@@ -114,8 +148,18 @@ def _network_settings(values: Mapping[str, Any], manifest: Manifest, window: tup
     for key, value in fitted.items():
         if getattr(config, key) != value:
             found = f"network.{key} = {getattr(config, key)}"
-            raise ConfigError(source, found=found, expected=f"{value}, as in the prepared data", cure="leave it out")
+            raise ConfigError(
+                source,
+                found=found,
+                expected=f"{value}, as in the prepared data",
+                cure="leave it out",
+            )
     if len(config.patch_size) != len(window):
         found = f"network.patch_size {config.patch_size} and sampling.window {window}"
-        raise ConfigError(source, found=found, expected="as many numbers in both", cure="set both for 2-D or both for 3-D")
+        raise ConfigError(
+            source,
+            found=found,
+            expected="as many numbers in both",
+            cure="set both for 2-D or both for 3-D",
+        )
     return {"name": name, **config.model_dump(mode="json")}

@@ -104,14 +104,18 @@ def lay_out(count: int, *, rows: int, tile_mm: tuple[float, float]) -> Sheet:
     height, width = tile_mm
 
     def distance(columns: int) -> float:
-        return abs(math.log(columns * width / (math.ceil(count / columns) * rows * height) / BEST_ASPECT))
+        return abs(
+            math.log(columns * width / (math.ceil(count / columns) * rows * height) / BEST_ASPECT)
+        )
 
     blocks = math.ceil(count / min(range(1, min(count, MOST_COLUMNS) + 1), key=distance))
     columns = math.ceil(count / blocks)
     scale = math.sqrt(PIXELS / (count * rows * height * width))
     scale = min(scale, LARGEST_TILE / max(tile_mm))
     scale = max(scale, SMALLEST_TILE / max(tile_mm))
-    return Sheet(count, columns, rows, (max(1, round(scale * height)), max(1, round(scale * width))))
+    return Sheet(
+        count, columns, rows, (max(1, round(scale * height)), max(1, round(scale * width)))
+    )
 
 
 def upright(image: Volume, prediction: Prediction) -> Stack:
@@ -153,7 +157,9 @@ def turns(first: np.ndarray, second: np.ndarray) -> tuple[bool, bool, bool]:
         swap, flip_rows, flip_columns = turn
         down, right = directions if swap else directions[::-1]
         rightwards, downwards = float(right @ left), float(down @ back_and_feet)
-        return (-rightwards if flip_columns else rightwards) + (-downwards if flip_rows else downwards)
+        return (-rightwards if flip_columns else rightwards) + (
+            -downwards if flip_rows else downwards
+        )
 
     # Of equally good turns the first one wins, which is the picture as it is stored.
     either = (False, True)
@@ -165,7 +171,9 @@ def cropped(stack: Stack) -> Stack:
     return boxed(stack, heart_box(np.asarray(stack.mask.any(axis=0)), stack.pixel_mm))
 
 
-def heart_box(inside: np.ndarray, pixel_mm: tuple[float, float], *, margin_mm: float = MARGIN_MM) -> tuple[slice, slice]:
+def heart_box(
+    inside: np.ndarray, pixel_mm: tuple[float, float], *, margin_mm: float = MARGIN_MM
+) -> tuple[slice, slice]:
     """Rows and columns of the heart and a margin.
 
     Args:

@@ -46,8 +46,16 @@ class StartingModel:
         window = asked.get("sampling", {}).get("window", size)
         axes = _axes(network, self.network)
         if isinstance(window, list) and len(window) != axes:
-            found, expected = f"sampling.window = {window}", f"{axes} numbers, as in network.patch_size"
-            raise ConfigError("--init-from", found=found, expected=expected, cure="set both, for 2-D or for 3-D, or neither")
+            found, expected = (
+                f"sampling.window = {window}",
+                f"{axes} numbers, as in network.patch_size",
+            )
+            raise ConfigError(
+                "--init-from",
+                found=found,
+                expected=expected,
+                cure="set both, for 2-D or for 3-D, or neither",
+            )
         if not self.same_kind(network):
             return merge({"network": self._fitting(network), "sampling": {"window": window}}, asked)
         kept = dict(self.network)
@@ -61,11 +69,21 @@ class StartingModel:
         from cardioseg.layers.frame import FrameConfig
 
         if self.tune != "all":
-            found, cure = f"{self.tune}, and another network than the model's", "pass --tune all, or ask for the model's network"
+            found, cure = (
+                f"{self.tune}, and another network than the model's",
+                "pass --tune all, or ask for the model's network",
+            )
             raise ConfigError("--tune", found=found, expected="the model's own network", cure=cure)
-        frame, other = set(FrameConfig.model_fields), asked.get("name", self.network["name"]) != self.network["name"]
+        frame, other = (
+            set(FrameConfig.model_fields),
+            asked.get("name", self.network["name"]) != self.network["name"],
+        )
         kept = frame if other else set(self.network)
-        return {key: self.network[key] for key in kept - {"patch_size", "channels"} if key in self.network}
+        return {
+            key: self.network[key]
+            for key in kept - {"patch_size", "channels"}
+            if key in self.network
+        }
 
     def same_kind(self, network: Mapping[str, Any]) -> bool:
         """Whether these ``[network]`` settings, where they say anything, are of the model's architecture and number of axes."""
@@ -77,7 +95,9 @@ class StartingModel:
         """What decides the start, for the run's record and the hash that guards ``--resume``."""
         return {"model": self.model.name, "weights_sha256": self.model.sha256, "tune": self.tune}
 
-    def told(self, taken: Mapping[str, int], network: "nn.Module", settings: Mapping[str, Any]) -> str:
+    def told(
+        self, taken: Mapping[str, int], network: "nn.Module", settings: Mapping[str, Any]
+    ) -> str:
         """The start in words, for the run's record; ``taken`` is what came over into a network of these settings."""
         every = sum(value.numel() for value in network.state_dict().values())
         parts = ", ".join(sorted({name.partition(".")[0] for name in taken}))
@@ -91,9 +111,19 @@ class StartingModel:
             return
         if "lora_rank" not in network:
             found = f"{network['name']}, which has no place for adapters"
-            raise ConfigError("--tune", found=found, expected="rdvit for lora", cure="pass --tune head or --tune all")
+            raise ConfigError(
+                "--tune",
+                found=found,
+                expected="rdvit for lora",
+                cure="pass --tune head or --tune all",
+            )
         if network["lora_rank"] == 0:
-            raise ConfigError("--set", found="network.lora_rank = 0", expected="1 or more for --tune lora", cure="leave it out")
+            raise ConfigError(
+                "--set",
+                found="network.lora_rank = 0",
+                expected="1 or more for --tune lora",
+                cure="leave it out",
+            )
 
     def fill(self, network: "nn.Module", settings: Mapping[str, Any]) -> dict[str, int]:
         """Take over the weights and freeze what is not to train; new adapters start as no difference.
@@ -113,18 +143,27 @@ class StartingModel:
 
         weights, empty = self.model.network.state_dict(), network.state_dict()
         taken = weights if self.same_kind(settings) else transferable(weights, empty)
-        adapters = {name: value for name, value in empty.items() if name.startswith("lora.") and self.tune != "head"}
+        adapters = {
+            name: value
+            for name, value in empty.items()
+            if name.startswith("lora.") and self.tune != "head"
+        }
         kept = adapters if self.same_kind(settings) else empty
         try:
             network.load_state_dict({**kept, **taken})
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:160]
             cure = "leave out the [network] settings that the weights depend on"
-            raise ConfigError("--init-from", found=reason, expected="a network for the model's weights", cure=cure) from None
+            raise ConfigError(
+                "--init-from", found=reason, expected="a network for the model's weights", cure=cure
+            ) from None
         if not taken:
             cure = "train without --init-from"
             raise ConfigError(
-                "--init-from", found="no weights that fit", expected="a stem or a decoder of the same shape", cure=cure
+                "--init-from",
+                found="no weights that fit",
+                expected="a stem or a decoder of the same shape",
+                cure=cure,
             )
         freeze(network, self.tune)
         return {name: value.numel() for name, value in taken.items()}
@@ -149,10 +188,20 @@ def starting_model(name: str | None, tune: str, manifest: "Manifest") -> Startin
     from cardioseg.training.tuning import TUNES
 
     if tune not in TUNES:
-        raise UsageError("--tune", found=repr(tune), expected=f"one of {', '.join(TUNES)}", cure="correct the word")
+        raise UsageError(
+            "--tune",
+            found=repr(tune),
+            expected=f"one of {', '.join(TUNES)}",
+            cure="correct the word",
+        )
     if name is None:
         if tune != "all":
-            raise UsageError("--tune", found=f"{tune}, and no model", expected="weights to start from", cure="pass --init-from")
+            raise UsageError(
+                "--tune",
+                found=f"{tune}, and no model",
+                expected="weights to start from",
+                cure="pass --init-from",
+            )
         return None
     model = load_model(name)
     _same_data(model, manifest)
@@ -164,8 +213,12 @@ def _same_data(model: "Model", manifest: "Manifest") -> None:
     """ConfigError unless the prepared data look to the network as its own did."""
     if model.labels != manifest.labels:
         found, expected = (", ".join(table.names) for table in (manifest.labels, model.labels))
-        cure = "give the data set's labels the model's names and order, or train without --init-from"
-        raise ConfigError("--init-from", found=f"data with labels {found}", expected=expected, cure=cure)
+        cure = (
+            "give the data set's labels the model's names and order, or train without --init-from"
+        )
+        raise ConfigError(
+            "--init-from", found=f"data with labels {found}", expected=expected, cure=cure
+        )
     mine, theirs = manifest.preparation.model_dump(), model.preparation.model_dump()
     differing = sorted(key for key, value in theirs.items() if mine[key] != value)
     if differing:

@@ -23,7 +23,10 @@ MOST_COLUMNS = 6
 DIMMED = 0.62  # opacity of the black over what has stopped
 TINT = 0.42  # of the loop's colour over what goes on
 STEP_MS, LAST_MS = 800, 2500
-GREYS, LEAST_CHROMA = 96, 10  # of 256 colours; difference of red, green and blue from which a pixel is no grey
+GREYS, LEAST_CHROMA = (
+    96,
+    10,
+)  # of 256 colours; difference of red, green and blue from which a pixel is no grey
 LETTER = 6.6  # pixels of a letter in 9 points
 
 
@@ -96,7 +99,14 @@ def draw_animation(path: Path, shown: Slice, moments: list[Moment], words: Words
     pictures = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     durations = [STEP_MS] * (len(pictures) - 1) + [LAST_MS]
     with replacing(path, suffix=".gif") as temporary:
-        pictures[0].save(temporary, save_all=True, append_images=pictures[1:], duration=durations, loop=0, optimize=False)
+        pictures[0].save(
+            temporary,
+            save_all=True,
+            append_images=pictures[1:],
+            duration=durations,
+            loop=0,
+            optimize=False,
+        )
 
 
 def _palette(pixels: np.ndarray) -> "ImageType":
@@ -109,7 +119,12 @@ def _palette(pixels: np.ndarray) -> "ImageType":
 
     greys = np.rint(np.linspace(0, 255, GREYS)).astype(np.uint8)
     coloured = pixels[np.ptp(pixels, axis=1) > LEAST_CHROMA]
-    chosen = Image.fromarray(coloured[None] if len(coloured) else pixels[None, :1]).quantize(256 - GREYS).getpalette() or []
+    chosen = (
+        Image.fromarray(coloured[None] if len(coloured) else pixels[None, :1])
+        .quantize(256 - GREYS)
+        .getpalette()
+        or []
+    )
     palette = Image.new("P", (1, 1))
     palette.putpalette([*np.repeat(greys, 3).tolist(), *chosen][: 3 * 256])
     return palette
@@ -128,8 +143,16 @@ def _sheet(shown: Slice, moments: list[Moment], words: Words) -> "Figure":
     FigureCanvasAgg(figure)
     for number, moment in enumerate(moments):
         row, column = divmod(number, columns)
-        left, top = SIDE + column * (panel_width + GAP), TOP + HEADING + row * (HEADING + panel_height + GAP)
-        box = (left / width, 1 - (top + panel_height) / height, panel_width / width, panel_height / height)
+        left, top = (
+            SIDE + column * (panel_width + GAP),
+            TOP + HEADING + row * (HEADING + panel_height + GAP),
+        )
+        box = (
+            left / width,
+            1 - (top + panel_height) / height,
+            panel_width / width,
+            panel_height / height,
+        )
         _draw(figure.add_axes(box), shown, moment)
         _write(figure, left / width, 1 - (top - HEADING / 2 + 1) / height, moment.heading, size=7.5)
     title = shortened(words.title, int((width - 2 * SIDE) / LETTER))
@@ -141,7 +164,9 @@ def _sheet(shown: Slice, moments: list[Moment], words: Words) -> "Figure":
 
 def _panel(shown: Slice) -> tuple[int, int]:
     """Width and height in pixels: as wide as its heading needs, as high as the slice then is, within limits."""
-    height, width = (count * size for count, size in zip(shown.image.shape, shown.pixel_mm, strict=True))
+    height, width = (
+        count * size for count, size in zip(shown.image.shape, shown.pixel_mm, strict=True)
+    )
     return PANEL, max(1, min(2 * PANEL, round(PANEL * height / width)))
 
 
@@ -152,16 +177,33 @@ def _draw(axes: "Axes", shown: Slice, moment: Moment) -> None:
     extent = (-0.5, columns - 0.5, rows - 0.5, -0.5)
     low, high = shown.window
     axes.set_axis_off()
-    axes.imshow(shown.image, cmap="gray", vmin=low, vmax=high, interpolation="bicubic", extent=extent, aspect="auto")
+    axes.imshow(
+        shown.image,
+        cmap="gray",
+        vmin=low,
+        vmax=high,
+        interpolation="bicubic",
+        extent=extent,
+        aspect="auto",
+    )
     if moment.active is not None:
-        over = np.where(moment.active[..., None], to_rgba(moment.colour, TINT), to_rgba("black", DIMMED))
+        over = np.where(
+            moment.active[..., None], to_rgba(moment.colour, TINT), to_rgba("black", DIMMED)
+        )
         axes.imshow(over, interpolation="nearest", extent=extent, aspect="auto")
     for colour, inside in shown.structures:
         if inside.any():
             line = colour if moment.active is None else PAPER
             x, y = np.arange(-1, columns + 1), np.arange(-1, rows + 1)
             wide = 1.0 if moment.active is None else 0.5
-            axes.contour(x, y, np.pad(inside, 1).astype(np.float32), levels=[0.5], colors=[line], linewidths=wide)
+            axes.contour(
+                x,
+                y,
+                np.pad(inside, 1).astype(np.float32),
+                levels=[0.5],
+                colors=[line],
+                linewidths=wide,
+            )
     axes.set(xlim=extent[:2], ylim=extent[2:])
 
 

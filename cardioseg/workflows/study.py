@@ -14,7 +14,13 @@ from cardioseg.clinical.volumes import structure_value
 from cardioseg.core.atomic import remove, write_json
 from cardioseg.core.errors import InputError
 from cardioseg.core.labels import LabelTable
-from cardioseg.workflows.function import CLINICAL, ONE_VOLUME, clinical_facts, pair_phases, read_clinical
+from cardioseg.workflows.function import (
+    CLINICAL,
+    ONE_VOLUME,
+    clinical_facts,
+    pair_phases,
+    read_clinical,
+)
 from cardioseg.workflows.patient_page import make_patient_reports
 from cardioseg.workflows.patients import body_of
 from cardioseg.workflows.quality import pair_quality
@@ -33,7 +39,9 @@ def make_hearts(study: "Study") -> dict[str, Any]:
     """Write the pairs' files and ``study.csv``; "hearts": what ``X_clinical.json`` holds, of every heart in the folder."""
     output = study.request.output
     cines = {
-        name: found for name in study.records if (found := read_clinical(output / f"{name}{CLINICAL}")) and "cases" not in found
+        name: found
+        for name in study.records
+        if (found := read_clinical(output / f"{name}{CLINICAL}")) and "cases" not in found
     }
     pairs, unwritten = _write_pairs(study)
     for path in output.glob(f"*{CLINICAL}"):
@@ -49,12 +57,22 @@ def make_hearts(study: "Study") -> dict[str, Any]:
     return {"hearts": hearts, "warnings": warnings}
 
 
-def _single(records: Mapping[str, Record], pairs: Mapping[str, Record], unwritten: Iterable[Cases]) -> dict[str, str]:
+def _single(
+    records: Mapping[str, Record], pairs: Mapping[str, Record], unwritten: Iterable[Cases]
+) -> dict[str, str]:
     """Volumes that are in no heart: case → why its function is not known."""
-    torn = {case: f"the function of {ed} and {es} was not written" for ed, es in unwritten for case in (ed, es)}
+    torn = {
+        case: f"the function of {ed} and {es} was not written"
+        for ed, es in unwritten
+        for case in (ed, es)
+    }
     paired = {case for heart in pairs.values() for case in heart["cases"].values()}
-    alone = [name for name, record in records.items() if record["frames"] == 1 and name not in paired]
-    return {name: torn.get(name) or records[name].get("clinical_reason", ONE_VOLUME) for name in alone}
+    alone = [
+        name for name, record in records.items() if record["frames"] == 1 and name not in paired
+    ]
+    return {
+        name: torn.get(name) or records[name].get("clinical_reason", ONE_VOLUME) for name in alone
+    }
 
 
 def _write_pairs(study: "Study") -> tuple[dict[str, dict[str, Any]], dict[Cases, str]]:
@@ -63,9 +81,17 @@ def _write_pairs(study: "Study") -> tuple[dict[str, dict[str, Any]], dict[Cases,
     unwritten: dict[Cases, str] = {}
     for patient, (ed, es) in _pairs(study.records):
         path = study.request.output / f"{patient}{CLINICAL}"
-        if patient in study.records or (path.exists() and not _ours(path) and not study.request.overwrite):
-            whose = "another case's" if patient in study.records else "not of these masks; --overwrite replaces it"
-            unwritten[ed, es] = f"{path.name} is {whose}: the function of {ed} and {es} was not written"
+        if patient in study.records or (
+            path.exists() and not _ours(path) and not study.request.overwrite
+        ):
+            whose = (
+                "another case's"
+                if patient in study.records
+                else "not of these masks; --overwrite replaces it"
+            )
+            unwritten[ed, es] = (
+                f"{path.name} is {whose}: the function of {ed} and {es} was not written"
+            )
             continue
         try:
             hearts[patient] = _pair_function(study, patient, ed, es)
@@ -83,7 +109,10 @@ def _pairs(records: Mapping[str, Record]) -> Iterator[tuple[str, Cases]]:
         if record["frames"] == 1 and "patient" in record:
             patients.setdefault(record["patient"]["name"], []).append(name)
     for patient, cases in patients.items():
-        named = {phase: [case for case in cases if records[case]["patient"]["phase"] == phase] for phase in ("ED", "ES", "")}
+        named = {
+            phase: [case for case in cases if records[case]["patient"]["phase"] == phase]
+            for phase in ("ED", "ES", "")
+        }
         if len(named["ED"]) == len(named["ES"]) == 1:
             yield patient, (named["ED"][0], named["ES"][0])
         elif len(named[""]) == len(cases) == 2:
@@ -103,20 +132,35 @@ def _pair_function(study: "Study", patient: str, ed: str, es: str) -> dict[str, 
     at_ed, at_es = study.records[ed], study.records[es]
     labels = LabelTable.from_mapping(at_ed["labels"])
     trust = at_ed["recipe"]["trust"]
-    mask_ed, mask_es = (read(study.request.output / f"{case}_mask.nii.gz", trust=trust) for case in (ed, es))
+    mask_ed, mask_es = (
+        read(study.request.output / f"{case}_mask.nii.gz", trust=trust) for case in (ed, es)
+    )
     body = body_of(at_ed["patient"], Body(**at_ed["recipe"]["beat"]["body"]))
     function = heart_function(mask_ed, mask_es, labels, body)
     phases = _phases(at_ed, at_es, function)
-    facts = clinical_facts(patient, function, phases=phases, why_none="the files' names state no frame")
-    return facts | {"cases": {"ed": ed, "es": es}, "made_by": MADE_HERE} | pair_quality(at_ed, at_es)
+    facts = clinical_facts(
+        patient, function, phases=phases, why_none="the files' names state no frame"
+    )
+    return (
+        facts | {"cases": {"ed": ed, "es": es}, "made_by": MADE_HERE} | pair_quality(at_ed, at_es)
+    )
 
 
 def _phases(ed: Record, es: Record, function: dict[str, Any]) -> "Phases":
     """What is known of the phases of two files."""
-    frames = [None if record["patient"]["frame"] is None else record["patient"]["frame"] - 1 for record in (ed, es)]
+    frames = [
+        None if record["patient"]["frame"] is None else record["patient"]["frame"] - 1
+        for record in (ed, es)
+    ]
     told_by = ed["patient"]["told_by"]
     doubts = () if told_by else ("nothing but the volumes says which file is ED",)
-    return pair_phases(frames[0], frames[1], function, source=told_by or "larger and smaller LV volume", doubts=doubts)
+    return pair_phases(
+        frames[0],
+        frames[1],
+        function,
+        source=told_by or "larger and smaller LV volume",
+        doubts=doubts,
+    )
 
 
 def _ours(path: Path) -> bool:

@@ -29,7 +29,9 @@ Heart = Mapping[str, Any]
 Row = dict[str, Any]
 
 
-def write_table(path: Path, hearts: Iterable[Heart], single: Mapping[str, str], records: Mapping[str, Record]) -> None:
+def write_table(
+    path: Path, hearts: Iterable[Heart], single: Mapping[str, str], records: Mapping[str, Record]
+) -> None:
     """Write the table; without a row, take away one of ours.
 
     Args:
@@ -41,7 +43,9 @@ def write_table(path: Path, hearts: Iterable[Heart], single: Mapping[str, str], 
     Raises:
         OutputError: the folder cannot be written.
     """
-    rows = [_heart_row(heart, records) for heart in hearts] + [_volume_row(records[case], why) for case, why in single.items()]
+    rows = [_heart_row(heart, records) for heart in hearts] + [
+        _volume_row(records[case], why) for case, why in single.items()
+    ]
     if not rows:
         if our_table(path):
             remove(path)
@@ -73,9 +77,18 @@ def _volume_row(record: Record, why: str) -> Row:
     function = heart_function(None, None, labels, body, why_none=why)
     row = _row(clinical_facts(record["case"], function, phases=NO_PHASES, why_none=why), record)
     unseen = {column: f"the mask shows no {structure}" for column, structure in VOLUMES.items()}
-    shown = {column: ml for column, structure in VOLUMES.items() if (ml := _volume_ml(record, labels, structure))}
-    reasons = [why, *(f"{column}: {reason}" for column, reason in unseen.items() if column not in shown)]
-    return row | shown | {"cardioseg": record["versions"]["cardioseg"], "reasons": "; ".join(reasons)}
+    shown = {
+        column: ml
+        for column, structure in VOLUMES.items()
+        if (ml := _volume_ml(record, labels, structure))
+    }
+    reasons = [
+        why,
+        *(f"{column}: {reason}" for column, reason in unseen.items() if column not in shown),
+    ]
+    return (
+        row | shown | {"cardioseg": record["versions"]["cardioseg"], "reasons": "; ".join(reasons)}
+    )
 
 
 def _volume_ml(record: Record, labels: LabelTable, structure: str) -> float | None:
@@ -96,7 +109,11 @@ def _row(heart: Heart, record: Record) -> Row:
         "es_frame": heart["es_frame"],
         "phases_from": heart["phases"]["source"],
         "phases_confidence": heart["phases"]["confidence"],
-        **{f"{side}_{name}": heart[side][name] for side, names in VENTRICLES.items() for name in names},
+        **{
+            f"{side}_{name}": heart[side][name]
+            for side, names in VENTRICLES.items()
+            for name in names
+        },
         **dict.fromkeys(VOLUMES),
         "height_cm": body["height_cm"],
         "weight_kg": body["weight_kg"],

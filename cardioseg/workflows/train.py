@@ -96,14 +96,25 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
     manifests = (manifest, *_extra(request, manifest, split))
     fabric = _fabric(request.device)
     torch.manual_seed(config.training.seed)
-    network = fabric.to_device(build_network(config.network, source=str(request.settings or "--set")))
+    network = fabric.to_device(
+        build_network(config.network, source=str(request.settings or "--set"))
+    )
     taken = {} if origin is None else origin.fill(network, config.network)
     started = None if origin is None else origin.told(taken, network, config.network)
-    fingerprint = _claim(request, config, split, labels=manifest.labels, origin=origin, started=started)
-    run = start(request.output, network, config.training, settings=fingerprint, resume=request.resume)
+    fingerprint = _claim(
+        request, config, split, labels=manifest.labels, origin=origin, started=started
+    )
+    run = start(
+        request.output, network, config.training, settings=fingerprint, resume=request.resume
+    )
     data = _windows(config, manifests, split)
     finished = run_loop(
-        run, data, fabric, validate=validation(config, manifest, split), max_minutes=request.max_minutes, on_progress=on_progress
+        run,
+        data,
+        fabric,
+        validate=validation(config, manifest, split),
+        max_minutes=request.max_minutes,
+        on_progress=on_progress,
     )
     export_run(run.folder, output=run.folder / "model")
     return _report(run, finished, split)
@@ -116,7 +127,9 @@ def _fabric(name: str) -> "Fabric":
     from cardioseg.inference.native import choose_device
     from cardioseg.layers.precision import fast_bf16
 
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces the precision, --quiet or not
+    logging.getLogger("lightning_fabric").setLevel(
+        logging.WARNING
+    )  # it announces the precision, --quiet or not
     device = choose_device(name)
     fabric = Fabric(
         accelerator=device.type,
@@ -133,7 +146,9 @@ def choose_split(choice: SplitChoice, manifest: Manifest) -> Split:
     if choice.file is not None:
         return read_split(choice.file, patients, fraction=choice.fraction, draw=choice.draw)
     if choice.fold is not None:
-        return fold_split(patients, {entry.patient: entry.group for entry in manifest.entries}, choice.fold)
+        return fold_split(
+            patients, {entry.patient: entry.group for entry in manifest.entries}, choice.fold
+        )
     return Split(frozenset(patients), frozenset(), "everybody")
 
 
@@ -171,7 +186,10 @@ def _check_run(folder: Path, fingerprint: str, *, steps: int, resume: bool) -> N
         return
     if not resume:
         raise OutputError(
-            folder, found=f"a run of {facts.step} steps", expected="a new folder", cure="pass --resume, or another --output"
+            folder,
+            found=f"a run of {facts.step} steps",
+            expected="a new folder",
+            cure="pass --resume, or another --output",
         )
     if facts.settings != fingerprint:
         raise ConfigError(
@@ -189,14 +207,18 @@ def _check_run(folder: Path, fingerprint: str, *, steps: int, resume: bool) -> N
         )
 
 
-def _fingerprint(settings: dict[str, dict[str, Any]], split: Split, origin: StartingModel | None) -> str:
+def _fingerprint(
+    settings: dict[str, dict[str, Any]], split: Split, origin: StartingModel | None
+) -> str:
     """Hash of what decides a step; a run may be given more steps, other workers or another rhythm of validation."""
     free = ("steps", "workers", "checkpoint_minutes", "validate_every", "validate_cases")
     training = {key: value for key, value in settings["training"].items() if key not in free}
     fixed = {**settings, "training": training, "windows": {}}
     if origin is not None:
         fixed["start"] = origin.facts
-    return hashlib.sha256(json.dumps([fixed, sorted(split.train)], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps([fixed, sorted(split.train)], sort_keys=True).encode()
+    ).hexdigest()
 
 
 def _extra(request: TrainingRequest, manifest: Manifest, split: Split) -> list[Manifest]:
@@ -228,7 +250,9 @@ def _windows(config: TrainingSetup, manifests: Sequence[Manifest], split: Split)
     first, *others = manifests
     chosen = [entry for entry in first.entries if entry.patient in split.train]
     if not chosen:
-        raise InputError(first.folder, found="no training case", expected="at least one", cure="check the split")
+        raise InputError(
+            first.folder, found="no training case", expected="at least one", cure="check the split"
+        )
     parts = [load_voxels(first, chosen), *(load_voxels(extra, extra.entries) for extra in others)]
     training = config.training
     return WindowDataset(

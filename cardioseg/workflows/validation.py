@@ -27,7 +27,9 @@ def validation(config: TrainingSetup, manifest: Manifest, split: Split) -> "Vali
     return validate_network
 
 
-def score_cases(network: "nn.Module", manifest: Manifest, entries: Sequence[Entry], config: TrainingSetup) -> dict[str, float]:
+def score_cases(
+    network: "nn.Module", manifest: Manifest, entries: Sequence[Entry], config: TrainingSetup
+) -> dict[str, float]:
     """Mean Dice per structure and overall of prepared cases in their native grid, one view per window for speed."""
     import numpy as np
 
@@ -43,7 +45,9 @@ def score_cases(network: "nn.Module", manifest: Manifest, entries: Sequence[Entr
     for entry in entries:
         arrays = load_case(manifest.folder, entry)
         image = arrays["image"].astype(np.float32)
-        maps = predict_maps(network, image, neighbours=config.preparation.neighbours, windows=windows, device=device)
+        maps = predict_maps(
+            network, image, neighbours=config.preparation.neighbours, windows=windows, device=device
+        )
         guess = resize(maps.probabilities, arrays["reference"].shape).argmax(0).astype(np.uint8)
         for value, name in enumerate(manifest.labels.structures, start=1):
             score = overlap_dice(guess == value, arrays["reference"] == value)

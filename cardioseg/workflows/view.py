@@ -64,23 +64,38 @@ def view(request: ViewRequest, *, on_progress: OnProgress = unwatched) -> Report
     """
     case = open_finished(request.case, image=request.image)
     path = request.output or case.folder / f"{case.name}_view.html"
-    frame = fullest_frame(case) if request.frame is None else chosen("--frame", request.frame, case.image.frames)
+    frame = (
+        fullest_frame(case)
+        if request.frame is None
+        else chosen("--frame", request.frame, case.image.frames)
+    )
     first = chosen_slice(case, upright(*case.frame(frame)), request.slice_number)
     scene = make_scene(case, whole=request.whole, on_progress=on_progress)
     on_progress(Progress(case.image.frames, case.image.frames, "writing"))
-    write_page(path, render("view.html.j2", **_facts(case, scene, (first, frame))), overwrite=request.overwrite)
+    write_page(
+        path,
+        render("view.html.j2", **_facts(case, scene, (first, frame))),
+        overwrite=request.overwrite,
+    )
     size = path.stat().st_size
     large = f"{path.name} has {size / 1e6:.0f} MB, which a browser opens slowly"
     row = (case.name, f"{scene.frames}", f"{scene.shape[2]}", f"{size / 1e6:.1f}")
     table = Table("Open it in a browser", ("case", "frames", "slices", "MB"), (row,))
-    data = {"case": case.name, "bytes": size, "shape": [*scene.shape, scene.frames], "cropped": bool(scene.notes)}
+    data = {
+        "case": case.name,
+        "bytes": size,
+        "shape": [*scene.shape, scene.frames],
+        "cropped": bool(scene.notes),
+    }
     return Report("view", data, (table,), (large,) if size > LARGE_BYTES else (), (path,))
 
 
 def _facts(case: Finished, scene: Scene, start: tuple[int, int]) -> dict[str, Any]:
     """What the template asks for; ``start`` is the slice and the frame shown first."""
     known = {legend.key: legend for legend in legends(case)}
-    layers = [_layer(key, known.get(key)) for key in LAYERS if key in ("image", "outline") or key in known]
+    layers = [
+        _layer(key, known.get(key)) for key in LAYERS if key in ("image", "outline") or key in known
+    ]
     colours = case.labels.colours
     return {
         "title": case.name,
@@ -91,7 +106,9 @@ def _facts(case: Finished, scene: Scene, start: tuple[int, int]) -> dict[str, An
         "legends": [_rows(legend) for legend in known.values()],
         "notes": [*scene.notes, *case.facts.get("warnings", [])],
         "credit": CREDIT,
-        "files": {key: base64.b64encode(content).decode("ascii") for key, content in scene.files.items()},
+        "files": {
+            key: base64.b64encode(content).decode("ascii") for key, content in scene.files.items()
+        },
         "scene": {
             "shape": scene.shape,
             "frames": scene.frames,
@@ -101,7 +118,10 @@ def _facts(case: Finished, scene: Scene, start: tuple[int, int]) -> dict[str, An
             "frame": start[1],
             "frame_ms": _frame_ms(case),
             "layers": layers,
-            "structures": [{"value": case.labels.value(name), "colour": colours[name]} for name in case.labels.structures],
+            "structures": [
+                {"value": case.labels.value(name), "colour": colours[name]}
+                for name in case.labels.structures
+            ],
         },
     }
 
@@ -114,7 +134,11 @@ def _layer(key: str, legend: Legend | None) -> dict[str, Any]:
 
 def _rows(legend: Legend) -> dict[str, Any]:
     """A legend's table; the background needs no row."""
-    named = [(value, name, legend.colours[value]) for value, name in enumerate(legend.names) if name and value]
+    named = [
+        (value, name, legend.colours[value])
+        for value, name in enumerate(legend.names)
+        if name and value
+    ]
     return {
         "key": legend.key,
         "caption": legend.caption,

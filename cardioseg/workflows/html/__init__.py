@@ -28,7 +28,13 @@ def render(template: str, **facts: Any) -> str:
     return (
         _environment()
         .get_template(template)
-        .render(notice=NOTICE, policy=POLICY, generator=GENERATOR, maker=f"cardioseg {__version__}", **facts)
+        .render(
+            notice=NOTICE,
+            policy=POLICY,
+            generator=GENERATOR,
+            maker=f"cardioseg {__version__}",
+            **facts,
+        )
     )
 
 
@@ -40,7 +46,12 @@ def write_page(path: Path, page: str, *, overwrite: bool = False) -> None:
     """
     if not overwrite and path.exists() and not is_page(path):
         cure = "choose another --output, or pass --overwrite to lose it"
-        raise OutputError(path, found="a file that cardioseg did not make", expected="none of this name", cure=cure)
+        raise OutputError(
+            path,
+            found="a file that cardioseg did not make",
+            expected="none of this name",
+            cure=cure,
+        )
     write_bytes(path, page.encode("utf-8", "replace"))
 
 
@@ -86,7 +97,13 @@ def _environment() -> "Environment":
 
     loader = FileSystemLoader(ASSETS, encoding="utf-8")
     # Everything is escaped, whatever a template's name ends in.
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.globals.update(asset=asset)
     environment.filters.update(data=data, brief=brief)
     return environment
