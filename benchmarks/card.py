@@ -12,7 +12,7 @@ from typing import Any
 
 from cardioseg.bundle import read_metadata
 from cardioseg.core.atomic import write_json
-from cardioseg.workflows.card import write_card
+from cardioseg.training.card import write_card
 
 RESULTS = Path(__file__).parent / "results"
 TABLES = ("depth", "maps", "orientations", "speed")

@@ -18,9 +18,9 @@ from cardioseg.core.errors import UsageError
 from cardioseg.core.exits import OWN, Depth, ExitRule
 from cardioseg.data.manifest import Entry, Manifest, load_case
 from cardioseg.data.splits import read_split
+from cardioseg.evaluation.metrics import overlap_dice
 from cardioseg.imaging.preprocess import resize
 from cardioseg.inference.predictor import Maps, predict_maps
-from cardioseg.metrics import overlap_dice
 
 RESULTS = Path(__file__).parent / "results"
 PhasedCase = TypeVar("PhasedCase", Entry, Case)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cardioseg.workflows.card import every_nth
+from cardioseg.training.card import every_nth
 
 if TYPE_CHECKING:
     from rows import Row

@@ -29,9 +29,9 @@ from cardioseg.core.case import Case
 from cardioseg.core.exits import Depth
 from cardioseg.core.labels import ACDC_LABELS
 from cardioseg.data.acdc import acdc_cases
-from cardioseg.imaging.nifti import open_image, read
+from cardioseg.evaluation.metrics import overlap_dice
+from cardioseg.imaging.open import open_image, read
 from cardioseg.inference.native import predict_volume
-from cardioseg.metrics import overlap_dice
 
 BAD = 0.8  # Dice below it
 WAYS = ("truth", "shipped", "one-loop", "noise", "blur", "breath-holds", "under-trained")

@@ -20,9 +20,9 @@ from cardioseg.bundle import Model, load_model
 from cardioseg.core.case import Case
 from cardioseg.core.volume import Volume
 from cardioseg.data.acdc import acdc_cases
-from cardioseg.imaging.nifti import open_image, read
+from cardioseg.evaluation.metrics import overlap_dice
+from cardioseg.imaging.open import open_image, read
 from cardioseg.inference.native import predict_volume
-from cardioseg.metrics import overlap_dice
 
 MARGIN_MM = 15.0  # left around the heart by the narrowest field of view
 

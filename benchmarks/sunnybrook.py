@@ -24,10 +24,10 @@ from skimage.draw import polygon2mask
 
 from cardioseg.bundle import DEFAULT_MODEL, Model, load_model
 from cardioseg.core.atomic import write_json
+from cardioseg.evaluation.metrics import overlap_dice
 from cardioseg.imaging.image import ImageFile
-from cardioseg.imaging.nifti import open_image
+from cardioseg.imaging.open import open_image
 from cardioseg.inference.native import predict_volume
-from cardioseg.metrics import overlap_dice
 
 CONTOUR = re.compile(r"IM-\d+-0*(\d+)-icontour-manual\.txt")
 THIRDS = ("base", "mid", "apex")

@@ -11,7 +11,7 @@ from tiny import cardioseg, save_image, voxels
 from cardioseg.core.errors import EXIT_OK
 from cardioseg.core.prediction import Prediction
 from cardioseg.inference import native
-from cardioseg.workflows import results as maps
+from cardioseg.results import maps
 
 SHAPE = (128, 96, 10)
 PAIR = {"patient007_clinical.json", "patient007_report.html"}

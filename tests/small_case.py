@@ -10,12 +10,12 @@ from cardioseg.clinical.volumes import structure_volumes_ml
 from cardioseg.core.labels import ACDC_LABELS
 from cardioseg.core.volume import Volume
 from cardioseg.data.manifest import sha256
-from cardioseg.data.phantom import PhantomConfig, draw
-from cardioseg.data.phantom_files import acdc_header, oblique_header, save
-from cardioseg.workflows.finished import read_record
-from cardioseg.workflows.function import Beat, Body, cine_function, write_function
+from cardioseg.pages.report import write_report
+from cardioseg.phantom.draw import PhantomConfig, draw
+from cardioseg.phantom.files import acdc_header, oblique_header, save
+from cardioseg.results.finished import read_record
+from cardioseg.results.function import Beat, Body, cine_function, write_function
 from cardioseg.workflows.products import Study
-from cardioseg.workflows.report_page import write_report
 from cardioseg.workflows.request import SegmentRequest
 
 SPACING = (3.0, 3.0, 18.0)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from cardioseg.data.phantom import PhantomConfig, draw
-from cardioseg.data.phantom_files import acdc_header, save
+from cardioseg.phantom.draw import PhantomConfig, draw
+from cardioseg.phantom.files import acdc_header, save
 
 SPACING = (3.0, 3.0, 18.0)
 SHAPE = (64, 60, 5)

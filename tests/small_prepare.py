@@ -9,7 +9,7 @@ from small_data import SPACING
 
 from cardioseg.core.config import PreparationConfig
 from cardioseg.core.report import Report
-from cardioseg.data.phantom_files import acdc_header, save
+from cardioseg.phantom.files import acdc_header, save
 from cardioseg.workflows.prepare import prepare
 
 CONFIG = PreparationConfig(spacing_mm=4.0)

@@ -20,7 +20,7 @@ from cardioseg.core.errors import (
     CardioSegError,
     InputError,
 )
-from cardioseg.imaging.nifti import open_image
+from cardioseg.imaging.open import open_image
 
 
 @pytest.fixture

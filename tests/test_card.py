@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cardioseg.bundle import models_folder, shipped_models
-from cardioseg.workflows.card import CITATION, card_text, every_nth
+from cardioseg.training.card import CITATION, card_text, every_nth
 
 SHIPPED = shipped_models()
 

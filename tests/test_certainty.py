@@ -18,8 +18,8 @@ from tiny import (
     voxels,
 )
 
-from cardioseg.data.phantom import PhantomConfig, draw, write_truth
 from cardioseg.inference.certainty import RIM, entropy_measures, halting_measures
+from cardioseg.phantom.draw import PhantomConfig, draw, write_truth
 
 NAMES = ("background", "RV", "MYO", "LV")
 

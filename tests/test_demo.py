@@ -16,8 +16,8 @@ from cardioseg.bundle import build_network, save_model
 from cardioseg.cli.demo import demo_command
 from cardioseg.core.errors import EXIT_OK, ModelError, OutputError
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
-from cardioseg.data.phantom import PhantomConfig, draw, write_truth
-from cardioseg.metrics import overlap_dice
+from cardioseg.evaluation.metrics import overlap_dice
+from cardioseg.phantom.draw import PhantomConfig, draw, write_truth
 from cardioseg.workflows import demo as workflow
 from cardioseg.workflows.demo import NOTICE, demo
 

@@ -9,7 +9,7 @@ import pytest
 from pydicom.uid import MPEG2MPML, HTJ2KLossless
 
 from cardioseg.core.errors import GeometryError, InputError
-from cardioseg.imaging.nifti import check_whole, open_image
+from cardioseg.imaging.open import check_whole, open_image
 
 LPS_TO_RAS = np.array([-1, -1, 1])
 

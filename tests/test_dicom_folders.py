@@ -8,7 +8,7 @@ import pytest
 from tiny import save_image
 
 from cardioseg.core.errors import InputError, UsageError
-from cardioseg.workflows.inputs import find_images
+from cardioseg.data.inputs import find_images
 
 OTHER = replace(made.cine((24, 20, 2, 2)), study="1.2.3.4")
 CINE = made.cine((24, 20, 2, 2))

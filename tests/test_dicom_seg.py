@@ -12,10 +12,10 @@ from tiny import names_in, run_record, save_image, stored
 
 from cardioseg.core.errors import EXIT_USAGE, UsageError
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
-from cardioseg.imaging.dicom_planes import unwarned
-from cardioseg.imaging.dicom_seg import check_referable, new_series, structure_code, write_seg
-from cardioseg.imaging.nifti import open_image
-from cardioseg.workflows import dicom_out
+from cardioseg.imaging.dicom.planes import unwarned
+from cardioseg.imaging.dicom.seg import check_referable, new_series, structure_code, write_seg
+from cardioseg.imaging.open import open_image
+from cardioseg.results import dicom_seg as dicom_out
 
 SERIES = made.cine((40, 36, 3, 4), spacing=(1.5, 1.5, 8.0))
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cardioseg.core.errors import InputError, UsageError
-from cardioseg.imaging.nifti import open_image
+from cardioseg.imaging.open import open_image
 
 LONG_AXIS = made.cine((24, 20, 1, 9), axes=made.FOUR_CHAMBER, number=3, description="cine_4ch")
 SCOUT = made.cine((24, 20, 5, 1), axes=np.eye(3), number=1, description="scout")

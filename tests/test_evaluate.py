@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 from cardioseg.cli.evaluate import evaluate_command
 from cardioseg.core.errors import EXIT_OK, InputError, OutputError
 from cardioseg.data.pairs import case_name
-from cardioseg.metrics import score_case
+from cardioseg.evaluation.metrics import score_case
+from cardioseg.evaluation.scores import title
 from cardioseg.workflows.evaluate import EvaluationRequest, evaluate
-from cardioseg.workflows.scores import title
 
 SPACING = (1.5, 1.5, 8.0)
 SHAPE = (24, 24, 6)

@@ -11,8 +11,8 @@ from test_function import GAPS, drawn, half_ellipsoid_ml
 from tiny import cardioseg, names_in, save_image
 
 from cardioseg.core.errors import EXIT_INPUT, EXIT_OK, EXIT_RESOURCES, EXIT_USAGE
-from cardioseg.data.phantom import PhantomConfig, draw, write_truth
-from cardioseg.data.phantom_files import acdc_header
+from cardioseg.phantom.draw import PhantomConfig, draw, write_truth
+from cardioseg.phantom.files import acdc_header
 
 CYCLE = (25.0, 24.0, 20.0, 17.0, 16.0, 17.0, 19.0, 21.0, 22.5, 23.5, 24.0, 24.6)
 

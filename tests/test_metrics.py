@@ -8,7 +8,13 @@ import pytest
 from cardioseg.clinical.volumes import ejection_fraction, mass_g, ventricular_function, volume_ml
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
 from cardioseg.core.volume import Volume
-from cardioseg.metrics import agreement, overlap_dice, score_case, summarise, surface_distances
+from cardioseg.evaluation.metrics import (
+    agreement,
+    overlap_dice,
+    score_case,
+    summarise,
+    surface_distances,
+)
 
 SPACING = (1.4, 1.6, 9.5)
 

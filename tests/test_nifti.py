@@ -16,9 +16,10 @@ from tiny import GEOMETRY
 
 from cardioseg.core.errors import InputError, OutputError
 from cardioseg.core.volume import Volume
-from cardioseg.data import phantom_files
 from cardioseg.imaging.image import stem
-from cardioseg.imaging.nifti import open_image, read, write
+from cardioseg.imaging.nifti import write
+from cardioseg.imaging.open import open_image, read
+from cardioseg.phantom import files as phantom_files
 
 
 @st.composite

@@ -6,7 +6,7 @@ import SimpleITK as sitk
 from small_images import save, voxels, with_zooms
 
 from cardioseg.core.errors import EXIT_INPUT, GeometryError, InputError
-from cardioseg.imaging.nifti import open_image, read
+from cardioseg.imaging.open import open_image, read
 
 
 def truncated(path, keep, ending):

@@ -10,7 +10,7 @@ from scipy.ndimage import label as connected
 
 from cardioseg.core.errors import OutputError
 from cardioseg.core.labels import ACDC_LABELS
-from cardioseg.data.phantom import (
+from cardioseg.phantom.draw import (
     GROUPS,
     Phantom,
     PhantomConfig,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cardioseg.clinical.phases import ES_BETWEEN, find_phases, smoothed
-from cardioseg.data.phantom import contraction
+from cardioseg.phantom.draw import contraction
 
 
 def beat(frames, *, edv=150.0, ejection=0.6):

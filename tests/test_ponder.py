@@ -14,10 +14,10 @@ from tiny import cardioseg, save_image
 
 from cardioseg.core.errors import EXIT_OK, EXIT_USAGE, OutputError, UsageError
 from cardioseg.core.labels import PALETTE
-from cardioseg.workflows.finished import open_finished
+from cardioseg.figures.sheet import cropped, upright
+from cardioseg.figures.strip import GAP, HEADING, LAST_MS, PANEL, SIDE, STEP_MS, TOP
+from cardioseg.results.finished import open_finished
 from cardioseg.workflows.ponder import PonderRequest, fullest_frame, ponder
-from cardioseg.workflows.sheet import cropped, upright
-from cardioseg.workflows.strip import GAP, HEADING, LAST_MS, PANEL, SIDE, STEP_MS, TOP
 
 # Loops used by name, as small_case writes them.
 STEPS = {"background": 1, "RV": 2, "MYO": 4, "LV": LOOPS}

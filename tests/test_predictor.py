@@ -13,13 +13,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from cardioseg.core.config import PreparationConfig, WindowConfig
 from cardioseg.core.exits import OWN, Depth, ExitRule
 from cardioseg.core.volume import Volume
-from cardioseg.data.phantom import PhantomConfig, draw
 from cardioseg.imaging.preprocess import preprocess
 from cardioseg.inference import predictor as predictor_module
 from cardioseg.inference.flops import MISSING
 from cardioseg.inference.predictor import VIEWS, common_storage, predict_maps, unview, view
 from cardioseg.layers.embed import pad_to_multiple
 from cardioseg.networks import RDViT, RDViTConfig, SegOutput
+from cardioseg.phantom.draw import PhantomConfig, draw
 
 CPU = torch.device("cpu")
 PATCH = 8

@@ -18,9 +18,9 @@ from small_prepare import CONFIG, prepare_beside, rewrite
 from cardioseg.core.config import PreparationConfig
 from cardioseg.core.errors import InputError, LabelError
 from cardioseg.data.manifest import Manifest, load_case, sha256
-from cardioseg.data.phantom_files import acdc_header, save
-from cardioseg.imaging.nifti import read
+from cardioseg.imaging.open import read
 from cardioseg.imaging.preprocess import preprocess, preprocess_label
+from cardioseg.phantom.files import acdc_header, save
 from cardioseg.workflows.prepare import prepare
 
 

@@ -9,7 +9,7 @@ from cardioseg.core.config import PreparationConfig
 from cardioseg.core.errors import InputError
 from cardioseg.core.labels import ACDC_LABELS
 from cardioseg.core.volume import Volume
-from cardioseg.data.phantom import PhantomConfig, draw
+from cardioseg.evaluation.metrics import overlap_dice
 from cardioseg.imaging.preprocess import (
     neighbouring_slices,
     preprocess,
@@ -21,7 +21,7 @@ from cardioseg.imaging.preprocess import (
     spacing_slices_last,
     working_shape,
 )
-from cardioseg.metrics import overlap_dice
+from cardioseg.phantom.draw import PhantomConfig, draw
 
 SPACING = (1.25, 1.25, 10.0)
 

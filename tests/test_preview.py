@@ -16,10 +16,10 @@ from cardioseg.core.errors import OutputError
 from cardioseg.core.labels import ACDC_LABELS, PALETTE, LabelTable
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
-from cardioseg.data.phantom import PhantomConfig, draw
-from cardioseg.workflows.page import LEFT, TOP
-from cardioseg.workflows.preview import EXPERT_COLOURS, draw_preview
-from cardioseg.workflows.sheet import GAP, MARGIN_MM, MOST_COLUMNS, cropped, lay_out, upright
+from cardioseg.figures.page import LEFT, TOP
+from cardioseg.figures.preview import EXPERT_COLOURS, draw_preview
+from cardioseg.figures.sheet import GAP, MARGIN_MM, MOST_COLUMNS, cropped, lay_out, upright
+from cardioseg.phantom.draw import PhantomConfig, draw
 
 SPACING = (2.0, 1.0, 8.0)
 SHAPE = (30, 60, 5)
@@ -323,7 +323,7 @@ def test_the_notice_stands_at_the_foot_and_the_file_says_nothing_else(tmp_path, 
     path = tmp_path / "Müller" / "a.png"
     picture = drawn(path, image, prediction)
     assert (picture[-30:-8] < 130).any()
-    monkeypatch.setattr("cardioseg.workflows.preview.NOTICE", "")
+    monkeypatch.setattr("cardioseg.figures.preview.NOTICE", "")
     assert (drawn(path, image, prediction)[-30:-8] > 250).all()
     with Image.open(io.BytesIO(path.read_bytes())) as written:
         assert set(written.info) <= {"dpi"}, "no text chunks: no software, no path, no date"

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cardioseg.core.labels import ACDC_LABELS, PALETTE, LabelTable
-from cardioseg.workflows import page as paper
-from cardioseg.workflows.page import shortened, ticks
-from cardioseg.workflows.preview import label_table_file
+from cardioseg.figures import page as paper
+from cardioseg.figures.page import shortened, ticks
+from cardioseg.figures.preview import label_table_file
 
 
 @given(st.integers(1, 255))

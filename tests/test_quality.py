@@ -31,8 +31,8 @@ from cardioseg.clinical.quality import (
 from cardioseg.clinical.shape import Measures, shape_measures
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
 from cardioseg.core.volume import Volume
-from cardioseg.data.phantom import PhantomConfig, draw
 from cardioseg.imaging.components import remove_specks
+from cardioseg.phantom.draw import PhantomConfig, draw
 
 SPACING = (2.0, 2.0, 10.0)
 SURE = {
@@ -251,7 +251,7 @@ def test_a_rule_says_its_value_and_its_limit(mask):
 @pytest.mark.acdc
 def test_expert_masks_pass(acdc):
     from cardioseg.data.acdc import acdc_cases
-    from cardioseg.imaging.nifti import read
+    from cardioseg.imaging.open import read
 
     cases = [case for case in acdc_cases(acdc) if "training" in case.label.parts][::10][:20]
     assert len(cases) == 20

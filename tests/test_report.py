@@ -15,12 +15,10 @@ from small_case import write_reported_case as case
 
 from cardioseg.core.errors import OutputError
 from cardioseg.core.labels import PALETTE
-from cardioseg.workflows.curve_svg import HEIGHT, WIDTH, Rows, darker, drawing, read_rows
-from cardioseg.workflows.finished import read_record
-from cardioseg.workflows.function import Body
-from cardioseg.workflows.html import NOTICE, POLICY
-from cardioseg.workflows.index_page import index_facts, write_index
-from cardioseg.workflows.report_page import (
+from cardioseg.figures.curve_svg import HEIGHT, WIDTH, Rows, darker, drawing, read_rows
+from cardioseg.pages.html import NOTICE, POLICY
+from cardioseg.pages.index import index_facts, write_index
+from cardioseg.pages.report import (
     missing,
     numbers,
     provenance,
@@ -28,6 +26,8 @@ from cardioseg.workflows.report_page import (
     report_facts,
     write_report,
 )
+from cardioseg.results.finished import read_record
+from cardioseg.results.function import Body
 
 
 def read(folder, name="heart"):

@@ -9,10 +9,10 @@ from browser import needs_chromium
 from small_case import QUALITY, study_of, write_pair
 from small_case import write_reported_case as case
 
-from cardioseg.workflows.finished import read_record
-from cardioseg.workflows.index_page import write_index
-from cardioseg.workflows.report_page import write_report
-from cardioseg.workflows.study import make_hearts
+from cardioseg.pages.index import write_index
+from cardioseg.pages.report import write_report
+from cardioseg.results.finished import read_record
+from cardioseg.results.hearts import make_hearts
 
 # Text, and how far its colour stands out from the ground it is on (WCAG 2).
 CONTRASTS = """

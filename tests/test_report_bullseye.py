@@ -11,8 +11,8 @@ from test_wall import MIDDLE, by_name, heart, lying, real_affine, volume
 
 from cardioseg.clinical.wall import SEGMENTS, wall_thickness
 from cardioseg.core.labels import ACDC_LABELS
-from cardioseg.workflows.bullseye_svg import HEIGHT, RADII, THICK, THIN, WIDTH, X, Y, drawing, shade
-from cardioseg.workflows.report_page import report_facts, write_report
+from cardioseg.figures.bullseye import HEIGHT, RADII, THICK, THIN, WIDTH, X, Y, drawing, shade
+from cardioseg.pages.report import report_facts, write_report
 
 APEX = "no short-axis slice cuts across the apical cap"
 INK = {"light": "#1a1c1f", "dark": "#e8eaed"}  # --ink of base.css

@@ -9,12 +9,12 @@ import pytest
 from browser import Page
 from small_case import study_of, write_case, write_pair
 
-from cardioseg.workflows.finished import read_record
-from cardioseg.workflows.html import NOTICE, POLICY, is_page
-from cardioseg.workflows.index_page import index_facts, make_index
-from cardioseg.workflows.patient_page import MARK, patient_facts, said_by
-from cardioseg.workflows.report_page import write_report
-from cardioseg.workflows.study import make_hearts
+from cardioseg.pages.html import NOTICE, POLICY, is_page
+from cardioseg.pages.index import index_facts, make_index
+from cardioseg.pages.patient import MARK, patient_facts, said_by
+from cardioseg.pages.report import write_report
+from cardioseg.results.finished import read_record
+from cardioseg.results.hearts import make_hearts
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from tiny import (
 )
 
 from cardioseg.core.errors import EXIT_INPUT, EXIT_SOME_FAILED, EXIT_USAGE
-from cardioseg.workflows.inputs import find_images
+from cardioseg.data.inputs import find_images
 
 # ---------------------------------------------------------------------------------------------------------------- what is written
 

@@ -18,7 +18,7 @@ from tiny import (
     voxels,
 )
 
-from cardioseg.data.phantom_files import acdc_header
+from cardioseg.phantom.files import acdc_header
 
 
 def oblique(order=(0, 1, 2), codes=(1, 1), mirrored=(1, 1, 1), spacing=(1.5, 1.5, 8.0)):

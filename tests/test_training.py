@@ -21,8 +21,8 @@ from cardioseg.core.config import read_toml
 from cardioseg.core.errors import EXIT_MODEL, ConfigError, ModelError, OutputError
 from cardioseg.data.manifest import Manifest
 from cardioseg.training.checkpoint import read_facts
-from cardioseg.workflows.setup import resolve
-from cardioseg.workflows.starting import starting_model
+from cardioseg.training.setup import resolve
+from cardioseg.training.starting import starting_model
 from cardioseg.workflows.train import SplitChoice, train
 
 

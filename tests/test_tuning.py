@@ -14,11 +14,11 @@ from cardioseg.bundle import build_network, load_model, save_model
 from cardioseg.core.config import PreparationConfig, parse_overrides
 from cardioseg.core.errors import EXIT_USAGE, ConfigError, UsageError
 from cardioseg.data.manifest import Manifest
+from cardioseg.training.setup import resolve
+from cardioseg.training.starting import starting_model
 from cardioseg.training.transfer import transferable
 from cardioseg.training.tuning import freeze, trained_names
 from cardioseg.workflows.prepare import prepare
-from cardioseg.workflows.setup import resolve
-from cardioseg.workflows.starting import starting_model
 from cardioseg.workflows.train import TrainingRequest, train
 
 QUICK = (

@@ -14,11 +14,11 @@ from tiny import save_image, voxels
 
 from cardioseg.core.errors import GeometryError, InputError, LabelError, OutputError
 from cardioseg.core.labels import PALETTE
-from cardioseg.workflows.finished import open_finished
-from cardioseg.workflows.html import ASSETS, NOTICE, POLICY
-from cardioseg.workflows.legend import legends
-from cardioseg.workflows.preview import EXPERT_COLOURS
-from cardioseg.workflows.scene import MARGIN_MM, make_scene
+from cardioseg.figures.preview import EXPERT_COLOURS
+from cardioseg.pages.html import ASSETS, NOTICE, POLICY
+from cardioseg.pages.legend import legends
+from cardioseg.pages.scene import MARGIN_MM, make_scene
+from cardioseg.results.finished import open_finished
 from cardioseg.workflows.view import ViewRequest, view
 
 

@@ -6,7 +6,7 @@ import pytest
 from cardioseg.clinical.wall import SEGMENTS, wall_thickness
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
 from cardioseg.core.volume import Volume
-from cardioseg.data.phantom_files import oblique_header
+from cardioseg.phantom.files import oblique_header
 
 PIXEL, SLICE = 1.2, 8.0
 SHAPE = (96, 96, 9)

@@ -167,7 +167,7 @@ def segment_command(
     """
     from cardioseg.clinical.function import Body
     from cardioseg.core.exits import parse_exit
-    from cardioseg.workflows.function import Beat
+    from cardioseg.results.function import Beat
     from cardioseg.workflows.segment import SegmentRequest, segment
 
     request = SegmentRequest(

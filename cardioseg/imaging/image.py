@@ -16,7 +16,7 @@ from cardioseg.core.errors import InputError
 from cardioseg.core.volume import Volume
 
 if TYPE_CHECKING:
-    from cardioseg.imaging.dicom_planes import Plane
+    from cardioseg.imaging.dicom.planes import Plane
 
 NIFTI_ENDINGS = (".nii.gz", ".nii")
 ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")

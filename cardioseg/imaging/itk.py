@@ -9,8 +9,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from cardioseg.core.errors import InputError
+from cardioseg.imaging.geometry import settle_geometry, squeezed_shape
 from cardioseg.imaging.image import ImageFile
-from cardioseg.imaging.nifti import settle_geometry, squeezed_shape
 
 
 def open_itk(path: Path) -> ImageFile:

@@ -1,119 +1,25 @@
-"""Reading images frame by frame and writing results on the same grid.
+"""NIfTI: reading images frame by frame, and writing results with the geometry of the source, bit for bit."""
 
-One rule for geometry: the spacing is ``pixdim``. When the affine disagrees (every ACDC file stores a unit affine), volumes
-taken from the affine are 5 to 38 times too small while every ratio still looks right, so the disagreement is noted and the
-affine's columns are rescaled; ``trust="affine"`` turns the rule round. Results carry the input's geometry fields bit for bit.
-"""
-
-import gzip
 import logging
-import zlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 
 from cardioseg.core.atomic import replacing
-from cardioseg.core.errors import GeometryError, InputError, UsageError
+from cardioseg.core.errors import InputError
 from cardioseg.core.volume import Volume
-from cardioseg.imaging.image import ENDINGS, ITK_ENDINGS, ImageFile, broken
+from cardioseg.imaging.geometry import Trust, settle_geometry, squeezed_shape
+from cardioseg.imaging.image import ImageFile, broken
 
-Trust = Literal["pixdim", "affine"]
-TWO_SPACINGS = "pixdim says"  # so begins the note on a header that states two
 MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}
-SPACING_TOLERANCE = 0.01
 
 # nibabel prints a line for every header field that it mends, without saying in which file.
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
 
 
-def check_whole(path: Path) -> None:
-    """Read a .gz file to its end, where its checksum stands: whoever stops at the last voxel misses flipped bits before it.
-
-    Of a DICOM file, all voxels must be there.
-
-    Raises:
-        InputError: the file was damaged or cut off.
-    """
-    if _is_dicom(path):
-        from cardioseg.imaging.dicom import check_voxels
-
-        check_voxels(path)
-    if not path.name.lower().endswith(".gz"):
-        return
-    try:
-        with gzip.open(path) as file:
-            while file.read(1 << 20):
-                pass
-    except (OSError, EOFError, zlib.error) as error:
-        raise broken(path, error) from None
-
-
-def read(path: Path, *, trust: Trust = "pixdim") -> Volume:
-    """The one volume of a 2-D or 3-D file.
-
-    Raises:
-        InputError: not a readable image, or a cine with several frames.
-    """
-    image = open_image(path, trust=trust)
-    if image.frames > 1:
-        raise InputError(
-            path, found=f"{image.frames} frames", expected="one volume", cure="pass a 3-D file here"
-        )
-    return image.frame(0)
-
-
-def open_image(path: Path, *, trust: Trust = "pixdim", series: tuple[int, ...] = ()) -> ImageFile:
-    """Open a NIfTI, NRRD or MetaImage file, or a DICOM study or file, without reading its voxels.
-
-    Args:
-        path: file, or folder of a DICOM study.
-        trust: which of two spacings in a NIfTI header to believe.
-        series: numbers of the DICOM series to use; () lets the geometry decide.
-
-    Raises:
-        InputError: missing, empty, truncated, or not an image.
-        GeometryError: five axes, or a spacing that is zero or not a number.
-        UsageError: a series asked for in a file that has none.
-    """
-    if path.is_dir() or (path.is_file() and _is_dicom(path)):
-        from cardioseg.imaging.dicom import open_dicom
-
-        return open_dicom(path, series=series)
-    if series:
-        cure = "leave the option out, or pass the DICOM folder"
-        raise UsageError(
-            "--series", found=f"{path}, which is no DICOM", expected="a DICOM study", cure=cure
-        )
-    if not path.is_file():
-        raise InputError(
-            path, found="no such file", expected="an image file", cure="check the path"
-        )
-    if path.stat().st_size == 0:
-        raise InputError(
-            path,
-            found="an empty file",
-            expected=f"an image ({', '.join(ENDINGS)})",
-            cure="export or copy it again",
-        )
-    if path.name.lower().endswith(ITK_ENDINGS):
-        from cardioseg.imaging.itk import open_itk
-
-        return open_itk(path)
-    return _open_nifti(path, trust)
-
-
-def _is_dicom(path: Path) -> bool:
-    """Whether a file is DICOM, by its mark; pydicom stays unimported for the formats that have endings."""
-    if path.name.lower().endswith(ENDINGS):
-        return False
-    from cardioseg.imaging.dicom_planes import is_dicom
-
-    return is_dicom(path)
-
-
-def _open_nifti(path: Path, trust: Trust) -> ImageFile:
+def open_nifti(path: Path, trust: Trust) -> ImageFile:
     try:
         image: Any = nib.load(path)
         header = image.header
@@ -169,62 +75,6 @@ def _stored_zooms(image: Any) -> list[float]:
         0.0 if raw == 0 else zoom
         for raw, zoom in zip(untouched["pixdim"][1:4], zooms, strict=False)
     ]
-
-
-def states_two_spacings(image: ImageFile) -> bool:
-    """Whether the header's pixdim and its affine disagree."""
-    return any(note.startswith(TWO_SPACINGS) for note in image.notes)
-
-
-def squeezed_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape without trailing axes of one voxel beyond the third.
-
-    Raises:
-        GeometryError: fewer than two or more than four axes are left, or one is empty.
-    """
-    kept = shape
-    while len(kept) > 3 and kept[-1] == 1:
-        kept = kept[:-1]
-    if not 2 <= len(kept) <= 4 or 0 in kept:
-        raise GeometryError(
-            path,
-            found=f"shape {shape}",
-            expected="2 to 4 axes (x, y, slices, frames)",
-            cure="split the file into volumes",
-        )
-    return kept
-
-
-def settle_geometry(
-    path: Path, pixdim: list[float], affine: np.ndarray, trust: Trust
-) -> tuple[np.ndarray, tuple[float, float, float], tuple[str, ...]]:
-    """One spacing from the two a header states, the affine rescaled to it, and a note when they disagree.
-
-    Raises:
-        GeometryError: the trusted spacing is zero, negative or not a number.
-    """
-    columns = np.linalg.norm(affine[:3, :3], axis=0)
-    spacing = np.asarray(pixdim if trust == "pixdim" else columns, dtype=np.float64)
-    if not np.isfinite(spacing).all() or (spacing <= 0).any():
-        shown = " × ".join(f"{value:g}" for value in spacing)
-        cure = (
-            "correct the header, or pass --trust affine"
-            if trust == "pixdim"
-            else "correct the header, or pass --trust pixdim"
-        )
-        raise GeometryError(
-            path, found=f"spacing {shown} mm", expected="three positive numbers", cure=cure
-        )
-    notes: tuple[str, ...] = ()
-    if not np.allclose(pixdim, columns, rtol=SPACING_TOLERANCE):
-        stated = " × ".join(f"{value:.4g}" for value in pixdim)
-        implied = " × ".join(f"{value:.4g}" for value in columns)
-        notes = (f"{TWO_SPACINGS} {stated} mm, the affine {implied} mm; {trust} was trusted",)
-    usable = np.isfinite(affine).all() and (columns > 0).all()
-    rescaled = np.eye(4) if not usable else affine.copy()
-    rescaled[:3, :3] *= spacing / (columns if usable else 1.0)
-    x, y, z = (float(value) for value in spacing)
-    return rescaled, (x, y, z), notes
 
 
 def _frame_seconds(header: Any, frames: int) -> float | None:

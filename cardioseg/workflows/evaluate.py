@@ -22,10 +22,8 @@ from cardioseg.core.report import Report
 from cardioseg.core.volume import Volume
 from cardioseg.data.pairs import Pair, Pairing, find_pairs
 from cardioseg.data.splits import read_split
-from cardioseg.imaging.nifti import Trust, read
-from cardioseg.metrics import StructureScore, rounded, score_case
-from cardioseg.workflows.masks import label_values
-from cardioseg.workflows.scores import (
+from cardioseg.evaluation.metrics import StructureScore, rounded, score_case
+from cardioseg.evaluation.scores import (
     QUANTITIES,
     PatientFunction,
     ScoredCase,
@@ -34,6 +32,9 @@ from cardioseg.workflows.scores import (
     tables,
     warnings,
 )
+from cardioseg.imaging.geometry import Trust
+from cardioseg.imaging.open import read
+from cardioseg.results.masks import label_values
 
 SPACING_TOLERANCE_MM = 0.01
 FILES = ("dice.png", "bland_altman.png", "metrics.json", "cases.csv", "patients.csv")
@@ -203,7 +204,7 @@ def _write(
     output: Path, cases: list[ScoredCase], patients: list[PatientFunction], data: dict[str, Any]
 ) -> tuple[Path, ...]:
     """Everything, the summary last; an earlier run's files go first so that none is left to mislead."""
-    from cardioseg.workflows.figures import draw_bland_altman, draw_dice
+    from cardioseg.figures.evaluation import draw_bland_altman, draw_dice
 
     for name in FILES:
         _remove(output / name)

@@ -13,7 +13,8 @@ from cardioseg.core.atomic import write_json
 from cardioseg.core.errors import OutputError, UsageError
 from cardioseg.core.report import Report, Table
 from cardioseg.data.pairs import case_name
-from cardioseg.workflows.function import (
+from cardioseg.data.patients import Patient, body_of, check_body, patient_of
+from cardioseg.results.function import (
     CLINICAL,
     CURVE_PICTURE,
     CURVE_TABLE,
@@ -27,15 +28,14 @@ from cardioseg.workflows.function import (
     read_clinical,
     write_function,
 )
-from cardioseg.workflows.masks import label_values, labels_of
-from cardioseg.workflows.patients import Patient, body_of, check_body, patient_of
-from cardioseg.workflows.quality import case_warnings, cine_quality, quality_exit, verdict_of
+from cardioseg.results.masks import label_values, labels_of
+from cardioseg.results.quality import case_warnings, cine_quality, quality_exit, verdict_of
 
 if TYPE_CHECKING:
     from cardioseg.core.labels import LabelTable
     from cardioseg.core.volume import Volume
+    from cardioseg.imaging.geometry import Trust
     from cardioseg.imaging.image import ImageFile
-    from cardioseg.imaging.nifti import Trust
 
 SPACING_TOLERANCE = 0.01  # of a voxel's size
 AROUND = (
@@ -96,7 +96,7 @@ def measure(request: MeasureRequest) -> Report:
     check_body(request.body)
     if request.cine is None:
         return _pair(request)
-    from cardioseg.imaging.nifti import open_image
+    from cardioseg.imaging.open import open_image
 
     image = open_image(request.cine, trust=request.trust)
     return _volume(request, image) if image.frames == 1 else _cine(request, image)
@@ -210,7 +210,7 @@ def _pair(request: MeasureRequest) -> Report:
 
 
 def _mask(path: Path, labels: "LabelTable", trust: "Trust") -> "Volume":
-    from cardioseg.imaging.nifti import read
+    from cardioseg.imaging.open import read
 
     volume = read(path, trust=trust)
     return volume.with_array(label_values(volume.array, labels, path=path))

@@ -127,7 +127,7 @@ def _fitting(settings: dict[str, Any], weights: Mapping[str, "Tensor"]) -> dict[
     """``settings`` as they are; ConfigError, before anything is written, when no model can come of them."""
     from cardioseg.bundle import build_network
     from cardioseg.core.config import PreparationConfig, WindowConfig, validate
-    from cardioseg.workflows.setup import check_sections
+    from cardioseg.training.setup import check_sections
 
     check_sections(settings, "--set")
     validate(PreparationConfig, settings.get("preparation", {}), source="--set")

@@ -11,11 +11,11 @@ import numpy as np
 from cardioseg.clinical.volumes import structure_value
 from cardioseg.core.errors import OutputError, UsageError
 from cardioseg.core.report import Report, Table
-from cardioseg.workflows.finished import Finished, open_finished
-from cardioseg.workflows.page import GREY_PERCENTILES
-from cardioseg.workflows.preview import NOTICE, loop_colours
-from cardioseg.workflows.sheet import Stack, cropped, heart_slice, upright
-from cardioseg.workflows.strip import Moment, Slice, Words, draw_animation, draw_strip
+from cardioseg.figures.page import GREY_PERCENTILES
+from cardioseg.figures.preview import NOTICE, loop_colours
+from cardioseg.figures.sheet import Stack, cropped, heart_slice, upright
+from cardioseg.figures.strip import Moment, Slice, Words, draw_animation, draw_strip
+from cardioseg.results.finished import Finished, open_finished
 
 DRAW = {".png": draw_strip, ".gif": draw_animation}
 

@@ -18,7 +18,8 @@ from cardioseg.core.report import Report, Table
 from cardioseg.core.volume import Volume
 from cardioseg.data.manifest import Entry, Manifest, sha256
 from cardioseg.data.sources import find_cases
-from cardioseg.imaging.nifti import Trust, check_whole, open_image, read, states_two_spacings
+from cardioseg.imaging.geometry import Trust, states_two_spacings
+from cardioseg.imaging.open import check_whole, open_image, read
 from cardioseg.imaging.preprocess import (
     preprocess,
     preprocess_label,

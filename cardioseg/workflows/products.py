@@ -16,13 +16,13 @@ import numpy as np
 
 from cardioseg.core.labels import LabelTable
 from cardioseg.imaging.image import ImageFile
-from cardioseg.workflows.dicom_out import SEG_ENDING, segmented_seg
-from cardioseg.workflows.function import segmented_function
-from cardioseg.workflows.index_page import INDEX, make_index
-from cardioseg.workflows.quality import segmented_quality
-from cardioseg.workflows.report_page import segmented_report
+from cardioseg.pages.index import INDEX, make_index
+from cardioseg.pages.report import segmented_report
+from cardioseg.results.dicom_seg import SEG_ENDING, segmented_seg
+from cardioseg.results.function import segmented_function
+from cardioseg.results.hearts import make_hearts
+from cardioseg.results.quality import segmented_quality
 from cardioseg.workflows.request import SegmentRequest
-from cardioseg.workflows.study import make_hearts
 
 
 @dataclass(frozen=True)

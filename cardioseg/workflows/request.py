@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cardioseg.core.exits import OWN, Depth, ExitRule
-from cardioseg.imaging.nifti import Trust
-from cardioseg.workflows.function import NOTHING_KNOWN, Beat
+from cardioseg.imaging.geometry import Trust
+from cardioseg.results.function import NOTHING_KNOWN, Beat
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,12 @@ from cardioseg.core.errors import (
 from cardioseg.core.exits import check_depth
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report, Table
-from cardioseg.imaging.nifti import ImageFile, check_whole, open_image
-from cardioseg.workflows.claim import (
+from cardioseg.data.inputs import find_images
+from cardioseg.data.patients import check_one_patient, patient_of
+from cardioseg.imaging.image import ImageFile
+from cardioseg.imaging.open import check_whole, open_image
+from cardioseg.results.dicom_seg import SEGMENTATIONS, check_seg_input, check_seg_library
+from cardioseg.results.folder import (
     case_files,
     claimed,
     finished,
@@ -30,15 +34,12 @@ from cardioseg.workflows.claim import (
     refuse_foreign,
     refuse_foreign_study,
 )
-from cardioseg.workflows.dicom_out import SEGMENTATIONS, check_seg_input, check_seg_library
-from cardioseg.workflows.function import check_frames, function_table
-from cardioseg.workflows.inputs import find_images
-from cardioseg.workflows.patients import check_one_patient, patient_of
+from cardioseg.results.function import check_frames, function_table
+from cardioseg.results.maps import Cine, run_facts, write_float_maps, write_maps
+from cardioseg.results.quality import case_warnings, heart_warnings, quality_exit, verdict_of
+from cardioseg.results.source import remember_source
 from cardioseg.workflows.products import STUDY_PRODUCTS, Segmented, Study, make_products, make_study
-from cardioseg.workflows.quality import case_warnings, heart_warnings, quality_exit, verdict_of
 from cardioseg.workflows.request import SegmentRequest
-from cardioseg.workflows.results import Cine, run_facts, write_float_maps, write_maps
-from cardioseg.workflows.source import remember_source
 
 if TYPE_CHECKING:
     from cardioseg.bundle import Model

@@ -15,11 +15,11 @@ from cardioseg.core.progress import OnProgress, unwatched
 from cardioseg.core.report import Report, Table
 from cardioseg.data.manifest import Manifest
 from cardioseg.data.splits import Split, fold_split, read_split
+from cardioseg.evaluation.scores import few
+from cardioseg.training.setup import TrainingSetup, resolve
+from cardioseg.training.starting import StartingModel, starting_model
+from cardioseg.training.validation import validation
 from cardioseg.workflows.models import export_run
-from cardioseg.workflows.scores import few
-from cardioseg.workflows.setup import TrainingSetup, resolve
-from cardioseg.workflows.starting import StartingModel, starting_model
-from cardioseg.workflows.validation import validation
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

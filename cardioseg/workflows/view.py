@@ -10,12 +10,12 @@ from typing import Any
 
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report, Table
-from cardioseg.workflows.finished import Finished, open_finished
-from cardioseg.workflows.html import render, write_page
-from cardioseg.workflows.legend import Legend, legends
+from cardioseg.figures.sheet import upright
+from cardioseg.pages.html import render, write_page
+from cardioseg.pages.legend import Legend, legends
+from cardioseg.pages.scene import Scene, make_scene
+from cardioseg.results.finished import Finished, open_finished
 from cardioseg.workflows.ponder import chosen, chosen_slice, fullest_frame
-from cardioseg.workflows.scene import Scene, make_scene
-from cardioseg.workflows.sheet import upright
 
 CREDIT = "Drawn by NiiVue 0.69.0 (BSD 2-Clause licence), which is part of this file."
 LARGE_BYTES = 50_000_000

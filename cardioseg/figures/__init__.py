@@ -1,0 +1,1 @@
+"""Pictures: contact sheet, ponder strip, volume curve, bull's-eye, evaluation plots."""

@@ -1,0 +1,163 @@
+"""The two pictures of an evaluation: Dice as box plots, volumes and EF as Bland-Altman plots.
+
+Drawn with matplotlib's Agg canvas, so that no display is needed and no global state is touched.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cardioseg.core.atomic import replacing
+from cardioseg.evaluation.metrics import agreement
+from cardioseg.evaluation.scores import QUANTITIES, PatientFunction, ScoredCase, title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, which colour-blind people can tell apart.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
+MISSED_COLOUR = "#b00020"
+DPI = 120
+
+
+def draw_dice(path: Path, cases: Sequence[ScoredCase]) -> None:
+    """Box plot of Dice per structure over all volumes, and beside it per group; every volume is a point, misses are crosses."""
+    structures = list(cases[0].scores)
+    groups = sorted({case.pair.group for case in cases} - {""})
+    panels = [("all volumes", list(cases))]
+    if len(groups) > 1:
+        panels += [
+            (group, [case for case in cases if case.pair.group == group]) for group in groups
+        ]
+    figure = _figure(2.2 + 0.62 * len(structures) * len(panels), 4.2)
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axis, (name, chosen) in zip(axes, panels, strict=True):
+        _dice_panel(axis, chosen, structures)
+        axis.set_title(f"{name} (n = {len(chosen)})", fontsize=9)
+    axes[0].set_ylabel("Dice")
+    if any(score.missed for case in cases for score in case.scores.values()):
+        figure.supxlabel(
+            "× missed: only one of the two masks has the structure", fontsize=8, color=MISSED_COLOUR
+        )
+    _save(figure, path)
+
+
+def draw_bland_altman(path: Path, patients: Sequence[PatientFunction]) -> None:
+    """A panel per quantity, one row per ventricle: difference against mean, with bias and limits of agreement."""
+    rows = [
+        [quantity for quantity in QUANTITIES if quantity.startswith(ventricle)]
+        for ventricle in ("lv_", "rv_")
+    ]
+    groups = sorted({patient.group for patient in patients})
+    colours = {group: COLOURS[index % len(COLOURS)] for index, group in enumerate(groups)}
+    columns = max(map(len, rows))
+    figure = _figure(3.1 * columns, 6.4)
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for axes, quantities in zip(grid, rows, strict=True):
+        for axis in axes[len(quantities) :]:
+            axis.axis("off")
+        for axis, quantity in zip(axes, quantities, strict=False):
+            _bland_altman_panel(axis, patients, quantity, colours)
+    if any(groups):
+        handles, names = grid[0][0].get_legend_handles_labels()
+        grid[-1][-1].legend(handles, names, loc="center", title="group", frameon=False)
+    _save(figure, path)
+
+
+def _dice_panel(axis: "Axes", cases: Sequence[ScoredCase], structures: Sequence[str]) -> None:
+    for position, structure in enumerate(structures, start=1):
+        scores = [case.scores[structure] for case in cases]
+        found, missed = (
+            np.array([s.dice for s in scores if s.dice is not None and s.missed is state])
+            for state in (False, True)
+        )
+        if not len(found) + len(missed):
+            continue
+        median = {"color": "black", "linewidth": 1.2}
+        axis.boxplot(
+            [np.append(found, missed)],
+            positions=[position],
+            widths=0.6,
+            showfliers=False,
+            medianprops=median,
+        )
+        colour = COLOURS[(position - 1) % len(COLOURS)]
+        axis.plot(position + _spread(len(found)), found, ".", color=colour, markersize=4, alpha=0.6)
+        axis.plot(position + _spread(len(missed)), missed, "x", color=MISSED_COLOUR, markersize=6)
+    axis.set_xticks(
+        range(1, len(structures) + 1), [_tick(name, cases) for name in structures], fontsize=8
+    )
+    axis.set_xlim(0.4, len(structures) + 0.6)
+    axis.set_ylim(-0.03, 1.01)
+    axis.grid(axis="y", alpha=0.3)
+
+
+def _tick(structure: str, cases: Sequence[ScoredCase]) -> str:
+    missed = sum(case.scores[structure].missed for case in cases)
+    return f"{structure}\n{missed} ×" if missed else structure
+
+
+def _spread(count: int) -> np.ndarray:
+    """Horizontal offsets so that equal values stay visible; the same in every run."""
+    return np.array([0.18 * np.sin(2.4 * index) for index in range(count)])
+
+
+def _bland_altman_panel(
+    axis: "Axes", patients: Sequence[PatientFunction], quantity: str, colours: dict[str, str]
+) -> None:
+    for group, colour in colours.items():
+        pairs = np.array(list(_pairs([p for p in patients if p.group == group], quantity))).reshape(
+            -1, 2
+        )
+        style: dict[str, Any] = {
+            "color": colour,
+            "markersize": 4,
+            "alpha": 0.75,
+            "label": group or "no group",
+        }
+        axis.plot(pairs.mean(axis=1), pairs[:, 0] - pairs[:, 1], "o", **style)
+    found = agreement(
+        [p.predicted[quantity] for p in patients], [p.reference[quantity] for p in patients]
+    )
+    axis.axhline(0, color="0.75", linewidth=0.8)
+    for key, dashes in (("bias", "-"), ("lower", "--"), ("upper", "--")):
+        _line(axis, found[key], dashes)
+    failed = f", {found['failed']} failed" if found["failed"] else ""
+    r = "" if found["r"] is None else f", r = {found['r']:.3f}"
+    axis.set_title(f"{title(quantity)}\nn = {found['n']}{failed}{r}", fontsize=9)
+    axis.set_xlabel("mean of both", fontsize=8)
+    axis.set_ylabel("prediction − reference", fontsize=8)
+    axis.tick_params(labelsize=8)
+    axis.margins(0.12)
+
+
+def _pairs(patients: Sequence[PatientFunction], quantity: str) -> Iterator[tuple[float, float]]:
+    for patient in patients:
+        predicted, reference = patient.predicted[quantity], patient.reference[quantity]
+        if predicted is not None and reference is not None:
+            yield predicted, reference
+
+
+def _line(axis: "Axes", value: float | None, dashes: str) -> None:
+    if value is None:
+        return
+    axis.axhline(value, color="black", linestyle=dashes, linewidth=0.9)
+    at = axis.get_yaxis_transform()
+    axis.text(1.01, value, f"{value:.1f}", transform=at, ha="left", va="center", fontsize=7)
+
+
+def _figure(width: float, height: float) -> "Figure":
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _save(figure: "Figure", path: Path) -> None:
+    with replacing(path, suffix=".png") as temporary:
+        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})

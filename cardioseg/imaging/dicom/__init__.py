@@ -1,0 +1,1 @@
+"""DICOM studies in, DICOM-SEG objects out."""

@@ -1,0 +1,51 @@
+"""Names and colours of the values in a case's maps: one table for pictures that people click, print and show."""
+
+from dataclasses import dataclass
+
+from cardioseg.figures.preview import EXPERT_COLOURS, loop_colours
+from cardioseg.results.finished import Finished
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What the values of a map mean.
+
+    Attributes:
+        key: "mask", "halting" or "experts".
+        caption: what the map shows.
+        names: name of each value from 0; "" for one that does not occur.
+        colours: "#rrggbb" of each value; None for one that is left clear.
+    """
+
+    key: str
+    caption: str
+    names: tuple[str, ...]
+    colours: tuple[str | None, ...]
+
+
+def legends(case: Finished) -> tuple[Legend, ...]:
+    """The legends of a case's maps, in the order of ``case.maps``."""
+    when = " in this frame" if case.image.frames > 1 else ""
+    experts = range(len(case.facts["expert_shares"]))
+    made = {
+        "mask": Legend(
+            "mask",
+            f"Structures, volume{when}",
+            case.labels.names,
+            (None, *case.labels.colours.values()),
+        ),
+        # One loop is the least and the rule far from the heart: clear, so that the image shows through.
+        "halting": Legend(
+            "halting",
+            "Loops used, share of the heart",
+            ("", *(f"{n} loop{'s' * (n > 1)}" for n in range(1, case.loops + 1))),
+            (None, None, *loop_colours(case.loops)[1:]),
+        ),
+        "experts": Legend(
+            "experts",
+            "Strongest expert, share of the heart",
+            ("", *(f"expert {n + 1}" for n in experts)),
+            (None, *(EXPERT_COLOURS[n % len(EXPERT_COLOURS)] for n in experts)),
+        ),
+    }
+    return tuple(made[key] for key in case.maps)

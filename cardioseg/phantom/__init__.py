@@ -1,0 +1,1 @@
+"""A synthetic beating heart with its true mask, for the demo, the tests and training."""
