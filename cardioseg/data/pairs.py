@@ -12,9 +12,10 @@ from glob import iglob
 from pathlib import Path
 
 from cardioseg.core.errors import InputError
-from cardioseg.core.labels import ACDC_LABELS, LabelTable
+from cardioseg.core.labels import LabelTable
 from cardioseg.data.acdc import read_info
-from cardioseg.data.nnunet import PHASE, label_table, read_dataset
+from cardioseg.data.labels import labels_beside
+from cardioseg.data.nnunet import PHASE
 from cardioseg.imaging.image import ENDINGS, stem
 
 SUFFIXES = ("_mask", "_gt", "_0000")
@@ -112,14 +113,6 @@ def case_name(path: Path) -> str:
     while any(name.endswith(suffix) and name != suffix for suffix in SUFFIXES):
         name = name[: name.rindex("_")]
     return name
-
-
-def labels_beside(folder: Path) -> LabelTable:
-    """The table of a ``dataset.json`` in the folder or the one above, else ACDC's."""
-    for path in (folder / "dataset.json", folder.parent / "dataset.json"):
-        if path.is_file():
-            return label_table(path, read_dataset(path))
-    return ACDC_LABELS
 
 
 def _images(folder: Path) -> Iterator[Path]:

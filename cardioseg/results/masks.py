@@ -1,44 +1,12 @@
-"""Masks that somebody hands over: the names of their values, and values that have a name.
-
-Names come from ``--labels``, from the run record beside a mask of ``cardioseg segment``, from a ``dataset.json`` beside or
-above it, and are ACDC's where none says otherwise.
-"""
+"""Names of the values in a mask, as the run record beside it states them."""
 
 import json
-import re
 from pathlib import Path
 
-import numpy as np
-
-from cardioseg.core.errors import LabelError, UsageError
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
-from cardioseg.data.pairs import case_name, labels_beside
+from cardioseg.data.labels import labels_beside, parse_labels
+from cardioseg.data.pairs import case_name
 from cardioseg.results.folder import record_of
-
-LABEL_TOLERANCE = 1e-3
-VALUES_SHOWN = 5
-NAMED = re.compile(r"\s*([^=,]*[^=,\s])\s*=\s*(\d{1,3})\s*")
-
-
-def parse_labels(text: str) -> LabelTable:
-    """``RV=1,MYO=2,LV=3`` as a table; 0 is the background.
-
-    Raises:
-        UsageError: it is not that, or the values are not 1, 2, 3, … without a gap.
-    """
-    parts = [NAMED.fullmatch(part) for part in text.split(",")]
-    mapping = {part[1]: int(part[2]) for part in parts if part is not None}
-    cure = "name every structure once, such as RV=1,MYO=2,LV=3"
-    if None in parts or len(mapping) != len(parts):
-        raise UsageError(
-            "--labels", found=repr(text), expected="NAME=VALUE, separated by commas", cure=cure
-        )
-    try:
-        return LabelTable.from_mapping({"background": 0} | mapping)
-    except ValueError as error:
-        raise UsageError(
-            "--labels", found=str(error), expected="0 is the background, others from 1", cure=cure
-        ) from None
 
 
 def labels_of(mask: Path, asked: str | None = None) -> LabelTable:
@@ -60,32 +28,3 @@ def _recorded(record: Path) -> LabelTable | None:
         return LabelTable.from_mapping(json.loads(record.read_text(encoding="utf-8"))["labels"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def label_values(array: np.ndarray, labels: LabelTable, *, path: Path) -> np.ndarray:
-    """``array`` as uint8 label values.
-
-    Raises:
-        LabelError: it holds values without a name.
-    """
-    values, counts = np.unique(array, return_counts=True)
-    named = (
-        (values > -0.5)
-        & (values < len(labels) - 0.5)
-        & (np.abs(values - np.rint(values)) <= LABEL_TOLERANCE)
-    )
-    if not named.all():
-        unknown = [
-            f"{value:g} ({count} voxels)"
-            for value, count in zip(values[~named], counts[~named], strict=True)
-        ]
-        more = f" and {len(unknown) - VALUES_SHOWN} more" if len(unknown) > VALUES_SHOWN else ""
-        expected = ", ".join(f"{value} {name}" for value, name in enumerate(labels.names))
-        cure = "relabel the mask, or name the values in a dataset.json beside it"
-        raise LabelError(
-            path,
-            found=f"values {', '.join(unknown[:VALUES_SHOWN])}{more}",
-            expected=expected,
-            cure=cure,
-        )
-    return np.rint(array).astype(np.uint8)

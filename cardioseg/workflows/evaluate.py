@@ -20,6 +20,7 @@ from cardioseg.core.labels import LabelTable
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report
 from cardioseg.core.volume import Volume
+from cardioseg.data.labels import label_values
 from cardioseg.data.pairs import Pair, Pairing, find_pairs
 from cardioseg.data.splits import read_split
 from cardioseg.evaluation.metrics import StructureScore, rounded, score_case
@@ -34,7 +35,6 @@ from cardioseg.evaluation.scores import (
 )
 from cardioseg.imaging.geometry import Trust
 from cardioseg.imaging.open import read
-from cardioseg.results.masks import label_values
 
 SPACING_TOLERANCE_MM = 0.01
 FILES = ("dice.png", "bland_altman.png", "metrics.json", "cases.csv", "patients.csv")

@@ -12,6 +12,7 @@ from cardioseg.clinical.quality import check_pair, check_volume
 from cardioseg.core.atomic import write_json
 from cardioseg.core.errors import OutputError, UsageError
 from cardioseg.core.report import Report, Table
+from cardioseg.data.labels import label_values
 from cardioseg.data.pairs import case_name
 from cardioseg.data.patients import Patient, body_of, check_body, patient_of
 from cardioseg.results.function import (
@@ -28,7 +29,7 @@ from cardioseg.results.function import (
     read_clinical,
     write_function,
 )
-from cardioseg.results.masks import label_values, labels_of
+from cardioseg.results.masks import labels_of
 from cardioseg.results.quality import case_warnings, cine_quality, quality_exit, verdict_of
 
 if TYPE_CHECKING:
