@@ -19,14 +19,14 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import Tensor, nn
+from torch import Tensor
 
 from cardioseg import __version__
 from cardioseg.core.atomic import write_bytes, write_json, write_text
 from cardioseg.core.config import PreparationConfig, WindowConfig, read_toml, validate
 from cardioseg.core.errors import ConfigError, ModelError
 from cardioseg.core.labels import LabelTable
-from cardioseg.networks import ARCHITECTURES
+from cardioseg.networks import ARCHITECTURES, Network
 
 WEIGHTS = "weights.safetensors"
 DEFAULT_MODEL = "rdvit-2d"
@@ -48,7 +48,7 @@ class Model:
     """
 
     name: str
-    network: nn.Module
+    network: Network
     preparation: PreparationConfig
     windows: WindowConfig
     labels: LabelTable
@@ -59,15 +59,15 @@ class Model:
     @property
     def loops(self) -> int:
         """Loop budget when none is asked for."""
-        return int(self.network.config.loops)  # type: ignore[union-attr, arg-type]
+        return self.network.config.loops
 
     @property
     def exits(self) -> tuple[str, ...]:
         """Exit rules its network can follow, its own first."""
-        return tuple(self.network.exits)  # type: ignore[arg-type]
+        return self.network.exits
 
 
-def build_network(settings: Mapping[str, Any], *, source: Path | str) -> nn.Module:
+def build_network(settings: Mapping[str, Any], *, source: Path | str) -> Network:
     """The network that ``name`` and its settings describe, freshly initialised.
 
     Raises:
@@ -162,7 +162,7 @@ def _described(folder: Path, labels: tuple[str, ...], digest: str) -> Model:
                 cure="correct it",
             )
     network = build_network(settings.get("network", {}), source=path)
-    config: Any = network.config
+    config = network.config
     preparation = validate(PreparationConfig, settings.get("preparation", {}), source=path)
     windows = validate(WindowConfig, settings.get("windows", {}), source=path)
     channels = preparation.channels if len(config.patch_size) == 2 else 1
@@ -244,7 +244,7 @@ def _read_weights(folder: Path, metadata: Mapping[str, Any]) -> tuple[dict[str, 
         ) from None
 
 
-def _fill(network: nn.Module, weights: dict[str, Tensor], folder: Path) -> None:
+def _fill(network: Network, weights: dict[str, Tensor], folder: Path) -> None:
     try:
         network.load_state_dict({name: value.float() for name, value in weights.items()})
     except RuntimeError as error:
@@ -277,7 +277,7 @@ def save_model(
     content = save(held)
     write_bytes(folder / WEIGHTS, content)
     write_text(folder / "config.toml", tomli_w.dumps(dict(settings)))
-    network: Any = build_network(dict(settings)["network"], source=folder / "config.toml")
+    network = build_network(dict(settings)["network"], source=folder / "config.toml")
     facts = monai_metadata(network.config.model_dump(), tuple(metadata["labels"])) | dict(metadata)
     parameters = sum(p.numel() for p in network.parameters())
     facts |= {"weights_sha256": hashlib.sha256(content).hexdigest(), "parameters": parameters}

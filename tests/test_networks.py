@@ -173,3 +173,13 @@ def test_fewer_loops_than_one_are_refused(name, changes):
     network = build(name, changes)
     with pytest.raises(ValueError, match="loops is 0"):
         network(image_for(network), loops=0)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_only_networks_with_experts_have_something_to_rebalance(name):
+    network = build(name, {})
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    experts = getattr(network.config, "experts", 0)
+    network.rebalance(torch.rand(1, experts or 2, 3, 2), torch.rand(1, 3, 2), rate=0.1)
+    changed = [key for key, value in network.state_dict().items() if not value.equal(before[key])]
+    assert changed == (["block.experts.balance"] if experts else [])

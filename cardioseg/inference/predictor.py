@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 from monai.inferers.utils import sliding_window_inference
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from cardioseg.core.config import WindowConfig
@@ -22,7 +22,7 @@ from cardioseg.imaging.preprocess import neighbouring_slices
 from cardioseg.inference.flops import FlopTally
 from cardioseg.inference.heart import Place, find_heart, heart_voxels
 from cardioseg.layers.precision import fast_bf16
-from cardioseg.networks import SegOutput
+from cardioseg.networks import Network, SegOutput
 
 AS_FILED = (False, 0)
 VIEWS = {
@@ -53,7 +53,7 @@ class Maps:
 
 @torch.inference_mode()
 def predict_maps(
-    network: nn.Module,
+    network: Network,
     image: np.ndarray,
     *,
     neighbours: int,
@@ -235,7 +235,7 @@ class Predictor:
         tally: what the windows cost so far.
     """
 
-    network: nn.Module
+    network: Network
     depth: Depth
     device: torch.device
     tally: FlopTally = field(default_factory=FlopTally)
@@ -243,22 +243,22 @@ class Predictor:
     @property
     def classes(self) -> int:
         """K."""
-        return int(self.network.config.classes)  # type: ignore[union-attr, arg-type]
+        return self.network.config.classes
 
     def __call__(self, windows: Tensor) -> Tensor:
         """Fields of a batch of windows, which need not be whole tokens wide."""
 
         def forward() -> SegOutput:
-            output: SegOutput = self.network(windows, loops=self.depth.loops, exits=self.depth.rule)
-            return output
+            return self.network(windows, loops=self.depth.loops, exits=self.depth.rule)
 
         with torch.autocast(self.device.type, torch.bfloat16, enabled=fast_bf16(self.device)):
             output = self.tally.run(forward, tuple(windows.shape), self.depth.rule)
         tokens = [output.steps[:, None].float()] + (
             [] if output.routing is None else [output.routing.float()]
         )
-        patch = tuple(self.network.config.patch_size)  # type: ignore[union-attr, arg-type]
-        maps = F.interpolate(torch.cat(tokens, 1), scale_factor=patch, mode="nearest-exact")
+        maps = F.interpolate(
+            torch.cat(tokens, 1), scale_factor=self.network.config.patch_size, mode="nearest-exact"
+        )
         inside = tuple(slice(0, size) for size in windows.shape[2:])
         return torch.cat((output.logits.float().softmax(1), maps[:, :, *inside]), 1)
 

@@ -1,16 +1,18 @@
-"""Architectures by name; a new network is one file and one line here."""
+"""Networks by name; a new one is one file and one line here."""
 
+from collections.abc import Callable
 from typing import Any
 
 from cardioseg.layers.frame import FrameConfig
 from cardioseg.networks.bvit import BViT, BViTConfig
 from cardioseg.networks.edge_recvit import EdgeRecViT, EdgeRecViTConfig
+from cardioseg.networks.network import Network
 from cardioseg.networks.output import SegOutput
 from cardioseg.networks.rdvit import RDViT
 from cardioseg.networks.rdvit_config import RDViTConfig
 from cardioseg.networks.vit import ViT, ViTConfig
 
-ARCHITECTURES: dict[str, tuple[type[Any], type[FrameConfig]]] = {
+ARCHITECTURES: dict[str, tuple[Callable[[Any], Network], type[FrameConfig]]] = {
     "rdvit": (RDViT, RDViTConfig),
     "vit": (ViT, ViTConfig),
     "bvit": (BViT, BViTConfig),
@@ -23,6 +25,7 @@ __all__ = [
     "BViTConfig",
     "EdgeRecViT",
     "EdgeRecViTConfig",
+    "Network",
     "RDViT",
     "RDViTConfig",
     "SegOutput",

@@ -106,3 +106,6 @@ class BViT(nn.Module):
 
     def _decode(self, x: Tensor, tokens: Tokens) -> Tensor:
         return decode_tokens(self.decoder, self.norm(x), tokens)
+
+    def rebalance(self, routing: Tensor, weights: Tensor, *, rate: float) -> None:
+        """Do nothing: the network has no experts."""

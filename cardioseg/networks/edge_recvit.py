@@ -213,3 +213,6 @@ class EdgeRecViT(nn.Module):
     def _decode(self, state: Tensor, tokens: Tokens, rotary: Rotary) -> Tensor:
         x, _ = self.tail(state, rotary)
         return decode_tokens(self.decoder, self.norm(x), tokens)
+
+    def rebalance(self, routing: Tensor, weights: Tensor, *, rate: float) -> None:
+        """Do nothing: the network has no experts."""

@@ -34,6 +34,7 @@ class ViT(nn.Module):
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
         self.config = config
+        self.skips = False  # no token can exit
         hidden = int(config.width * config.mlp_ratio)
         self.stem = build_stem(config)
         self.blocks = nn.ModuleList(
@@ -78,3 +79,6 @@ class ViT(nn.Module):
             core_flops=flops,
             dense_flops=flops,
         )
+
+    def rebalance(self, routing: Tensor, weights: Tensor, *, rate: float) -> None:
+        """Do nothing: the network has no experts."""

@@ -12,10 +12,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from safetensors.torch import save as serialize
-from torch import Tensor, nn
+from torch import Tensor
 
 from cardioseg.core.atomic import write_bytes
 from cardioseg.core.errors import ModelError
+from cardioseg.networks import Network
 from cardioseg.training.schedule import MovingAverage
 
 FILE = "checkpoint.safetensors"
@@ -41,7 +42,7 @@ class Facts:
 def save(
     folder: Path,
     facts: Facts,
-    network: nn.Module,
+    network: Network,
     average: MovingAverage,
     optimizers: Sequence[torch.optim.Optimizer],
 ) -> None:
@@ -82,7 +83,7 @@ def read_facts(folder: Path) -> Facts | None:
 
 def restore(
     folder: Path,
-    network: nn.Module,
+    network: Network,
     average: MovingAverage,
     optimizers: Sequence[torch.optim.Optimizer],
 ) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -22,6 +22,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from cardioseg.core.config import Settings
 from cardioseg.core.progress import OnProgress, Progress, unwatched
+from cardioseg.networks import Network
 from cardioseg.training.checkpoint import Facts, read_facts, restore, save
 from cardioseg.training.losses import SegmentationLoss, batch_dice, token_weights
 from cardioseg.training.schedule import (
@@ -31,7 +32,7 @@ from cardioseg.training.schedule import (
     learning_rate,
 )
 
-Validate = Callable[[nn.Module], dict[str, float]]
+Validate = Callable[[Network], dict[str, float]]
 
 
 PENALTIES = {
@@ -106,7 +107,7 @@ class Run:
     folder: Path
     config: TrainingConfig
     settings: str
-    network: nn.Module
+    network: Network
     optimizers: tuple[torch.optim.Optimizer, ...]
     average: MovingAverage
     step: int = 0
@@ -126,7 +127,7 @@ class Run:
 
 
 def start(
-    folder: Path, network: nn.Module, config: TrainingConfig, *, settings: str, resume: bool
+    folder: Path, network: Network, config: TrainingConfig, *, settings: str, resume: bool
 ) -> Run:
     """A new run, or the continuation of the one in ``folder``; the network is on its device already."""
     torch.manual_seed(config.seed + 1)
@@ -161,7 +162,7 @@ def train(
         on_progress: told of every step.
     """
     config = run.config
-    network, *optimizers = fabric.setup(run.network, *run.optimizers)
+    network, *optimizers = fabric.setup(cast("nn.Module", run.network), *run.optimizers)
     network.train()
     loss_of = SegmentationLoss(early_weight=config.early_weight, penalties=config.penalties)
     meter, saved = Meter(), time.monotonic()
@@ -231,7 +232,7 @@ def _step(
         weights = token_weights(
             batch["label"], tuple(output.routing.shape[2:]), output.logits.shape[1]
         )
-        run.network.rebalance(output.routing, weights, rate=config.balance_rate)  # type: ignore[operator]
+        run.network.rebalance(output.routing, weights, rate=config.balance_rate)
     run.average.update(run.network, run.step)
     dice = batch_dice(output.logits, batch["label"])
     return {

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cardioseg.networks import Network
 from cardioseg.training.muon import Muon, is_matrix
 
 NO_DECAY = ("norm", "bias", "log_rate", "step_bias", "log_step", "scale", "injection", "balance")
@@ -21,7 +22,7 @@ def learning_rate(step: int, *, peak: float, warmup: int, steps: int, final: flo
 
 
 def build_optimizers(
-    network: nn.Module, kind: str, *, rate: float, weight_decay: float
+    network: Network, kind: str, *, rate: float, weight_decay: float
 ) -> tuple[torch.optim.Optimizer, ...]:
     """AdamW over what trains; with ``kind`` "muon" it leaves matrices and kernels, adapters aside, to Muon, which comes first.
 
@@ -50,14 +51,14 @@ def build_optimizers(
 class MovingAverage:
     """Exponential moving average of parameters; buffers are copied. It starts fast, so that short runs get a sound one."""
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
+    def __init__(self, network: Network, decay: float) -> None:
         self.decay = decay
         self.weights = {
             name: value.detach().clone() for name, value in network.state_dict().items()
         }
 
     @torch.no_grad()
-    def update(self, network: nn.Module, step: int) -> None:
+    def update(self, network: Network, step: int) -> None:
         """Move towards the weights after optimiser step ``step`` (from 0)."""
         decay = min(self.decay, (1 + step) / (10 + step))
         averaged, current = [], []

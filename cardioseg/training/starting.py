@@ -12,10 +12,9 @@ from cardioseg.core.config import merge
 from cardioseg.core.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from cardioseg.bundle import Model
     from cardioseg.data.manifest import Manifest
+    from cardioseg.networks import Network
     from cardioseg.training.tuning import Tune
 
 RANK = 8  # of adapters that the model does not have yet and nobody gave a rank; 4,160 numbers at width 256
@@ -96,7 +95,7 @@ class StartingModel:
         return {"model": self.model.name, "weights_sha256": self.model.sha256, "tune": self.tune}
 
     def told(
-        self, taken: Mapping[str, int], network: "nn.Module", settings: Mapping[str, Any]
+        self, taken: Mapping[str, int], network: "Network", settings: Mapping[str, Any]
     ) -> str:
         """The start in words, for the run's record; ``taken`` is what came over into a network of these settings."""
         every = sum(value.numel() for value in network.state_dict().values())
@@ -125,7 +124,7 @@ class StartingModel:
                 cure="leave it out",
             )
 
-    def fill(self, network: "nn.Module", settings: Mapping[str, Any]) -> dict[str, int]:
+    def fill(self, network: "Network", settings: Mapping[str, Any]) -> dict[str, int]:
         """Take over the weights and freeze what is not to train; new adapters start as no difference.
 
         Args:

@@ -13,13 +13,15 @@ from typing import Literal, get_args
 
 from torch import nn
 
+from cardioseg.networks import Network
+
 Tune = Literal["all", "head", "lora"]
 TUNES: tuple[str, ...] = get_args(Tune)
 NORMS = (nn.LayerNorm, nn.GroupNorm)
 HEAD = ("core_norm", "coda_norm", "norm", "decoder")
 
 
-def trained_names(network: nn.Module, tune: Tune) -> frozenset[str]:
+def trained_names(network: Network, tune: Tune) -> frozenset[str]:
     """Names of the parameters that train.
 
     Raises:
@@ -37,7 +39,7 @@ def trained_names(network: nn.Module, tune: Tune) -> frozenset[str]:
     return frozenset(name for name in names if name.startswith(("lora.", last, *norms)))
 
 
-def freeze(network: nn.Module, tune: Tune) -> int:
+def freeze(network: Network, tune: Tune) -> int:
     """Let only the chosen parameters train; returns how many numbers that is."""
     chosen = trained_names(network, tune)
     for name, parameter in network.named_parameters():
@@ -45,6 +47,6 @@ def freeze(network: nn.Module, tune: Tune) -> int:
     return trained_parameters(network)
 
 
-def trained_parameters(network: nn.Module) -> int:
+def trained_parameters(network: Network) -> int:
     """Numbers that an optimiser would move."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

@@ -8,8 +8,7 @@ from cardioseg.data.splits import Split
 from cardioseg.training.setup import TrainingSetup
 
 if TYPE_CHECKING:
-    from torch import nn
-
+    from cardioseg.networks import Network
     from cardioseg.training.loop import Validate
 
 
@@ -21,14 +20,14 @@ def validation(config: TrainingSetup, manifest: Manifest, split: Split) -> "Vali
         return None
     spread = [held_out[round(i * (len(held_out) - 1) / max(1, count - 1))] for i in range(count)]
 
-    def validate_network(network: "nn.Module") -> dict[str, float]:
+    def validate_network(network: "Network") -> dict[str, float]:
         return score_cases(network, manifest, spread, config)
 
     return validate_network
 
 
 def score_cases(
-    network: "nn.Module", manifest: Manifest, entries: Sequence[Entry], config: TrainingSetup
+    network: "Network", manifest: Manifest, entries: Sequence[Entry], config: TrainingSetup
 ) -> dict[str, float]:
     """Mean Dice per structure and overall of prepared cases in their native grid, one view per window for speed."""
     import numpy as np
