@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test docs clean
+.PHONY: demo test docs pictures clean
 
 demo: .venv/.runs
 	$(BIN)/cardioseg demo --overwrite
@@ -22,6 +22,9 @@ test: .venv/.tests
 
 docs: .venv/.tests
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet  # into .venv/site
+
+pictures: .venv/.tests
+	$(BIN)/python docs/hooks/pictures.py  # into docs/images; needs Chromium
 
 clean:
 	rm -rf .venv build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

@@ -1,7 +1,7 @@
-"""Puts the repository's README files on the site, and makes their links work there as they do on a code host.
+"""Adds the repository's README files to the site and makes their links work there.
 
-MkDocs calls the two functions below. A link from one page to another is rewritten; a link to a file that is not on the site,
-such as a licence, becomes plain text.
+MkDocs calls the two functions below. A link from one page to another is rewritten. A link to a file
+that is not on the site, such as a licence, becomes plain text.
 """
 
 import posixpath
