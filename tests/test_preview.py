@@ -17,7 +17,8 @@ from cardioseg.core.labels import ACDC_LABELS, PALETTE, LabelTable
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
 from cardioseg.figures.page import LEFT, TOP
-from cardioseg.figures.preview import EXPERT_COLOURS, draw_preview
+from cardioseg.figures.palette import EXPERTS
+from cardioseg.figures.preview import draw_preview
 from cardioseg.figures.sheet import GAP, MARGIN_MM, MOST_COLUMNS, cropped, lay_out, upright
 from cardioseg.phantom.draw import PhantomConfig, draw
 
@@ -225,10 +226,10 @@ def test_the_maps_show_loops_and_experts_where_they_are(tmp_path):
         "all loops glow, one loop does not"
     )
     seen = {name: pixel(2, name) for name in ACDC_LABELS.names}
-    ground = seen["background"] - 0.5 * 255 * np.array(to_rgb(EXPERT_COLOURS[0]))
+    ground = seen["background"] - 0.5 * 255 * np.array(to_rgb(EXPERTS[0]))
     for number, name in enumerate(ACDC_LABELS.names):
         assert (
-            np.abs(seen[name] - ground - 0.5 * 255 * np.array(to_rgb(EXPERT_COLOURS[number]))).max()
+            np.abs(seen[name] - ground - 0.5 * 255 * np.array(to_rgb(EXPERTS[number]))).max()
             <= 3
         ), name
 
@@ -252,12 +253,12 @@ def test_legends_name_what_there_is(tmp_path):
     image, prediction = scene()
     with_experts = drawn(tmp_path / "a.png", image, prediction)
     without = drawn(tmp_path / "b.png", *scene(experts=False))
-    assert len(np.unique(with_experts[near(with_experts, EXPERT_COLOURS[2], 1)], axis=0)) == 1, (
+    assert len(np.unique(with_experts[near(with_experts, EXPERTS[2], 1)], axis=0)) == 1, (
         "a swatch of expert 3"
     )
-    assert not near(without, EXPERT_COLOURS[2], 1).any()
+    assert not near(without, EXPERTS[2], 1).any()
     unused = replace(prediction, expert_shares=(0.2,) * 5)
-    assert near(drawn(tmp_path / "c.png", image, unused), EXPERT_COLOURS[4], 1).any(), (
+    assert near(drawn(tmp_path / "c.png", image, unused), EXPERTS[4], 1).any(), (
         "an expert that never wins is named too"
     )
 

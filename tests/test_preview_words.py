@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from cardioseg.core.labels import ACDC_LABELS, PALETTE, LabelTable
 from cardioseg.figures import page as paper
-from cardioseg.figures.page import shortened, ticks
+from cardioseg.figures.agg import shortened
+from cardioseg.figures.page import ticks
 from cardioseg.figures.preview import label_table_file
 
 

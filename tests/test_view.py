@@ -14,7 +14,7 @@ from tiny import save_image, voxels
 
 from cardioseg.core.errors import GeometryError, InputError, LabelError, OutputError
 from cardioseg.core.labels import PALETTE
-from cardioseg.figures.preview import EXPERT_COLOURS
+from cardioseg.figures.palette import EXPERTS
 from cardioseg.pages.html import ASSETS, NOTICE, POLICY
 from cardioseg.pages.legend import legends
 from cardioseg.pages.scene import MARGIN_MM, make_scene
@@ -197,7 +197,7 @@ def test_the_page_holds_everything_and_mentions_no_address(case):
 def test_colours_are_those_of_the_preview(case):
     mask, halting, experts = legends(open_finished(case[0]))
     assert dict(zip(mask.names[1:], mask.colours[1:], strict=True)) == PALETTE
-    assert experts.colours[1:] == EXPERT_COLOURS[:4]
+    assert experts.colours[1:] == EXPERTS[:4]
     assert halting.colours[:2] == (None, None), "one loop is clear"
     assert len(halting.names) == len(halting.colours) == LOOPS + 1
 

@@ -158,6 +158,6 @@ def _darker(colour: str) -> tuple[float, float, float]:
 
 def _written(text: str) -> str:
     """A headline of at most 80 letters, and what is no valid Unicode as a question mark."""
-    from cardioseg.figures.page import shortened
+    from cardioseg.figures.agg import shortened
 
     return shortened(text.encode("utf-8", "replace").decode("utf-8"), 80)

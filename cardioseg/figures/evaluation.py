@@ -9,18 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cardioseg.core.atomic import replacing
 from cardioseg.evaluation.metrics import agreement
 from cardioseg.evaluation.scores import QUANTITIES, PatientFunction, ScoredCase, title
+from cardioseg.figures.agg import DPI, new_figure, write_png
+from cardioseg.figures.palette import GROUPS, INK, MISSED, ZERO_LINE, group_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-# Okabe and Ito's palette, which colour-blind people can tell apart.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f")
-MISSED_COLOUR = "#b00020"
-DPI = 120
 
 
 def draw_dice(path: Path, cases: Sequence[ScoredCase]) -> None:
@@ -40,9 +36,9 @@ def draw_dice(path: Path, cases: Sequence[ScoredCase]) -> None:
     axes[0].set_ylabel("Dice")
     if any(score.missed for case in cases for score in case.scores.values()):
         figure.supxlabel(
-            "× missed: only one of the two masks has the structure", fontsize=8, color=MISSED_COLOUR
+            "× missed: only one of the two masks has the structure", fontsize=8, color=MISSED
         )
-    _save(figure, path)
+    write_png(path, figure)
 
 
 def draw_bland_altman(path: Path, patients: Sequence[PatientFunction]) -> None:
@@ -52,7 +48,7 @@ def draw_bland_altman(path: Path, patients: Sequence[PatientFunction]) -> None:
         for ventricle in ("lv_", "rv_")
     ]
     groups = sorted({patient.group for patient in patients})
-    colours = {group: COLOURS[index % len(COLOURS)] for index, group in enumerate(groups)}
+    colours = group_colours(groups)
     columns = max(map(len, rows))
     figure = _figure(3.1 * columns, 6.4)
     grid = figure.subplots(len(rows), columns, squeeze=False)
@@ -64,7 +60,7 @@ def draw_bland_altman(path: Path, patients: Sequence[PatientFunction]) -> None:
     if any(groups):
         handles, names = grid[0][0].get_legend_handles_labels()
         grid[-1][-1].legend(handles, names, loc="center", title="group", frameon=False)
-    _save(figure, path)
+    write_png(path, figure)
 
 
 def _dice_panel(axis: "Axes", cases: Sequence[ScoredCase], structures: Sequence[str]) -> None:
@@ -76,7 +72,7 @@ def _dice_panel(axis: "Axes", cases: Sequence[ScoredCase], structures: Sequence[
         )
         if not len(found) + len(missed):
             continue
-        median = {"color": "black", "linewidth": 1.2}
+        median = {"color": INK.light, "linewidth": 1.2}
         axis.boxplot(
             [np.append(found, missed)],
             positions=[position],
@@ -84,9 +80,9 @@ def _dice_panel(axis: "Axes", cases: Sequence[ScoredCase], structures: Sequence[
             showfliers=False,
             medianprops=median,
         )
-        colour = COLOURS[(position - 1) % len(COLOURS)]
+        colour = GROUPS[(position - 1) % len(GROUPS)]
         axis.plot(position + _spread(len(found)), found, ".", color=colour, markersize=4, alpha=0.6)
-        axis.plot(position + _spread(len(missed)), missed, "x", color=MISSED_COLOUR, markersize=6)
+        axis.plot(position + _spread(len(missed)), missed, "x", color=MISSED, markersize=6)
     axis.set_xticks(
         range(1, len(structures) + 1), [_tick(name, cases) for name in structures], fontsize=8
     )
@@ -122,7 +118,7 @@ def _bland_altman_panel(
     found = agreement(
         [p.predicted[quantity] for p in patients], [p.reference[quantity] for p in patients]
     )
-    axis.axhline(0, color="0.75", linewidth=0.8)
+    axis.axhline(0, color=ZERO_LINE, linewidth=0.8)
     for key, dashes in (("bias", "-"), ("lower", "--"), ("upper", "--")):
         _line(axis, found[key], dashes)
     failed = f", {found['failed']} failed" if found["failed"] else ""
@@ -144,20 +140,11 @@ def _pairs(patients: Sequence[PatientFunction], quantity: str) -> Iterator[tuple
 def _line(axis: "Axes", value: float | None, dashes: str) -> None:
     if value is None:
         return
-    axis.axhline(value, color="black", linestyle=dashes, linewidth=0.9)
+    axis.axhline(value, color=INK.light, linestyle=dashes, linewidth=0.9)
     at = axis.get_yaxis_transform()
     axis.text(1.01, value, f"{value:.1f}", transform=at, ha="left", va="center", fontsize=7)
 
 
 def _figure(width: float, height: float) -> "Figure":
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _save(figure: "Figure", path: Path) -> None:
-    with replacing(path, suffix=".png") as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+    """A figure in inches, its panels placed by matplotlib."""
+    return new_figure(DPI * width, DPI * height, layout="constrained")

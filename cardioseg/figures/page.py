@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cardioseg.core.atomic import replacing
 from cardioseg.core.labels import LabelTable
+from cardioseg.figures.agg import DPI, new_figure, printable, shortened, write_png
+from cardioseg.figures.palette import FAINT, INK, PAPER
 from cardioseg.figures.sheet import Sheet, Stack
 
 if TYPE_CHECKING:
@@ -21,12 +22,10 @@ if TYPE_CHECKING:
 GREY_PERCENTILES = (1.0, 99.5)
 STEPS = (1, 2, 5, 10, 20, 50)
 MOST_TICKS = 9
-DPI = 120
 LEFT, RIGHT, TOP, BOTTOM = 36, 140, 66, 36
 SMALLEST_WIDTH = 480
 LINE, SWATCH, BAR = 18, 18, 130
 LETTER = 8  # pixels of a letter in 7.5 points
-INK, FAINT, PAPER = "#1a1a1a", "#666666", "#ffffff"
 
 
 class Page:
@@ -38,12 +37,8 @@ class Page:
     """
 
     def __init__(self, sheet: Sheet, stack: Stack) -> None:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
         self.sheet, self.stack = sheet, stack
-        self.figure = Figure(dpi=DPI, facecolor=PAPER)
-        FigureCanvasAgg(self.figure)
+        self.figure = new_figure(SMALLEST_WIDTH, SMALLEST_WIDTH)  # ``save`` sets the real size
         self.axes = self.figure.add_axes((0, 0, 1, 1))
         self.axes.set_axis_off()
         self.below = TOP - LINE // 2
@@ -63,7 +58,7 @@ class Page:
                 TOP + top + 4,
                 str(number + 1),
                 size=size,
-                color=PAPER,
+                color=PAPER.light,
                 va="top",
                 outlined=True,
             )
@@ -91,7 +86,7 @@ class Page:
         for number, (left, top) in enumerate(self.sheet.corners(row)):
             picture = table[np.clip(values[number].astype(int), 1, len(table)) - 1]
             self.axes.imshow(picture, extent=self._extent(left, top), interpolation="nearest")
-            self._outline(self.stack.mask[number] > 0, (left, top), color=PAPER)
+            self._outline(self.stack.mask[number] > 0, (left, top), color=PAPER.light)
 
     def _draw_grey(self, row: int, name: str) -> None:
         """All slices in one grey scale, and at the left of every block what the row shows."""
@@ -107,7 +102,9 @@ class Page:
         height = self.sheet.tile[0]
         for block in range(self.sheet.blocks if height > LETTER * len(name) else 0):
             middle = TOP + self.sheet.block_top(block) + self.sheet.row_top(row) + height / 2
-            self._write(LEFT - 14, middle, name, size=7.5, color=FAINT, ha="center", rotation=90)
+            self._write(
+                LEFT - 14, middle, name, size=7.5, color=FAINT.light, ha="center", rotation=90
+            )
 
     def _extent(self, left: int, top: int) -> tuple[int, int, int, int]:
         """Left, right, bottom and top of the tile at (left, top) of the sheet, as matplotlib wants them."""
@@ -179,16 +176,14 @@ class Page:
         """Headline, facts and notice, then the file."""
         width = max(LEFT + self.sheet.width + RIGHT, SMALLEST_WIDTH)
         height = max(TOP + self.sheet.height, self.below) + BOTTOM
-        self._write(LEFT, 45, facts, size=8, color=FAINT)
-        self._write(LEFT, height - 17, notice, size=8, color=FAINT)
+        self._write(LEFT, 45, facts, size=8, color=FAINT.light)
+        self._write(LEFT, height - 17, notice, size=8, color=FAINT.light)
         self.figure.set_size_inches(width / DPI, height / DPI)
         self.axes.set(xlim=(0, width), ylim=(height, 0), aspect="auto")
-        with replacing(path, suffix=".png") as temporary, warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", message="Glyph .* missing"
-            )  # drawn as a box: a name is no reason to fail
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing")
             self._write_title(title, width - LEFT - 12)
-            self.figure.savefig(temporary, format="png", metadata={"Software": None})
+        write_png(path, self.figure)
 
     def _write_title(self, title: str, width: int) -> None:
         """The headline, shortened to ``width`` pixels."""
@@ -203,9 +198,9 @@ class Page:
         """Text as it is: a dollar sign starts no formula, and what is no valid Unicode becomes a question mark."""
         from matplotlib.patheffects import withStroke
 
-        effects = [withStroke(linewidth=1.5, foreground=INK)] if outlined else []
-        shown = text.encode("utf-8", "replace").decode("utf-8")
-        style = {"color": INK, "va": "center", "path_effects": effects} | style
+        effects = [withStroke(linewidth=1.5, foreground=INK.light)] if outlined else []
+        shown = printable(text)
+        style = {"color": INK.light, "va": "center", "path_effects": effects} | style
         return self.axes.text(x, y, shown, size=size, parse_math=False, **style)
 
 
@@ -218,8 +213,3 @@ def ticks(loops: int) -> list[int]:
         *(tick for tick in between if min(tick - 1, loops - tick) >= 0.75 * step),
         *([loops] if loops > 1 else []),
     ]
-
-
-def shortened(text: str, most: int) -> str:
-    """``text`` with an ellipsis in its middle when it has more than ``most`` letters."""
-    return text if len(text) <= most else f"{text[: most // 2 - 1]}…{text[-(most // 2) :]}"

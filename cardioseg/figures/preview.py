@@ -13,22 +13,11 @@ from cardioseg.core.labels import LabelTable
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
 from cardioseg.figures.page import Page
+from cardioseg.figures.palette import expert_colours, loop_colours
 from cardioseg.figures.sheet import cropped, lay_out, upright
 
 NOTICE = "Research use only; not a medical device."
-# From black for one loop: where the network stops at once the picture stays grey, where it works on it glows.
-LOOP_COLOURS, LOOP_OPACITY = "inferno", (0.35, 0.75)
-# Okabe and Ito's palette, those of the structures last.
-EXPERT_COLOURS = (
-    "#0072b2",
-    "#e69f00",
-    "#009e73",
-    "#cc79a7",
-    "#f0e442",
-    "#56b4e9",
-    "#d55e00",
-    "#999999",
-)
+LOOP_OPACITY = (0.35, 0.75)
 VIEWER_TABLES = ("labels.txt", "labels.ctbl")
 SNAP_HEADER = (
     "################################################",
@@ -66,7 +55,7 @@ def draw_preview(
     page.name_loops(1, shades)
     if stack.experts is not None:
         count = len(prediction.expert_shares) or int(stack.experts.max(initial=1))
-        colours = [EXPERT_COLOURS[number % len(EXPERT_COLOURS)] for number in range(count)]
+        colours = expert_colours(count)
         page.draw_map(2, "expert", stack.experts, colours=colours)
         page.name_experts(2, colours)
     slices = f"{page.sheet.count} slice{'s' * (page.sheet.count > 1)}"
@@ -82,15 +71,6 @@ def label_table_file(path: Path, labels: LabelTable) -> None:
     """
     lines = _slicer_lines(labels) if path.suffix.lower() == ".ctbl" else _snap_lines(labels)
     write_text(path, "\n".join(lines) + "\n")
-
-
-def loop_colours(loops: int) -> list[str]:
-    """A colour for each loop from 1 to ``loops``."""
-    import numpy as np
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
-
-    return [to_hex(colormaps[LOOP_COLOURS](share)) for share in np.linspace(0, 1, loops)]
 
 
 def _snap_lines(labels: LabelTable) -> list[str]:

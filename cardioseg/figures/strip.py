@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cardioseg.core.atomic import replacing
-from cardioseg.figures.page import DPI, FAINT, INK, PAPER, shortened
+from cardioseg.figures.agg import new_figure, printable, shortened, write_png
+from cardioseg.figures.palette import FAINT, INK, PAPER, STOPPED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +60,7 @@ class Moment:
 
     heading: str
     active: np.ndarray | None = None
-    colour: str = INK
+    colour: str = INK.light
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,7 @@ def draw_strip(path: Path, shown: Slice, moments: list[Moment], words: Words) ->
     Raises:
         OutputError: the folder cannot be written.
     """
-    with replacing(path, suffix=".png") as temporary:
-        _sheet(shown, moments, words).savefig(temporary, format="png", metadata={"Software": None})
+    write_png(path, _sheet(shown, moments, words))
 
 
 def draw_animation(path: Path, shown: Slice, moments: list[Moment], words: Words) -> None:
@@ -131,16 +131,12 @@ def _palette(pixels: np.ndarray) -> "ImageType":
 
 
 def _sheet(shown: Slice, moments: list[Moment], words: Words) -> "Figure":
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = math.ceil(len(moments) / MOST_COLUMNS)
     columns = math.ceil(len(moments) / rows)
     panel_width, panel_height = _panel(shown)
     width = max(2 * SIDE + columns * (panel_width + GAP) - GAP, 520)
     height = TOP + rows * (HEADING + panel_height + GAP) - GAP + BOTTOM
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=PAPER)
-    FigureCanvasAgg(figure)
+    figure = new_figure(width, height)
     for number, moment in enumerate(moments):
         row, column = divmod(number, columns)
         left, top = (
@@ -157,8 +153,8 @@ def _sheet(shown: Slice, moments: list[Moment], words: Words) -> "Figure":
         _write(figure, left / width, 1 - (top - HEADING / 2 + 1) / height, moment.heading, size=7.5)
     title = shortened(words.title, int((width - 2 * SIDE) / LETTER))
     _write(figure, SIDE / width, 1 - 17 / height, title, size=9, weight="bold")
-    _write(figure, SIDE / width, 1 - 36 / height, words.facts, size=7.5, color=FAINT)
-    _write(figure, SIDE / width, 16 / height, words.notice, size=7, color=FAINT)
+    _write(figure, SIDE / width, 1 - 36 / height, words.facts, size=7.5, color=FAINT.light)
+    _write(figure, SIDE / width, 16 / height, words.notice, size=7, color=FAINT.light)
     return figure
 
 
@@ -188,12 +184,12 @@ def _draw(axes: "Axes", shown: Slice, moment: Moment) -> None:
     )
     if moment.active is not None:
         over = np.where(
-            moment.active[..., None], to_rgba(moment.colour, TINT), to_rgba("black", DIMMED)
+            moment.active[..., None], to_rgba(moment.colour, TINT), to_rgba(STOPPED, DIMMED)
         )
         axes.imshow(over, interpolation="nearest", extent=extent, aspect="auto")
     for colour, inside in shown.structures:
         if inside.any():
-            line = colour if moment.active is None else PAPER
+            line = colour if moment.active is None else PAPER.light
             x, y = np.arange(-1, columns + 1), np.arange(-1, rows + 1)
             wide = 1.0 if moment.active is None else 0.5
             axes.contour(
@@ -209,6 +205,6 @@ def _draw(axes: "Axes", shown: Slice, moment: Moment) -> None:
 
 def _write(figure: "Figure", x: float, y: float, text: str, **style: Any) -> None:
     """Text as it is: a dollar sign starts no formula, and what is no valid Unicode becomes a question mark."""
-    shown = text.encode("utf-8", "replace").decode("utf-8")
-    look: dict[str, Any] = {"color": INK, "va": "center", "parse_math": False}
+    shown = printable(text)
+    look: dict[str, Any] = {"color": INK.light, "va": "center", "parse_math": False}
     figure.text(x, y, shown, **(look | style))

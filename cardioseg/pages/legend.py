@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cardioseg.figures.preview import EXPERT_COLOURS, loop_colours
+from cardioseg.figures.palette import expert_colours, loop_colours
 from cardioseg.results.finished import Finished
 
 
@@ -45,7 +45,7 @@ def legends(case: Finished) -> tuple[Legend, ...]:
             "experts",
             "Strongest expert, share of the heart",
             ("", *(f"expert {n + 1}" for n in experts)),
-            (None, *(EXPERT_COLOURS[n % len(EXPERT_COLOURS)] for n in experts)),
+            (None, *expert_colours(len(experts))),
         ),
     }
     return tuple(made[key] for key in case.maps)
