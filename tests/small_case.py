@@ -7,9 +7,9 @@ from PIL import Image
 
 from cardioseg.clinical.quality import check_volume
 from cardioseg.clinical.volumes import structure_volumes_ml
+from cardioseg.core.digest import sha256
 from cardioseg.core.labels import ACDC_LABELS
 from cardioseg.core.volume import Volume
-from cardioseg.data.manifest import sha256
 from cardioseg.pages.report import write_report
 from cardioseg.phantom.draw import PhantomConfig, draw
 from cardioseg.phantom.files import acdc_header, oblique_header, save

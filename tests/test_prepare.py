@@ -16,8 +16,9 @@ from small_data import CASES_PER_PATIENT, SPACING, write_patient, write_patients
 from small_prepare import CONFIG, prepare_beside, rewrite
 
 from cardioseg.core.config import PreparationConfig
+from cardioseg.core.digest import sha256
 from cardioseg.core.errors import InputError, LabelError
-from cardioseg.data.manifest import Manifest, load_case, sha256
+from cardioseg.data.manifest import Manifest, load_case
 from cardioseg.imaging.open import read
 from cardioseg.imaging.preprocess import preprocess, preprocess_label
 from cardioseg.phantom.files import acdc_header, save

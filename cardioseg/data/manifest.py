@@ -142,17 +142,3 @@ def load_case(folder: Path, entry: Entry) -> dict[str, np.ndarray]:
             expected="a prepared case",
             cure="run cardioseg prepare again",
         ) from None
-
-
-def sha256(*paths: Path | None) -> str:
-    """SHA-256 of a file's bytes, as ``sha256sum`` prints it; of several files, in order, that of their digests put together.
-
-    None is skipped.
-    """
-    digests = [_digest(path) for path in paths if path is not None]
-    return digests[0].hex() if len(digests) == 1 else hashlib.sha256(b"".join(digests)).hexdigest()
-
-
-def _digest(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()

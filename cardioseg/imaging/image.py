@@ -114,6 +114,21 @@ def _check_intensities(path: Path, array: np.ndarray) -> None:
         )
 
 
+def check_grey(path: Path, dtype: np.dtype[Any]) -> None:
+    """Accept one real number per voxel.
+
+    Raises:
+        InputError: complex, RGB or other voxels.
+    """
+    if dtype.kind not in "biuf":
+        raise InputError(
+            path,
+            found={"c": "complex voxels", "V": "RGB voxels"}.get(dtype.kind, f"{dtype} voxels"),
+            expected="one grey value per voxel",
+            cure="convert the image to greyscale",
+        )
+
+
 def broken(path: Path, error: Exception) -> InputError:
     """The error of a file whose content no reader could make sense of."""
     reason = (

@@ -1,4 +1,4 @@
-"""NIfTI: reading images frame by frame, and writing results with the geometry of the source, bit for bit."""
+"""NIfTI: images read frame by frame, results written with the source's geometry, bit for bit."""
 
 import logging
 from pathlib import Path
@@ -8,10 +8,9 @@ import nibabel as nib
 import numpy as np
 
 from cardioseg.core.atomic import replacing
-from cardioseg.core.errors import InputError
 from cardioseg.core.volume import Volume
 from cardioseg.imaging.geometry import Trust, settle_geometry, squeezed_shape
-from cardioseg.imaging.image import ImageFile, broken
+from cardioseg.imaging.image import ImageFile, broken, check_grey
 
 MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}
 
@@ -20,59 +19,80 @@ logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
 
 
 def open_nifti(path: Path, trust: Trust) -> ImageFile:
+    """Open a NIfTI or Analyze file without reading its voxels.
+
+    Raises:
+        InputError: unreadable, or more than one value per voxel.
+        GeometryError: more than four axes, or a spacing that is not positive.
+    """
     try:
         image: Any = nib.load(path)
-        header = image.header
-        best = np.asarray(image.affine, dtype=np.float64)
-        zooms = _stored_zooms(image)
-    except Exception as error:  # noqa: BLE001 — see below
-        # nibabel raises a dozen unrelated types on damaged headers; each means the same to the person.
+        zooms = stored_zooms(image)
+    except Exception as error:  # noqa: BLE001 - nibabel raises a dozen unrelated types on bad headers
         raise broken(path, error) from None
+    return image_of(path, image, zooms=zooms, trust=trust, files=(path,))
+
+
+def image_of(
+    path: Path, image: Any, *, zooms: list[float], trust: Trust, files: tuple[Path, ...]
+) -> ImageFile:
+    """A nibabel image, on disk or in memory, as an ``ImageFile``.
+
+    Args:
+        path: the file, or a name for error messages.
+        image: nibabel's image.
+        zooms: stored spacing along at most three axes, in the header's unit.
+        trust: which of the two spacings to use where they disagree.
+        files: the files that hold the image; () for an image in memory.
+
+    Raises:
+        InputError: more than one value per voxel.
+        GeometryError: more than four axes, or a spacing that is not positive.
+    """
+    header = image.header
     shape = squeezed_shape(path, tuple(int(n) for n in header.get_data_shape()))
-    if header.get_data_dtype().kind not in "biuf":
-        found = "complex voxels" if header.get_data_dtype().kind == "c" else "RGB voxels"
-        raise InputError(
-            path,
-            found=found,
-            expected="one grey value per voxel",
-            cure="convert the image to greyscale",
-        )
+    check_grey(path, header.get_data_dtype())
     unit = MILLIMETRES.get(_units(header)[0], 1.0)
-    stored = [zoom * unit for zoom in zooms]
-    affine, spacing, notes = settle_geometry(
-        path, stored + [1.0] * (3 - len(stored)), best * np.array([[unit]] * 3 + [[1.0]]), trust
-    )
-    proxy: Any = image.dataobj
+    pixdim = [zoom * unit for zoom in zooms] + [1.0] * (3 - len(zooms))
+    stated = header.get_best_affine() if image.affine is None else image.affine
+    in_mm = np.asarray(stated, dtype=np.float64) * np.array([[unit]] * 3 + [[1.0]])
+    affine, spacing, notes = settle_geometry(path, pixdim, in_mm, trust)
+    frames = shape[3] if len(shape) == 4 else 1
+    voxels: Any = image.dataobj
 
     def load(index: int) -> np.ndarray:
-        voxels = proxy[:, :, :, index] if len(shape) == 4 else proxy
-        return np.asarray(voxels).reshape(shape[:3])
+        stored = voxels[:, :, :, index] if len(shape) == 4 else voxels
+        return np.asarray(stored).reshape(shape[:3])
 
-    frames = shape[3] if len(shape) == 4 else 1
     return ImageFile(
-        path,
-        shape,
-        frames,
-        affine,
-        spacing,
-        _frame_seconds(header, frames),
-        notes,
-        header,
-        load,
-        (path,),
+        path=path,
+        shape=shape,
+        frames=frames,
+        affine=affine,
+        spacing=spacing,
+        frame_seconds=_frame_seconds(header, frames),
+        notes=notes,
+        header=header,
+        load=load,
+        files=files,
     )
 
 
-def _stored_zooms(image: Any) -> list[float]:
-    """Spacing along at most three axes as the file has it: nibabel turns a pixdim of 0 into 1 mm while loading."""
+def stored_zooms(image: Any) -> list[float]:
+    """Spacing along at most three axes as the file states it, in the header's unit.
+
+    nibabel replaces a pixdim of 0 with 1 while loading. Where the file is at hand, its header is
+    read once more and the 0 restored.
+    """
     zooms = [float(zoom) for zoom in image.header.get_zooms()[:3]]
-    if not isinstance(image.header, nib.Nifti1Header):
-        return zooms
     holder = image.file_map.get("header") or image.file_map["image"]
+    on_disk = holder.filename is not None and Path(holder.filename).is_file()
+    if not isinstance(image.header, nib.Nifti1Header) or not on_disk:
+        return zooms
     with holder.get_prepare_fileobj(mode="rb") as file:
         untouched = image.header_class.from_fileobj(file, check=False)
     return [
-        0.0 if raw == 0 else zoom
+        0.0 if raw == 0 and zoom == 1 else zoom
         for raw, zoom in zip(untouched["pixdim"][1:4], zooms, strict=False)
     ]
 
@@ -135,10 +155,22 @@ def _geometry_header(volume: Volume, *, time_axis: bool) -> nib.Nifti1Header:
         if not time_axis:
             header["pixdim"][4:] = 1
         return header
+    extra = (1.0,) * (volume.array.ndim - 3)
+    return new_header(volume.array.shape, (*volume.spacing, *extra), volume.affine)
+
+
+def new_header(
+    shape: tuple[int, ...],
+    zooms: tuple[float, ...],
+    affine: np.ndarray,
+    *,
+    time_unit: str | None = None,
+) -> nib.Nifti1Header:
+    """A NIfTI header in mm for an image that came without one; one zoom per axis of ``shape``."""
     header = nib.Nifti1Header()
-    header.set_data_shape(volume.array.shape)
-    header.set_zooms(tuple(volume.spacing) + (1.0,) * (volume.array.ndim - 3))
-    header.set_qform(volume.affine, code=1)
-    header.set_sform(volume.affine, code=1)
-    header.set_xyzt_units("mm")
+    header.set_data_shape(shape)
+    header.set_zooms(zooms)
+    header.set_qform(affine, code=1)
+    header.set_sform(affine, code=1)
+    header.set_xyzt_units("mm", time_unit)
     return header

@@ -197,7 +197,7 @@ def _found_image(folder: Path, name: str) -> Path:
 
 
 def _opened_image(path: Path, facts: dict[str, Any]) -> ImageFile:
-    from cardioseg.data.manifest import sha256
+    from cardioseg.core.digest import sha256
 
     recipe = facts["recipe"]
     image = open_image(path, trust=recipe["trust"], series=tuple(recipe.get("series", ())))

@@ -11,12 +11,13 @@ import numpy as np
 from cardioseg.core.atomic import remove, write_bytes
 from cardioseg.core.case import Case
 from cardioseg.core.config import PreparationConfig
+from cardioseg.core.digest import sha256
 from cardioseg.core.errors import GeometryError, InputError, LabelError
 from cardioseg.core.labels import LabelTable
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report, Table
 from cardioseg.core.volume import Volume
-from cardioseg.data.manifest import Entry, Manifest, sha256
+from cardioseg.data.manifest import Entry, Manifest
 from cardioseg.data.sources import find_cases
 from cardioseg.imaging.geometry import Trust, states_two_spacings
 from cardioseg.imaging.open import check_whole, open_image, read

@@ -218,7 +218,7 @@ def _recipe(
     image: ImageFile, request: SegmentRequest, model: "Model", windows: WindowConfig
 ) -> dict[str, Any]:
     """Everything the result depends on."""
-    from cardioseg.data.manifest import sha256
+    from cardioseg.core.digest import sha256
 
     return {
         "cardioseg": __version__,

@@ -25,6 +25,7 @@ from cardioseg.imaging.dicom.planes import (
 )
 from cardioseg.imaging.dicom.series import choose_stack
 from cardioseg.imaging.image import ImageFile
+from cardioseg.imaging.nifti import new_header
 
 
 def open_dicom(path: Path, *, series: tuple[int, ...] = ()) -> ImageFile:
@@ -87,14 +88,11 @@ def _image_file(path: Path, grid: Grid, notes: tuple[str, ...]) -> ImageFile:
 def _header(
     grid: Grid, shape: tuple[int, ...], frames: int, seconds: float | None
 ) -> nib.Nifti1Header:
-    """The geometry as NIfTI has it, for what is written on this grid."""
-    header = nib.Nifti1Header()
-    header.set_data_shape(shape if frames == 1 else (*shape, frames))
-    header.set_zooms(grid.spacing if frames == 1 else (*grid.spacing, seconds or 1.0))
-    header.set_qform(grid.affine, code=1)
-    header.set_sform(grid.affine, code=1)
-    header.set_xyzt_units("mm", "sec" if seconds else "unknown")
-    return header
+    """The geometry as a NIfTI header, for results written on this grid."""
+    if frames == 1:
+        return new_header(shape, grid.spacing, grid.affine)
+    zooms = (*grid.spacing, seconds or 1.0)
+    return new_header((*shape, frames), zooms, grid.affine, time_unit="sec" if seconds else None)
 
 
 def _frame_seconds(grid: Grid) -> float | None:
