@@ -1,15 +1,18 @@
-"""The command line as a person or a program meets it: help, exit codes, messages, tables, JSON, progress."""
+"""The command line from outside: help, exit codes, messages, tables, JSON, progress."""
 
 import errno
 import json
 import os
+import re
 import resource
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from cardioseg import __version__
 from cardioseg.cli import app as cli
@@ -57,7 +60,7 @@ def main_with(monkeypatch):
     return call
 
 
-# ---------------------------------------------------------------------------------------------------------------------- start
+# -------------------------------------------------------------------------------------------- start
 
 
 def test_help_imports_nothing_heavy():
@@ -84,7 +87,7 @@ def test_help_takes_half_a_second_of_work():
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    # Processor time, the best of three: the wall clock of a busy test machine measures its other work.
+    # Processor time, the best of three: a busy machine does not change it, unlike the wall clock.
     assert min(seconds() for _ in range(3)) <= 0.5
 
 
@@ -106,11 +109,34 @@ def test_every_verb_and_option_has_help(name, command):
     assert not silent, name
 
 
+VERBS = [
+    (name, command)
+    for name, command in verbs(typer.main.get_command(cli.app))
+    if not hasattr(command, "commands")
+]
+
+
+@pytest.mark.parametrize(("name", "command"), VERBS)
+def test_every_verb_has_an_example_that_it_accepts(name, command):
+    example = re.fullmatch(r"Example: `cardioseg (.+)`", command.epilog)[1]
+    assert example.startswith(name)
+    command.make_context(name, shlex.split(example.removeprefix(name)))
+
+
+@pytest.mark.parametrize(("name", "command"), VERBS)
+def test_every_option_stands_in_a_panel_of_the_help(name, command):
+    shown = CliRunner().invoke(cli.app, [*name.split(), "--help"]).stdout
+    options = [entry for entry in command.params if entry.param_type_name == "option"]
+    panels = {entry.rich_help_panel for entry in options}
+    assert None not in panels
+    assert all(f"─ {panel} ─" in shown for panel in panels)
+
+
 def test_version():
     assert run("--version").stdout == f"cardioseg {__version__}\n"
 
 
-# ----------------------------------------------------------------------------------------------------------------- exit codes
+# --------------------------------------------------------------------------------------- exit codes
 
 EXIT_CODES = [
     (errors.UsageError, 2),
@@ -226,7 +252,7 @@ def test_wrong_usage_ends_with_2(arguments):
     assert "Traceback" not in result.stderr
 
 
-# -------------------------------------------------------------------------------------------------------------------- reports
+# ------------------------------------------------------------------------------------------ reports
 
 REPORT = Report(
     verb="segment",
@@ -288,7 +314,7 @@ def test_numbers_stand_right_and_names_left(capsys):
     assert number.endswith("1.5")
 
 
-# ------------------------------------------------------------------------------------------------------------------- progress
+# ----------------------------------------------------------------------------------------- progress
 
 
 def test_progress_off_a_terminal_is_plain_lines_on_stderr(capsys):

@@ -1,1 +1,1 @@
-"""The command line: words, colours and progress; one file per verb, no arithmetic, no torch at import."""
+"""The command line: options, help texts, tables and progress. One file per verb."""

@@ -1,7 +1,7 @@
-"""The command ``cardioseg``: its verbs, and what a failure looks like from outside.
+"""The command ``cardioseg``: its verbs, and how it ends when one of them fails.
 
-A verb is one file beside this one and one line below. Verbs raise; ``main`` alone turns an error into a line on stderr
-and an exit code (the table stands in ``core/errors.py``).
+A verb is one file in this package and one line below. Verbs raise; only ``main`` turns an error
+into a line on stderr and an exit code (listed in ``core/errors.py``).
 """
 
 import io
@@ -21,15 +21,17 @@ from cardioseg.cli.prepare import prepare_command
 from cardioseg.cli.render import print_failure, printable
 from cardioseg.cli.segment import segment_command
 from cardioseg.cli.train import train_command
+from cardioseg.cli.verb import add_verb
 from cardioseg.cli.view import view_command
 from cardioseg.core.errors import EXIT_INTERRUPTED, exit_code, explain
 
 app = typer.Typer(
     name="cardioseg",
-    help="Segment short-axis cardiac MRI with recurrent-depth transformers. Research software, not a medical device.",
+    help="Segment short-axis cardiac MRI with recurrent-depth transformers. "
+    "Research use only; not a medical device.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",  # docstrings are wrapped in the source and reflowed here
+    rich_markup_mode="markdown",  # reflows the docstrings
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -49,16 +51,23 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    """What stands before the verb."""
+    """Options of ``cardioseg`` itself."""
 
 
-app.command("demo")(demo_command)
-app.command("prepare")(prepare_command)
-app.command("train")(train_command)
-app.command("segment")(segment_command)
-app.command("view")(view_command)
-app.command("measure")(measure_command)
-app.command("evaluate")(evaluate_command)
+add_verb(app, demo_command, name="demo", example="cardioseg demo --output out/demo")
+add_verb(app, prepare_command, name="prepare", example="cardioseg prepare ACDC --output prepared")
+add_verb(app, train_command, name="train", example="cardioseg train prepared --output run --fold 0")
+add_verb(app, segment_command, name="segment", example="cardioseg segment scans --output out")
+add_verb(app, view_command, name="view", example="cardioseg view out/patient001 --open")
+add_verb(
+    app, measure_command, name="measure", example="cardioseg measure out/patient001_mask.nii.gz"
+)
+add_verb(
+    app,
+    evaluate_command,
+    name="evaluate",
+    example="cardioseg evaluate out reference --output scores",
+)
 app.add_typer(models_app, name="models")
 
 
@@ -68,25 +77,28 @@ def main() -> None:
     try:
         app()
     except SystemExit as end:
-        if (
-            end.code == EXIT_INTERRUPTED
-        ):  # Typer ends an interrupted verb itself, with the code and an empty line
+        if end.code == EXIT_INTERRUPTED:  # Typer ends an interrupted verb without a message
             typer.echo("error: interrupted", err=True)
         raise
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 — nothing may end in a traceback unasked
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 — every error becomes one line
         if os.environ.get("CARDIOSEG_DEBUG"):
             traceback.print_exc()
-        text, code = printable(explain(error)), exit_code(error)
-        typer.echo(f"error: {text}", err=True)
-        if "--json" in sys.argv[1:]:
-            print_failure(
-                next((verb for verb in sys.argv[1:] if not verb.startswith("-")), ""), text, code
-            )
-        sys.exit(code)
+        sys.exit(_fail(error))
+
+
+def _fail(error: BaseException) -> int:
+    """Print one line on stderr, with ``--json`` also an object on stdout; return the exit code."""
+    text, code = printable(explain(error)), exit_code(error)
+    typer.echo(f"error: {text}", err=True)
+    arguments = sys.argv[1:]
+    if "--json" in arguments:
+        verb = next((word for word in arguments if not word.startswith("-")), "")
+        print_failure(verb, text, code)
+    return code
 
 
 def _print_any_name() -> None:
-    """File names that are no valid text are shown escaped; they must not end a run in a UnicodeEncodeError."""
+    """Escape characters that the terminal cannot encode, instead of raising UnicodeEncodeError."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -1,10 +1,9 @@
-"""``cardioseg demo``: words for the workflow of the same name."""
+"""``cardioseg demo``: options and help text of the workflow of the same name."""
 
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from cardioseg.cli import options
 from cardioseg.cli.progress import progress_bar
 from cardioseg.cli.render import finish
 
@@ -12,22 +11,16 @@ from cardioseg.cli.render import finish
 def demo_command(
     *,
     output: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", help="New folder for the heart, its masks, maps and pictures."
-        ),
+        Path, options.output("New folder for the image, the masks, the maps and the pictures.")
     ] = Path("out/demo"),
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an earlier demo.")
-    ] = False,
-    json_output: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of tables.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    overwrite: Annotated[bool, options.overwrite("Replace an earlier demo.")] = False,
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
-    """Draw a synthetic beating heart, segment it, and compare the result with what was drawn.
+    """Draw a synthetic beating heart, segment it and compare the masks with the drawing.
 
-    Needs no data; takes about half a minute. Open the first file that it names. Research use only; not a medical device.
+    This needs no data and takes about half a minute. Open the first file in the list that it
+    prints. Research use only; not a medical device.
     """
     from cardioseg.workflows.demo import demo
 

@@ -1,10 +1,11 @@
-"""``cardioseg evaluate``: words for the workflow of the same name."""
+"""``cardioseg evaluate``: options and help text of the workflow of the same name."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from cardioseg.cli import options
 from cardioseg.cli.progress import progress_bar
 from cardioseg.cli.render import finish
 
@@ -15,7 +16,7 @@ def evaluate_command(
         typer.Argument(
             metavar="PRED",
             show_default=False,
-            help="Folder of predicted masks, searched at any depth; or one mask.",
+            help="Folder of predicted masks, searched with its subfolders, or one mask.",
         ),
     ],
     ref: Annotated[
@@ -23,38 +24,29 @@ def evaluate_command(
         typer.Argument(
             metavar="REF",
             show_default=False,
-            help="Reference: an ACDC folder, an nnU-Net data set, or any folder with masks of the same names; or one mask.",
+            help="Reference: an ACDC folder, an nnU-Net data set, a folder of masks with the same "
+            "names, or one mask.",
         ),
     ],
     *,
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", show_default=False, help="New folder for CSV, JSON and figures."
-        ),
-    ],
+    output: Annotated[Path, options.output("New folder for CSV, JSON and figures.")],
     split: Annotated[
         Path | None,
-        typer.Option(
-            "--split", show_default=False, help="Score only the val patients of this JSON file."
-        ),
+        options.split(options.FILES, "Score only the val patients of this JSON file."),
     ] = None,
-    trust: Annotated[
-        Literal["pixdim", "affine"],
-        typer.Option("--trust", help="Which spacing to believe where a header states two."),
-    ] = "pixdim",
+    trust: options.Trust = "pixdim",
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace results in an existing folder.")
+        bool, options.overwrite("Replace the results in an existing folder.")
     ] = False,
-    json_output: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of tables.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
-    """Compare masks with a reference: Dice, HD95, ASSD, volumes, EF and mass, per structure, patient and group.
+    """Compare masks with a reference: Dice, HD95, ASSD, volumes, EF and mass.
 
-    A prediction that is missing or cannot be used counts as empty; the latter is named, and the exit code is 3. A structure
-    that only one mask has counts as Dice 0 and a distance of the image's diagonal, and is counted as missed.
+    Results are given per structure, patient and group. A prediction that is missing or cannot be
+    read counts as an empty mask. One that cannot be read is also named, and the exit code is 3. If
+    only one of two masks shows a structure, its Dice is 0, its distances are the diagonal of the
+    image, and it is counted as missed.
     """
     from cardioseg.workflows.evaluate import EvaluationRequest, evaluate
 

@@ -1,75 +1,86 @@
-"""``cardioseg models``: words for the workflows of the same name."""
+"""``cardioseg models``: options and help texts of the workflows of the same name."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cardioseg.cli import options
 from cardioseg.cli.render import finish
+from cardioseg.cli.verb import add_verb
 
 models_app = typer.Typer(help="List, show, verify and export models.", no_args_is_help=True)
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 
 
-@models_app.command("list")
-def list_command(*, json_output: Json = False) -> None:
-    """Every model that ships with the package."""
+def list_command(*, json_output: options.Json = False) -> None:
+    """List the models that ship with the package, with their size and Dice."""
     from cardioseg.workflows.models import list_models
 
     finish(list_models(), json_output=json_output)
 
 
-@models_app.command("show")
 def show_command(
-    name: Annotated[str, typer.Argument(help="Name or folder.")] = "rdvit-2d",
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of a shipped model, or a model folder.")
+    ] = "rdvit-2d",
     *,
-    json_output: Json = False,
+    json_output: options.Json = False,
 ) -> None:
-    """What a model says of itself."""
+    """Show the metadata of a model and where its card is."""
     from cardioseg.workflows.models import show_model
 
     finish(show_model(name), json_output=json_output)
 
 
-@models_app.command("verify")
 def verify_command(
     names: Annotated[
-        list[str] | None, typer.Argument(show_default="all that ship", help="Names or folders.")
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME",
+            show_default="all shipped models",
+            help="Names of shipped models, or model folders.",
+        ),
     ] = None,
     *,
-    json_output: Json = False,
+    json_output: options.Json = False,
 ) -> None:
-    """Load models, their weights checked against the hash in their metadata."""
+    """Load models and check their weights against the hash in their metadata."""
     from cardioseg.workflows.models import verify_models
 
     finish(verify_models(names or []), json_output=json_output)
 
 
-@models_app.command("export")
 def export_command(
-    run: Annotated[Path, typer.Argument(help="Run folder of cardioseg train.")],
-    *,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", show_default=False, help="New model folder.")
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", show_default=False, help="Run folder made by cardioseg train."
+        ),
     ],
+    *,
+    output: Annotated[Path, options.output("New model folder.")],
     set_: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="SECTION.KEY=VALUE",
-            show_default=False,
-            help="Such as network.halting_threshold=0.9.",
-        ),
+        options.setting("Change a setting of the model, such as network.halting_threshold=0.9."),
     ] = None,
-    description: Annotated[
-        str, typer.Option("--description", show_default=False, help="One line for list and card.")
-    ] = "",
-    json_output: Json = False,
+    description: options.Description = "",
+    json_output: options.Json = False,
 ) -> None:
-    """A model from a run's last checkpoint, also while it still trains."""
+    """Export a model from the last checkpoint of a run, even while the run continues."""
     from cardioseg.workflows.models import export_run
 
-    finish(
-        export_run(run, output=output, overrides=set_ or (), description=description),
-        json_output=json_output,
-    )
+    report = export_run(run, output=output, overrides=set_ or (), description=description)
+    finish(report, json_output=json_output)
+
+
+add_verb(models_app, list_command, name="list", example="cardioseg models list")
+add_verb(models_app, show_command, name="show", example="cardioseg models show rdvit-2d")
+add_verb(
+    models_app, verify_command, name="verify", example="cardioseg models verify rdvit-2d run/model"
+)
+add_verb(
+    models_app,
+    export_command,
+    name="export",
+    example="cardioseg models export run --output my-model",
+)

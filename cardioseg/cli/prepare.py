@@ -1,10 +1,11 @@
-"""``cardioseg prepare``: words for the workflow of the same name."""
+"""``cardioseg prepare``: options and help text of the workflow of the same name."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from cardioseg.cli import options
 from cardioseg.cli.progress import progress_bar
 from cardioseg.cli.render import finish
 
@@ -15,34 +16,24 @@ def prepare_command(
         typer.Argument(
             metavar="RAW",
             show_default=False,
-            help="ACDC folder, nnU-Net data set, or CSV with columns image,label.",
+            help="ACDC folder, nnU-Net data set, or CSV file with the columns image and label.",
         ),
     ],
     *,
-    output: Annotated[
-        Path,
-        typer.Option("--output", "-o", show_default=False, help="Folder for the prepared cases."),
-    ],
+    output: Annotated[Path, options.output("Folder for the prepared cases.")],
     set_: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            show_default=False,
-            help="A setting, such as spacing_mm=1.25.",
-        ),
+        options.setting("Change a setting, such as spacing_mm=1.25.", metavar="KEY=VALUE"),
     ] = None,
-    trust: Annotated[
-        Literal["pixdim", "affine"],
-        typer.Option("--trust", help="Which spacing to believe where a header states two."),
-    ] = "pixdim",
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = 2,
-    json_output: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of tables.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    trust: options.Trust = "pixdim",
+    workers: options.Workers = 2,
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
-    """Bring a labelled data set to the working grid, once; interrupted runs go on where they were."""
+    """Resample and normalise a labelled data set for training.
+
+    This is done once per data set. Running the same command again continues an interrupted run.
+    """
     from cardioseg.core.config import PreparationConfig, parse_overrides, validate
     from cardioseg.workflows.prepare import prepare
 

@@ -1,4 +1,4 @@
-"""Progress on stderr: a Rich bar on a terminal, a line now and then in a log, nothing with ``--quiet``."""
+"""Progress on stderr: a bar on a terminal, plain lines in a log, nothing with ``--quiet``."""
 
 import sys
 import time
@@ -49,7 +49,7 @@ def _bar() -> RichProgress:
         TimeRemainingColumn(),
         TextColumn("{task.fields[beside]}"),
         console=Console(stderr=True),
-        redirect_stdout=False,  # stdout carries results; Rich would send it to stderr while the bar is up
+        redirect_stdout=False,  # Rich would send results from stdout to stderr during the bar
     )
 
 

@@ -1,4 +1,4 @@
-"""The one place that prints a verb's result: tables for people, or one JSON object for programs, both on stdout."""
+"""The one place that prints a verb's result, as tables for people or as JSON for programs."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from cardioseg.core.report import Report, Table
 
 SCHEMA = 1
 NUMBER = re.compile(r"[-+−]?\d[\d.,]*\s?(%|±.*)?|[-–—]|nan|")
-PIPE_WIDTH = 200  # Rich assumes 80 columns without a terminal and would cut cells that the next program reads
+PIPE_WIDTH = 200  # without a terminal Rich assumes 80 columns and would cut cells
 
 
 def finish(report: Report, *, json_output: bool) -> None:
@@ -49,7 +49,7 @@ def envelope(report: Report) -> dict[str, object]:
 
 
 def print_failure(verb: str, error: str, exit_code: int) -> None:
-    """The same object on stdout for a verb that ended in an error, with the error's line beside the seven keys."""
+    """Print the JSON object of a verb that failed: the seven keys and ``error``."""
     _print_json(envelope(Report(verb, {}, exit_code=exit_code)) | {"error": error})
 
 
@@ -72,7 +72,7 @@ def _show_tables(report: Report) -> None:
 
 
 def printable(text: str) -> str:
-    """``text`` on one line and free of control characters: file names may hold line ends and terminal commands."""
+    """``text`` on one line, with control characters escaped; file names may contain them."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
@@ -86,9 +86,8 @@ def _width() -> int | None:
 def _rich_table(table: Table) -> RichTable:
     drawn = RichTable(title=Text(table.title), title_justify="left")
     for index, name in enumerate(table.columns):
-        drawn.add_column(
-            Text(name), justify="right" if _is_numeric(row[index] for row in table.rows) else "left"
-        )
+        numeric = _is_numeric(row[index] for row in table.rows)
+        drawn.add_column(Text(name), justify="right" if numeric else "left")
     for row in table.rows:
         drawn.add_row(*(Text(printable(cell)) for cell in row))
     return drawn

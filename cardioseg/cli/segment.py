@@ -1,174 +1,66 @@
-"""``cardioseg segment``: words for the workflow of the same name."""
+"""``cardioseg segment``: options and help text of the workflow of the same name."""
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from cardioseg.cli import options
 from cardioseg.cli.progress import progress_bar
 from cardioseg.cli.render import finish
 
 SIZE = re.compile(r" *[1-9][0-9]{0,3} *")
 SERIES = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")
 MOST_SERIES = 1000  # in a range
-LARGEST_WINDOW = (
-    2048  # a slice of 3 m at 1.5 mm; memory grows with the window, however small the image
-)
+LARGEST_WINDOW = 2048  # 3 m at 1.5 mm; memory grows with the window, even for a small image
 
 
 def segment_command(
     inputs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="INPUT...",
+            metavar="INPUT",
             show_default=False,
-            help="Images, DICOM folders, folders of either, or .txt lists of them.",
+            help="Images, DICOM folders, folders of images, or .txt files that list them.",
         ),
     ],
     *,
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", show_default=False, help="Folder for masks, maps and pictures."
-        ),
-    ],
-    model: Annotated[
-        str, typer.Option("--model", "-m", help="A shipped model's name, or a model folder.")
-    ] = "rdvit-2d",
-    loops: Annotated[
-        int | None,
-        typer.Option(
-            "--loops",
-            show_default="the model's",
-            help="Loop budget; beyond the trained range it extrapolates.",
-        ),
-    ] = None,
-    exit_rule: Annotated[
-        str | None,
-        typer.Option(
-            "--exit",
-            metavar="RULE[:THRESHOLD]",
-            show_default="the model's",
-            help="When a token leaves the loops: learned, act, ranker, argmax, accel, entropy, or fixed for never.",
-        ),
-    ] = None,
-    compute: Annotated[
-        float | None,
-        typer.Option(
-            "--compute",
-            show_default=False,
-            help="Mean share of the loops that tokens may use, such as 0.4.",
-        ),
-    ] = None,
-    window: Annotated[
-        str | None,
-        typer.Option(
-            "--window",
-            show_default="the model's",
-            help="Window on the working grid, such as 128,128.",
-        ),
-    ] = None,
-    overlap: Annotated[
-        float | None,
-        typer.Option(
-            "--overlap",
-            show_default="the model's",
-            help="Share of a window that the next one covers again.",
-        ),
-    ] = None,
-    views: Annotated[
-        Literal["none", "flips", "all"] | None,
-        typer.Option(
-            "--views",
-            show_default="the model's",
-            help="Average over 1, 4 or 8 storage orientations; none is fastest.",
-        ),
-    ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
-    save: Annotated[
-        str,
-        typer.Option(
-            "--save",
-            show_default=False,
-            help="More to write, with commas: probs, routing (float NIfTI); of DICOM input dicom-seg (ED and ES) or "
-            "dicom-seg-all (every phase), which carry the patient's identity on, as DICOM demands.",
-        ),
-    ] = "",
-    trust: Annotated[
-        Literal["pixdim", "affine"],
-        typer.Option("--trust", help="Which spacing to believe where a header states two."),
-    ] = "pixdim",
-    series: Annotated[
-        str,
-        typer.Option(
-            "--series",
-            show_default="found by geometry",
-            help="DICOM series of the cine: a number, or such as 5-9,11.",
-        ),
-    ] = "",
-    ed: Annotated[
-        int | None,
-        typer.Option(
-            "--ed",
-            min=1,
-            show_default="from the LV volume",
-            help="Frame that is end-diastole, from 1.",
-        ),
-    ] = None,
-    es: Annotated[
-        int | None,
-        typer.Option(
-            "--es",
-            min=1,
-            show_default="from the LV volume",
-            help="Frame that is end-systole, from 1.",
-        ),
-    ] = None,
-    height_cm: Annotated[
-        float | None,
-        typer.Option(
-            "--height-cm",
-            show_default="Info.cfg's",
-            help="The patient's height, for volumes per m².",
-        ),
-    ] = None,
-    weight_kg: Annotated[
-        float | None,
-        typer.Option("--weight-kg", show_default="Info.cfg's", help="The patient's weight."),
-    ] = None,
-    heart_rate: Annotated[
-        float | None,
-        typer.Option(
-            "--heart-rate",
-            show_default="the image's",
-            help="Beats per minute, for the cardiac output.",
-        ),
-    ] = None,
+    output: Annotated[Path, options.output("Folder for masks, maps, reports and pictures.")],
+    model: options.Model = "rdvit-2d",
+    loops: options.Loops = None,
+    exit_rule: options.Exit = None,
+    compute: options.Compute = None,
+    window: options.Window = None,
+    overlap: options.Overlap = None,
+    views: options.Views = None,
+    device: options.Device = "auto",
+    save: options.Save = "",
+    trust: options.Trust = "pixdim",
+    series: options.Series = "",
+    ed: Annotated[int | None, options.frame_of("ed")] = None,
+    es: Annotated[int | None, options.frame_of("es")] = None,
+    height_cm: options.HeightCm = None,
+    weight_kg: options.WeightKg = None,
+    heart_rate: options.HeartRate = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Redo cases that are there already.")
+        bool, options.overwrite("Segment cases again that are already done.")
     ] = False,
-    strict: Annotated[
-        bool,
-        typer.Option(
-            "--strict",
-            help="Exit with 7 when a quality check fails; results are written all the same.",
-        ),
-    ] = False,
-    json_output: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of tables.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    strict: Annotated[bool, options.strict("Results are still written.")] = False,
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
-    """Segment images and cines: for X.nii.gz a mask, a halting map, an expert map, a picture and a run record.
+    """Segment images and cines: mask, halting map, expert map, report and run record.
 
-    Of a cine, and of ED and ES files of one patient, also the function of the heart: volumes, EF, mass, wall thickness.
-    Finished cases made from the same image, model and settings are kept. Research use only; not a medical device.
+    For a cine, and for ED and ES files of one patient, volumes, EF, mass and wall thickness are
+    measured too. A case is skipped if it was already segmented with the same image, model and
+    settings. Research use only; not a medical device.
     """
     from cardioseg.clinical.function import Body
     from cardioseg.core.exits import parse_exit
     from cardioseg.results.function import Beat
-    from cardioseg.workflows.segment import SegmentRequest, segment
+    from cardioseg.workflows.request import SegmentRequest
+    from cardioseg.workflows.segment import segment
 
     request = SegmentRequest(
         inputs=tuple(inputs),
@@ -193,6 +85,11 @@ def segment_command(
 
 
 def _window(text: str | None) -> tuple[int, ...] | None:
+    """The sizes in a text such as "128,128".
+
+    Raises:
+        UsageError: the text does not list two or three sizes.
+    """
     from cardioseg.core.errors import UsageError
 
     if text is None:
@@ -207,7 +104,11 @@ def _window(text: str | None) -> tuple[int, ...] | None:
 
 
 def _series(text: str) -> tuple[int, ...]:
-    """The numbers in such as "5-9,11"."""
+    """The numbers in a text such as "5-9,11".
+
+    Raises:
+        UsageError: the text holds something else, or a range of more than ``MOST_SERIES``.
+    """
     from cardioseg.core.errors import UsageError
 
     numbers: list[int] = []

@@ -1,10 +1,11 @@
-"""``cardioseg train``: words for the workflow of the same name."""
+"""``cardioseg train``: options and help text of the workflow of the same name."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from cardioseg.cli import options
 from cardioseg.cli.progress import progress_bar
 from cardioseg.cli.render import finish
 
@@ -17,92 +18,35 @@ def train_command(
         ),
     ],
     *,
-    output: Annotated[Path, typer.Option("--output", "-o", show_default=False, help="Run folder.")],
-    config: Annotated[
-        Path | None, typer.Option("--config", show_default=False, help="Settings as TOML.")
-    ] = None,
+    output: Annotated[Path, options.output("Run folder.")],
+    config: options.Config = None,
     set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="SECTION.KEY=VALUE",
-            show_default=False,
-            help="A setting, such as training.steps=2000.",
-        ),
+        list[str] | None, options.setting("Change a setting, such as training.steps=2000.")
     ] = None,
     split: Annotated[
         Path | None,
-        typer.Option("--split", show_default=False, help="JSON with train and val patients."),
+        options.split(options.PATIENTS, "JSON file that lists the train and the val patients."),
     ] = None,
-    fraction: Annotated[
-        str | None,
-        typer.Option(
-            "--fraction",
-            show_default=False,
-            help="Train on this part of the split's patients: 10, 10% or 0.1.",
-        ),
-    ] = None,
-    draw: Annotated[int, typer.Option("--draw", min=0, help="Which draw of the fraction.")] = 0,
-    fold: Annotated[
-        int | None,
-        typer.Option(
-            "--fold",
-            show_default=False,
-            help="Fold 0 to 4 by patient; without it and --split, all train.",
-        ),
-    ] = None,
-    extra: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--extra", show_default=False, help="Another prepared folder to mix in; repeatable."
-        ),
-    ] = None,
-    init_from: Annotated[
-        str | None,
-        typer.Option(
-            "--init-from",
-            show_default=False,
-            help="Start from this model's weights and settings (name or folder).",
-        ),
-    ] = None,
-    tune: Annotated[
-        Literal["all", "head", "lora"],
-        typer.Option(
-            "--tune",
-            help="With --init-from, what trains: all, the decoder, or adapters with the norms.",
-        ),
-    ] = "all",
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the run's checkpoint.")
-    ] = False,
-    max_minutes: Annotated[
-        float | None,
-        typer.Option(
-            "--max-minutes",
-            min=0,
-            show_default=False,
-            help="Stop after that long; --resume goes on.",
-        ),
-    ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
-    json_output: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of tables.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    fraction: options.Fraction = None,
+    draw: options.Draw = 0,
+    fold: options.Fold = None,
+    extra: options.Extra = None,
+    init_from: options.InitFrom = None,
+    tune: options.Tune = "all",
+    resume: options.Resume = False,
+    max_minutes: options.MaxMinutes = None,
+    device: options.Device = "auto",
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
-    """Train a network on prepared volumes; the run folder holds checkpoint, log and, whenever it stops, a model."""
-    from cardioseg.core.errors import UsageError
+    """Train a network on prepared cases.
+
+    The run folder holds the checkpoint, the log and, whenever training stops, a model for
+    `cardioseg segment --model`.
+    """
     from cardioseg.workflows.train import SplitChoice, TrainingRequest, train
 
-    if split is not None and fold is not None:
-        raise UsageError("--split, --fold", found="both", expected="one of them", cure="drop one")
-    if fraction is not None and split is None:
-        raise UsageError(
-            "--fraction",
-            found="no --split",
-            expected="a split file with fractions",
-            cure="pass --split FILE",
-        )
+    _check(split=split, fraction=fraction, fold=fold)
     request = TrainingRequest(
         prepared=prepared,
         output=output,
@@ -119,3 +63,20 @@ def train_command(
     with progress_bar("train", quiet=quiet) as on_progress:
         report = train(request, on_progress=on_progress)
     finish(report, json_output=json_output)
+
+
+def _check(*, split: Path | None, fraction: str | None, fold: int | None) -> None:
+    """UsageError if the options about patients contradict each other."""
+    from cardioseg.core.errors import UsageError
+
+    if split is not None and fold is not None:
+        raise UsageError(
+            "--split, --fold", found="both", expected="one of them", cure="drop one of them"
+        )
+    if fraction is not None and split is None:
+        raise UsageError(
+            "--fraction",
+            found="no --split",
+            expected="a split file with fractions",
+            cure="pass --split FILE",
+        )

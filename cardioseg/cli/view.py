@@ -1,10 +1,11 @@
-"""``cardioseg view``: words for the workflow of the same name."""
+"""``cardioseg view``: options and help text of the workflow of the same name."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cardioseg.cli import options
 from cardioseg.cli.progress import progress_bar
 from cardioseg.cli.render import finish
 
@@ -15,77 +16,38 @@ def view_command(
         typer.Argument(
             metavar="CASE",
             show_default=False,
-            help="A finished case: FOLDER/NAME or any file of it, or its folder.",
+            help="A finished case: FOLDER/NAME, any of its files, or a folder with one case.",
         ),
     ],
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME]",
+            metavar="NAME",
             show_default=False,
-            help="The case's name, where CASE is a folder of several.",
+            help="Name of the case, if CASE is a folder with several.",
         ),
     ] = None,
     *,
-    image: Annotated[
-        Path | None,
-        typer.Option(
-            "--image",
-            show_default="beside the results, else where it was segmented",
-            help="The image that was segmented.",
-        ),
-    ] = None,
+    image: options.Image = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            show_default="NAME_view.html beside the results",
-            help="The page to write.",
-        ),
+        options.output("The page to write.", default="NAME_view.html beside the results"),
     ] = None,
-    ponder: Annotated[
-        Path | None,
-        typer.Option(
-            "--ponder",
-            show_default=False,
-            help="Write this .png or .gif instead: loop by loop where the network goes on.",
-        ),
-    ] = None,
-    slice_number: Annotated[
-        int | None,
-        typer.Option(
-            "--slice",
-            show_default="most myocardium",
-            help="Slice to begin with, as numbered in the preview.",
-        ),
-    ] = None,
-    frame: Annotated[
-        int | None,
-        typer.Option(
-            "--frame", show_default="most blood in the LV", help="Frame to begin with, from 1."
-        ),
-    ] = None,
-    whole: Annotated[
-        bool,
-        typer.Option(
-            "--whole", help="Keep the whole field of view, not only the heart and 40 mm around it."
-        ),
-    ] = False,
-    open_browser: Annotated[
-        bool, typer.Option("--open", help="Open the page in the browser.")
-    ] = False,
+    ponder: options.Ponder = None,
+    slice_number: options.SliceNumber = None,
+    frame: options.Frame = None,
+    whole: options.Whole = False,
+    open_browser: options.Open = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a file that cardioseg did not make.")
+        bool, options.overwrite("Replace a file that cardioseg did not write.")
     ] = False,
-    json_output: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of tables.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    json_output: options.Json = False,
+    quiet: options.Quiet = False,
 ) -> None:
-    """Look at a finished case: one interactive HTML page with image, mask, loops used and experts.
+    """Write an interactive HTML page of a finished case.
 
-    The page needs no network, no server and no other file. Research use only; not a medical device.
+    It shows the image, the mask, the loops used and the experts. The page is a single file and
+    needs neither a server nor an internet connection. Research use only; not a medical device.
     """
     from cardioseg.workflows.ponder import PonderRequest
     from cardioseg.workflows.ponder import ponder as draw
@@ -105,13 +67,14 @@ def view_command(
 
 
 def _check(*, output: Path | None, whole: bool) -> None:
+    """UsageError if an option of the page is used with ``--ponder``."""
     from cardioseg.core.errors import UsageError
 
-    said = "--output" if output else "--whole" if whole else None
-    if said:
+    unused = "--output" if output else "--whole" if whole else None
+    if unused:
         raise UsageError(
-            said,
-            found="--ponder beside it",
-            expected="one of the two",
-            cure="--ponder names its own file",
+            unused,
+            found="--ponder in the same call",
+            expected="only one of the two",
+            cure=f"drop {unused}; --ponder names the file it writes",
         )
