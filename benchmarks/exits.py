@@ -15,13 +15,13 @@ import torch
 from held_out import arguments, keep, model_of, score, volumes
 
 from cardioseg.bundle import Model
-from cardioseg.core.exits import FIRST_ANSWER, ExitRule, parse_exit
+from cardioseg.core.exits import RULES, ExitRule, parse_exit
 from cardioseg.imaging.preprocess import neighbouring_slices
 from cardioseg.layers.looping import Core
 from cardioseg.layers.precision import fast_bf16
 
 CPU = torch.device("cpu")
-RULES = (
+CHOICES = (
     "fixed", "learned", "learned:0.9", "learned:0.99", "act", "accel:0.2", "accel:0.1", "accel:0.05",
     "entropy:0.2", "entropy:0.05", "argmax",
 )  # fmt: skip
@@ -30,9 +30,9 @@ SHARES = (0.15, 0.2, 0.4)
 
 def rules(model: Model) -> dict[str, ExitRule]:
     """Every rule that the model can follow, and its own (accel where it has none) under a few budgets."""
-    known = {text: parse_exit(text) for text in RULES if text.partition(":")[0] in model.exits}
-    shared = "accel" if model.exits[0] == "fixed" else model.exits[0]
-    shares = [share for share in SHARES if share * model.loops >= FIRST_ANSWER.get(shared, 1)]
+    known = {text: parse_exit(text) for text in CHOICES if text.partition(":")[0] in model.exits}
+    shared = model.exits[0] if RULES[model.exits[0]].exits_early else "accel"
+    shares = [share for share in SHARES if share * model.loops >= RULES[shared].first_loop]
     return known | {
         f"{shared}, compute {share}": ExitRule(shared, compute=share) for share in shares
     }
@@ -66,16 +66,16 @@ def core_times(model: Model, images: list[torch.Tensor], rounds: int) -> dict[st
     chosen = {
         name: rule
         for name, rule in rules(model).items()
-        if not name.startswith(("argmax", "entropy"))
+        if not RULES[rule.name or model.exits[0]].decodes
     }
     seconds = {name: float("inf") for name in chosen}
     flops = dict.fromkeys(chosen, 0)
     run, spent = Core.run, 0.0
 
-    def timed(*arguments: Any) -> Any:
+    def timed(*arguments: Any, **options: Any) -> Any:
         nonlocal spent
         started = time.process_time()
-        looped = run(*arguments)
+        looped = run(*arguments, **options)
         spent += time.process_time() - started
         return looped
 

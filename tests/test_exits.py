@@ -1,4 +1,4 @@
-"""Exit rules: the same everywhere, exact when skipped, within a budget when asked, and paid for honestly."""
+"""Exit rules: skipping is exact, compute shares are kept, and the stated FLOPs are the true ones."""
 
 import pytest
 import torch
@@ -7,10 +7,20 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from cardioseg.core.errors import UsageError
-from cardioseg.core.exits import EXITS, Depth, ExitRule, check_depth, parse_exit
+from cardioseg.core.exits import (
+    RULES,
+    Depth,
+    ExitRule,
+    RuleSpec,
+    check_depth,
+    parse_exit,
+    rules_for,
+)
 from cardioseg.inference.flops import MISSING
+from cardioseg.layers import exits as layers_exits
 from cardioseg.layers import looping
-from cardioseg.layers.exits import least_settled, quota
+from cardioseg.layers.exits import RULE_CLASSES, TokenRule, exit_rule
+from cardioseg.layers.quota import least_settled, quota
 from cardioseg.networks import ARCHITECTURES
 
 TOLERANCE = 1e-4
@@ -90,11 +100,34 @@ def tokens_of(net, image):
     return image[0, 0].numel() // torch.tensor(net.config.patch_size).prod().item()
 
 
+def test_every_rule_has_its_class_and_every_class_its_facts():
+    assert RULE_CLASSES.keys() == RULES.keys()
+    for name, rule in RULE_CLASSES.items():
+        assert rule.spec is RULES[name]
+        assert rule.spec.name == name
+
+
+@torch.no_grad()
+def test_a_new_rule_is_one_class_and_one_line(monkeypatch):
+    monkeypatch.setitem(RULES, "thrice", RuleSpec("thrice", "it has used 3 loops", threshold=0.0))
+    monkeypatch.setattr(layers_exits, "RULE_CLASSES", dict(RULE_CLASSES))
+
+    @exit_rule("thrice")
+    class Thrice(TokenRule):
+        def unsettled(self, loop):
+            return torch.full((len(loop.active),), 3.0 - loop.number)
+
+    net, image = build("bvit")
+    net.exits = rules_for()
+    assert parse_exit("thrice") == ExitRule("thrice")
+    assert (net(image, loops=6, exits=ExitRule("thrice")).steps == 3).all()
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_names_its_exits_its_own_first(name):
     net, _ = build(name)
     assert tuple(net.exits) == EXITS_OF[name]
-    assert set(net.exits) <= set(EXITS)
+    assert set(net.exits) <= set(RULES)
 
 
 @pytest.mark.parametrize(("name", "rule"), LEAVING)
@@ -134,9 +167,7 @@ def test_a_share_of_the_loops_is_what_is_used(name, rule, compute):
 
 @pytest.mark.parametrize(("name", "rule"), LEAVING)
 @torch.no_grad()
-def test_under_a_share_the_least_settled_go_on_and_nobody_is_dropped_blindly(
-    name, rule, monkeypatch
-):
+def test_under_a_share_the_least_settled_tokens_continue(name, rule, monkeypatch):
     cuts = []
 
     def recorded(answer, active, count, tokens):
@@ -187,7 +218,7 @@ def test_a_rule_the_network_was_not_trained_for_is_refused():
 @pytest.mark.parametrize("name", ["rdvit with LoRA", "edge-recvit", "bvit"])
 @torch.no_grad()
 def test_flops_are_those_that_torch_counts(name):
-    """Less stem, decoder and what runs for every token: the difference between two budgets is the core alone."""
+    """The difference between two budgets is the core alone, without stem and decoder."""
     net, image = build(name)
     counted, stated = [], []
     for loops in (3, 7):
@@ -214,18 +245,18 @@ def test_flops_of_skipping_are_those_that_torch_counts():
     compute=st.floats(0.02, 1),
     loops=st.integers(1, 40),
     tokens=st.integers(1, 2000),
-    everybody=st.integers(1, 3),
+    full_loops=st.integers(1, 3),
 )
-def test_a_quota_starts_with_everybody_falls_and_adds_up(compute, loops, tokens, everybody):
-    everybody = min(everybody, loops)
-    compute = max(compute, everybody / loops)
-    counts = quota(compute, loops, tokens, everybody=everybody)
-    assert counts[:everybody] == [tokens] * everybody
+def test_a_quota_starts_with_every_token_falls_and_adds_up(compute, loops, tokens, full_loops):
+    full_loops = min(full_loops, loops)
+    compute = max(compute, full_loops / loops)
+    counts = quota(compute, loops, tokens, full_loops=full_loops)
+    assert counts[:full_loops] == [tokens] * full_loops
     assert counts == sorted(counts, reverse=True)
     assert abs(sum(counts) - compute * loops * tokens) <= 0.5 * loops + 1e-6 * tokens
 
 
-def test_the_least_settled_of_each_image_go_on():
+def test_the_least_settled_of_each_image_continue():
     active = torch.tensor([0, 2, 3, 4, 5, 7])
     answer = torch.tensor([0.1, 0.9, 0.5, float("inf"), 0.2, 0.3])
     assert least_settled(answer, active, 2, 4).tolist() == [False, True, True, True, False, True]

@@ -11,13 +11,8 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-from cardioseg.core.exits import ExitRule
+from cardioseg.core.exits import RULES, ExitRule
 from cardioseg.networks import SegOutput
-
-READOUTS = (
-    "argmax",
-    "entropy",
-)  # rules that decode after every loop, as often as the slowest token needs
 
 
 def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
@@ -48,7 +43,9 @@ class FlopTally:
         self, forward: Callable[[], SegOutput], shape: tuple[int, ...], exits: ExitRule
     ) -> SegOutput:
         """Run a batch and take it into the sums."""
-        if shape in self.around and exits.name not in READOUTS:
+        # A rule that decodes after every loop does so as often as the slowest token needs.
+        decodes = exits.name is not None and RULES[exits.name].decodes
+        if shape in self.around and not decodes:
             output = forward()
         else:
             with FlopCounterMode(display=False, custom_mapping=MISSING) as counter:

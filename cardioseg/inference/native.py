@@ -78,7 +78,7 @@ def predict_volume(
 def _certainty(maps: Maps, model: Model, depth: Depth) -> dict[str, float | str]:
     """From the working grid, where the probabilities are whole and few."""
     rule, loops = depth.rule, depth.loops or model.loops
-    fixed = (rule.name or model.exits[0]) == "fixed" and rule.compute is None
+    fixed = rule.compute is None and not rule.among(model.exits).exits_early
     why_constant = (
         "the budget is one loop" if loops == 1 else "every token runs every loop" if fixed else ""
     )

@@ -1,41 +1,42 @@
-"""Rules by which a token leaves the loops, all behind one question: how unsettled is it?
+"""Exit rules: after every loop, each scores how unsettled the active tokens are.
 
-A token goes on while its answer exceeds the rule's threshold, or, under a quota, while it is among the least settled of its
-image. A rule lives for one pass; those that compare loops keep what they saw before.
+A token continues while its score exceeds the rule's threshold or, with a compute share, while it is
+among the least settled of its image. A rule object lives for one forward pass; rules that compare
+loops keep the earlier ones. A new rule is one class here and one line in ``core.exits.RULES``.
 
-``act``: Graves 2016, also over the probabilities of a head that the oracle taught; ``learned``: such a head's last answer alone
-(``layers.halting``); ``ranker``: Edge-RecViT (CVPR 2026);
-``accel``: change of the change between loops (Pappone et al. 2025, arXiv 2509.23314); ``entropy``: of the decoded classes
-(LoopViT, arXiv 2602.02156); ``argmax``: classes that stay the same. The last two decode after every loop, which costs about as
-much as a loop of every token.
+Sources: ``act``: Graves 2016; ``ranker``: Edge-RecViT (CVPR 2026); ``accel``: Pappone et al. 2025
+(arXiv 2509.23314); ``entropy``: LoopViT (arXiv 2602.02156). ``act`` and ``learned`` read a halting
+head (``layers.halting``). ``entropy`` and ``argmax`` decode after every loop, which costs about as
+much as one loop over all tokens.
 
-Shape legend: B images, N tokens each, M = B N in a row, A active ones, D width, K classes, S* spatial axes.
+Shape legend: B images, N tokens each, M = B N in a row, A active ones, D width, K classes,
+S* spatial axes.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cardioseg.core.exits import RULES, ExitRule, RuleSpec
 from cardioseg.layers.halting import Head
 
 Decode = Callable[[Tensor], Tensor]
-THRESHOLDS = {"fixed": 0.0, "argmax": 0.0, "accel": 0.1, "entropy": 0.05}
 
 
 @dataclass(frozen=True)
 class Loop:
-    """What a rule may look at after a loop.
+    """What a rule sees after a loop.
 
     Attributes:
         number: of the loop, from 1.
-        rows: (M, D) states of all tokens after it.
-        before: (A, D) states before it of the tokens that ran.
-        active: (A,) their indices in ``rows``, ascending.
+        rows: (M, D) states of all tokens after the loop.
+        before: (A, D) states of the active tokens before the loop.
+        active: (A,) indices of the active tokens in ``rows``, ascending.
     """
 
     number: int
@@ -44,93 +45,162 @@ class Loop:
     active: Tensor
 
 
-class Rule(Protocol):
-    """Answers (A,), larger for less settled; a token goes on while it exceeds ``threshold``.
+@dataclass(frozen=True)
+class RuleParts:
+    """What a network offers its exit rules.
 
     Attributes:
-        threshold: see above.
-        flops_per_token: multiplications and additions of an answer; readouts of the whole image are not in it.
+        states: (M, D) states before the first loop.
+        decode: states (M, D) to logits (B, K, *S).
+        patch_size: voxels per token along each axis.
+        halting: halting head; None without one.
+        halting_threshold: probability at which the head's tokens exit; None without a head.
+        depth: (M,) loops that the ranker gives each token; None without a ranker.
     """
 
-    threshold: float
-    flops_per_token: int
+    states: Tensor
+    decode: Decode
+    patch_size: tuple[int, ...]
+    halting: Head | None = None
+    halting_threshold: float | None = None
+    depth: Tensor | None = None
+
+
+class TokenRule:
+    """An exit rule at work on the tokens of one forward pass.
+
+    Attributes:
+        spec: the rule's facts.
+        threshold: tokens continue while their score exceeds it.
+        flops_per_token: multiplications and additions of a score; decoding is not included.
+
+    Args:
+        parts: what the network offers.
+        threshold: in the rule's own unit.
+    """
+
+    spec: ClassVar[RuleSpec]
+    flops_per_token: int = 0
+
+    def __init__(self, parts: RuleParts, threshold: float) -> None:
+        self.threshold = threshold
 
     def unsettled(self, loop: Loop) -> Tensor:
-        """After a loop."""
+        """Scores (A,) after a loop, larger for less settled."""
+        raise NotImplementedError
+
+    def weigh(self, loop: Loop, continues: Tensor) -> None:
+        """Account for a loop once it is known which active tokens continue, (A,) bool."""
+
+    def result(self, rows: Tensor) -> Tensor:
+        """The states (M, D) to decode, given those after the last loop."""
+        return rows
 
 
-class Fixed:
-    """Nobody leaves."""
+RULE_CLASSES: dict[str, type[TokenRule]] = {}
 
-    threshold = 0.0
-    flops_per_token = 0
+
+def exit_rule(name: str) -> Callable[[type[TokenRule]], type[TokenRule]]:
+    """Register a class as the code of the rule ``name``."""
+
+    def register(rule: type[TokenRule]) -> type[TokenRule]:
+        rule.spec = RULES[name]
+        RULE_CLASSES[name] = rule
+        return rule
+
+    return register
+
+
+def build_rule(exits: ExitRule, known: tuple[str, ...], parts: RuleParts) -> TokenRule:
+    """The rule that a caller asks for, ready for one forward pass.
+
+    Args:
+        exits: what the caller asks for.
+        known: names of the rules that the network can follow, its default first.
+        parts: what the network offers.
+
+    Raises:
+        ValueError: the network cannot follow it.
+    """
+    spec = exits.among(known)
+    default = parts.halting_threshold if spec.threshold is None else spec.threshold
+    threshold = default if exits.threshold is None else exits.threshold
+    assert threshold is not None
+    return RULE_CLASSES[spec.name](parts, threshold)
+
+
+@exit_rule("fixed")
+class Fixed(TokenRule):
+    """No token exits before the budget is spent."""
 
     def unsettled(self, loop: Loop) -> Tensor:
         return torch.ones(len(loop.active), device=loop.rows.device)
 
 
-class Learned:
-    """One minus the head's probability that the token is settled.
+class HeadRule(TokenRule):
+    """What rules over a halting head share; the threshold is the probability at which to exit."""
 
-    Args:
-        head: of halting.
-        threshold: probability at which a token leaves.
-    """
+    def __init__(self, parts: RuleParts, threshold: float) -> None:
+        super().__init__(parts, 1 - threshold)
+        assert parts.halting is not None
+        self.head, self.flops_per_token = parts.halting, parts.halting.flops_per_token
 
-    def __init__(self, head: Head, threshold: float) -> None:
-        self.head, self.threshold, self.flops_per_token = head, 1 - threshold, head.flops_per_token
+    def probability(self, loop: Loop) -> Tensor:
+        """The head's probability (A,) that a token is settled."""
+        logit: Tensor = self.head(loop.rows[loop.active][None], loop.before[None])[0]
+        return logit.float().sigmoid()
 
-    def unsettled(self, loop: Loop) -> Tensor:
-        return 1 - self.head(loop.rows[loop.active][None], loop.before[None])[0].float().sigmoid()
 
-
-class Adaptive:
-    """Adaptive computation time: what is left of the halting mass. The state that counts is the mixture over the loops.
-
-    Args:
-        head: gives the halting logit.
-        threshold: cumulative probability at which a token leaves (Graves' 1 - epsilon).
-        tokens: M.
-    """
-
-    def __init__(self, head: Head, threshold: float, tokens: Tensor) -> None:
-        self.head, self.threshold, self.flops_per_token = head, 1 - threshold, head.flops_per_token
-        self.left = torch.ones(len(tokens), device=tokens.device)
-        self.mixture = torch.zeros_like(tokens)
+@exit_rule("learned")
+class Learned(HeadRule):
+    """One minus the head's probability that the token is settled."""
 
     def unsettled(self, loop: Loop) -> Tensor:
-        self.probability = (
-            self.head(loop.rows[loop.active][None], loop.before[None])[0].float().sigmoid()
-        )
-        return self.left[loop.active] - self.probability
+        return 1 - self.probability(loop)
 
-    def weigh(self, loop: Loop, goes_on: Tensor) -> None:
-        """Take this loop's states into the mixture: with their probability, or with all that is left of those that leave."""
-        weight = torch.where(goes_on, self.probability, self.left[loop.active])
+
+@exit_rule("act")
+class Adaptive(HeadRule):
+    """Adaptive computation time: the halting mass that is left; decodes the mixture over loops."""
+
+    def __init__(self, parts: RuleParts, threshold: float) -> None:
+        super().__init__(parts, threshold)
+        self.left = torch.ones(len(parts.states), device=parts.states.device)
+        self.mixture = torch.zeros_like(parts.states)
+
+    def unsettled(self, loop: Loop) -> Tensor:
+        self.mass = self.probability(loop)
+        return self.left[loop.active] - self.mass
+
+    def weigh(self, loop: Loop, continues: Tensor) -> None:
+        """Add the states to the mixture; tokens that exit give all the mass they have left."""
+        weight = torch.where(continues, self.mass, self.left[loop.active])
         self.mixture[loop.active] += weight[:, None] * loop.rows[loop.active]
         self.left[loop.active] -= weight
 
+    def result(self, rows: Tensor) -> Tensor:
+        return self.mixture
 
-class Ranked:
-    """Loops still to go by a depth (M,) given before the first."""
 
-    threshold = 0.0
-    flops_per_token = 0
+@exit_rule("ranker")
+class Ranked(TokenRule):
+    """Loops left of the depth that the ranker gave; the caller's threshold is not used."""
 
-    def __init__(self, depth: Tensor) -> None:
-        self.depth = depth
+    def __init__(self, parts: RuleParts, threshold: float) -> None:
+        super().__init__(parts, 0.0)
+        assert parts.depth is not None
+        self.depth = parts.depth
 
     def unsettled(self, loop: Loop) -> Tensor:
         return self.depth[loop.active] - loop.number
 
 
-class Acceleration:
-    """Change of the state's change between two loops, relative to the state."""
+@exit_rule("accel")
+class Acceleration(TokenRule):
+    """Difference between the state's changes in two successive loops, relative to the state."""
 
-    flops_per_token = 0
-
-    def __init__(self, threshold: float) -> None:
-        self.threshold = threshold
+    def __init__(self, parts: RuleParts, threshold: float) -> None:
+        super().__init__(parts, threshold)
         self.change: Tensor | None = None
 
     def unsettled(self, loop: Loop) -> Tensor:
@@ -138,44 +208,38 @@ class Acceleration:
         change = now - loop.before
         if self.change is None:
             self.change = torch.zeros_like(loop.rows)
-            answer = torch.full((len(now),), math.inf, device=now.device)
+            score = torch.full((len(now),), math.inf, device=now.device)
         else:
-            answer = (change - self.change[loop.active]).float().norm(dim=-1) / now.float().norm(
-                dim=-1
-            ).clamp(min=1e-6)
+            turn = (change - self.change[loop.active]).float().norm(dim=-1)
+            score = turn / now.float().norm(dim=-1).clamp(min=1e-6)
         self.change[loop.active] = change
-        return answer
+        return score
 
 
-class Entropy:
-    """Largest entropy of the decoded classes in the token's patch, as a share of log K.
+@exit_rule("entropy")
+class Entropy(TokenRule):
+    """Largest entropy of the decoded classes in the token's patch, as a share of log K."""
 
-    Args:
-        decode: (M, D) to logits (B, K, *S).
-        patch_size: voxels per token along each axis.
-        threshold: share of log K at which a token leaves.
-    """
-
-    flops_per_token = 0
-
-    def __init__(self, decode: Decode, patch_size: tuple[int, ...], threshold: float) -> None:
-        self.decode, self.patch_size, self.threshold = decode, patch_size, threshold
+    def __init__(self, parts: RuleParts, threshold: float) -> None:
+        super().__init__(parts, threshold)
+        self.decode, self.patch_size = parts.decode, parts.patch_size
 
     def unsettled(self, loop: Loop) -> Tensor:
         logits = self.decode(loop.rows).float()
-        entropy = -(logits.softmax(1) * logits.log_softmax(1)).sum(1, keepdim=True) / math.log(
-            logits.shape[1]
-        )
-        return worst(entropy, self.patch_size)[loop.active]
+        entropy = -(logits.softmax(1) * logits.log_softmax(1)).sum(1, keepdim=True)
+        pool: Any = F.max_pool3d if len(self.patch_size) == 3 else F.max_pool2d
+        share = entropy / math.log(logits.shape[1])
+        worst: Tensor = pool(share, kernel_size=self.patch_size, stride=self.patch_size)
+        return worst.flatten()[loop.active]
 
 
-class StableClass:
+@exit_rule("argmax")
+class StableClass(TokenRule):
     """Share of voxels in the token's patch whose class changed in the last loop."""
 
-    flops_per_token = 0
-
-    def __init__(self, decode: Decode, patch_size: tuple[int, ...], threshold: float) -> None:
-        self.decode, self.patch_size, self.threshold = decode, patch_size, threshold
+    def __init__(self, parts: RuleParts, threshold: float) -> None:
+        super().__init__(parts, threshold)
+        self.decode, self.patch_size = parts.decode, parts.patch_size
         self.classes: Tensor | None = None
 
     def unsettled(self, loop: Loop) -> Tensor:
@@ -184,70 +248,5 @@ class StableClass:
         if earlier is None:
             return torch.full((len(loop.active),), math.inf, device=classes.device)
         pool: Any = F.avg_pool3d if len(self.patch_size) == 3 else F.avg_pool2d
-        return pool((classes != earlier).float(), self.patch_size, self.patch_size).flatten()[
-            loop.active
-        ]
-
-
-def worst(values: Tensor, patch_size: tuple[int, ...]) -> Tensor:
-    """Largest value in each token's patch: (B, 1, *S) to (M,)."""
-    pool: Any = F.max_pool3d if len(patch_size) == 3 else F.max_pool2d
-    return pool(values, kernel_size=patch_size, stride=patch_size).flatten()
-
-
-def readout_rule(
-    name: str, threshold: float | None, decode: Decode, patch_size: tuple[int, ...]
-) -> Rule:
-    """The rules that need no part of the network trained for them.
-
-    Args:
-        name: "fixed", "argmax", "accel" or "entropy".
-        threshold: None takes the one of ``THRESHOLDS``.
-        decode: (M, D) to logits (B, K, *S).
-        patch_size: voxels per token along each axis.
-
-    Raises:
-        ValueError: another name.
-    """
-    if name not in THRESHOLDS:
-        raise ValueError(f"exit {name!r} needs a network trained for it")
-    limit = THRESHOLDS[name] if threshold is None else threshold
-    if name == "fixed":
-        return Fixed()
-    if name == "accel":
-        return Acceleration(limit)
-    return (Entropy if name == "entropy" else StableClass)(decode, patch_size, limit)
-
-
-def quota(compute: float, loops: int, tokens: int, *, everybody: int = 1) -> list[int]:
-    """How many of an image's tokens run in each loop so that the mean is a share ``compute`` of the loops.
-
-    All run in the first ``everybody`` loops; after that each keeps the same share of those before it.
-
-    Raises:
-        ValueError: the share is spent before.
-    """
-    if compute * loops < everybody - 1e-9:
-        raise ValueError(
-            f"a share of {compute:g} of {loops} loops is spent in the {everybody} that every token runs"
-        )
-    falls = [max(0, loop - everybody + 1) for loop in range(loops)]
-    low, high = 0.0, 1.0
-    for _ in range(50):
-        ratio = (low + high) / 2
-        if sum(ratio**fall for fall in falls) < compute * loops:
-            low = ratio
-        else:
-            high = ratio
-    return [round(tokens * high**fall) for fall in falls]
-
-
-def least_settled(answer: Tensor, active: Tensor, count: int, tokens: int) -> Tensor:
-    """(A,) bool: the ``count`` largest answers of every image; fewer where fewer are active."""
-    images = int(active[-1]) // tokens + 1
-    table = torch.full((images * tokens,), -math.inf, device=answer.device)
-    table[active] = answer.clamp(min=-1e30).to(table.dtype)
-    chosen = torch.zeros_like(table, dtype=torch.bool).view(images, tokens)
-    best = table.view(images, tokens).topk(min(count, tokens), dim=1).indices
-    chosen.scatter_(1, best, value=True)
-    return chosen.flatten()[active]
+        changed: Tensor = pool((classes != earlier).float(), self.patch_size, self.patch_size)
+        return changed.flatten()[loop.active]

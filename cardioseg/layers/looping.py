@@ -1,7 +1,8 @@
-"""Looping one block over tokens until a rule lets them go: the core of every recurrent network here, at inference.
+"""Apply one block to tokens until they exit: the looped core of every network, at inference.
 
-Tokens of all images lie in one row. Those that have left keep their state; the others still attend to them. Whether they are
-skipped (``SkippingStep``) or computed and thrown away (``MaskedStep``) makes no difference to the result.
+The tokens of all images lie in one row. Tokens that have exited keep their state, and the others
+still attend to them. They are either skipped (``SkippingStep``) or computed and discarded
+(``MaskedStep``); the result is the same.
 
 Shape legend: B images, N tokens each, M = B N in a row, A active ones, D width, E experts.
 """
@@ -13,11 +14,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from cardioseg.core.exits import FIRST_ANSWER, ExitRule
 from cardioseg.layers.attention import Rotary
 from cardioseg.layers.block import Block
-from cardioseg.layers.exits import Adaptive, Fixed, Loop, Rule, least_settled, quota
+from cardioseg.layers.exits import Loop, TokenRule
 from cardioseg.layers.lora import LoRA
+from cardioseg.layers.quota import least_settled, quota
 from cardioseg.layers.skipping import KeyValueStore
 
 Inject = Callable[[Tensor, Tensor], Tensor]
@@ -26,14 +27,14 @@ LoopAll = Callable[[Tensor, int], tuple[Tensor, Tensor | None]]
 
 @dataclass
 class Looped:
-    """What the loops leave behind.
+    """Result of the loops.
 
     Attributes:
-        state: (M, D) what is decoded.
+        state: (M, D) states to decode.
         steps: (M,) loops each token used.
         routing: (M, E) mean routing over the loops used; None without experts.
-        flops: multiplications and additions of the loops that were run.
-        dense_flops: what every token in every loop would have taken, without the rule's own answers.
+        flops: multiplications and additions of the loops that ran.
+        dense_flops: the same with every token in every loop, without the rule's scores.
     """
 
     state: Tensor
@@ -44,25 +45,35 @@ class Looped:
 
 
 class Step(Protocol):
-    """One loop for the active tokens: their new states (A, D), their routing (A, E) if any, and the FLOPs it took."""
+    """One loop for the active tokens."""
 
     def __call__(
         self, rows: Tensor, active: Tensor, loop: int
     ) -> tuple[Tensor, Tensor | None, int]:
-        """Loop number ``loop`` (from 0) for the tokens ``active`` of ``rows`` (M, D)."""
+        """Run loop number ``loop`` (from 0).
+
+        Args:
+            rows: (M, D) states of all tokens.
+            active: (A,) indices of the active ones.
+            loop: number of the loop, from 0.
+
+        Returns:
+            New states (A, D), routing (A, E) or None, and FLOPs.
+        """
 
 
 @dataclass(frozen=True)
 class Core:
-    """A looped block and what a network hangs on it.
+    """A looped block and what the network adds to it.
 
     Attributes:
-        block: the looped one.
+        block: the block.
         rotary: positions of an image's tokens.
-        loop_all: one loop of every token, states (B, N, D) and loop from 0 to states and routing (B, N, E).
-        skips: whether tokens that left are skipped, which must be exact, or computed and thrown away.
-        inject: what the block sees of some tokens; see ``SkippingStep``.
-        lora: adds to the block's output by loop.
+        loop_all: one loop of every token: states (B, N, D) and loop number from 0 to states and
+            routing (B, N, E).
+        skips: whether exited tokens are skipped, which must be exact, or computed and discarded.
+        inject: states (A, D) and indices (A,) to the block's input; None: the states themselves.
+        lora: added to the block's output, by loop.
     """
 
     block: Block
@@ -72,48 +83,64 @@ class Core:
     inject: Inject | None = None
     lora: LoRA | None = None
 
-    def run(self, start: Tensor, rule: Rule, exits: ExitRule, loops: int) -> Looped:
-        """Loop the states (B, N, D) under a rule and, if ``exits`` asks for one, a quota.
+    def run(
+        self, start: Tensor, rule: TokenRule, *, loops: int, compute: float | None = None
+    ) -> Looped:
+        """Loop the states (B, N, D).
+
+        Args:
+            start: states before the first loop.
+            rule: decides which tokens exit.
+            loops: budget T.
+            compute: mean share of the loops that tokens use; None leaves it to the rule.
 
         Raises:
-            ValueError: a quota for a rule that lets nobody leave, or one that is spent before the rule can tell tokens apart.
+            ValueError: the rule cannot keep that share.
         """
         images, tokens, _ = start.shape
-        if exits.compute is not None and isinstance(rule, Fixed):
-            raise ValueError("under fixed nobody leaves; a share of the loops needs another exit")
-        first = FIRST_ANSWER.get(exits.name or "", 1)
-        kept = (
-            None if exits.compute is None else quota(exits.compute, loops, tokens, everybody=first)
+        kept = None
+        if compute is not None:
+            if not rule.spec.exits_early:
+                raise ValueError(
+                    f"a share of the loops needs an exit rule other than {rule.spec.name}"
+                )
+            kept = quota(compute, loops, tokens, full_loops=rule.spec.first_loop)
+        looped = run_loops(
+            start.flatten(0, 1), self._step(images), rule, loops=loops, tokens=tokens, kept=kept
         )
-        dense = self._dense_flops(images, tokens)
-        if self.skips:
-            step: Step = SkippingStep(
-                self.block, self.rotary, images, inject=self.inject, lora=self.lora
-            )
-        else:
-            step = MaskedStep(self.loop_all, images, dense)
-        looped = run_loops(start.flatten(0, 1), step, rule, loops=loops, tokens=tokens, kept=kept)
-        looped.dense_flops = loops * dense
+        looped.dense_flops = loops * self._dense_flops(images)
         return looped
 
-    def _dense_flops(self, images: int, tokens: int) -> int:
+    def _step(self, images: int) -> Step:
+        if self.skips:
+            return SkippingStep(self.block, self.rotary, images, inject=self.inject, lora=self.lora)
+        return MaskedStep(self.loop_all, images, self._dense_flops(images))
+
+    def _dense_flops(self, images: int) -> int:
+        tokens = len(self.rotary.cos)
         every = images * tokens
         adapters = 0 if self.lora is None else every * self.lora.flops_per_token
         return self.block.flops(refreshed=every, active=every, keys=tokens) + adapters
 
 
 def run_loops(
-    rows: Tensor, step: Step, rule: Rule, *, loops: int, tokens: int, kept: list[int] | None = None
+    rows: Tensor,
+    step: Step,
+    rule: TokenRule,
+    *,
+    loops: int,
+    tokens: int,
+    kept: list[int] | None = None,
 ) -> Looped:
-    """Loop until the budget is spent or every token has left.
+    """Loop until the budget is spent or every token has exited.
 
     Args:
         rows: (M, D) states before the first loop.
         step: computes a loop.
-        rule: says who leaves.
+        rule: decides which tokens exit.
         loops: budget T.
         tokens: N.
-        kept: tokens of an image that run in each loop; None leaves that to the rule's threshold.
+        kept: tokens of an image that run in each loop; None leaves it to the rule's threshold.
     """
     rows = rows.clone()
     active = torch.arange(len(rows), device=rows.device)
@@ -125,45 +152,39 @@ def run_loops(
         looped.steps[active] += 1
         looped.flops += flops + len(active) * rule.flops_per_token
         if routed is not None:
-            looped.routing = (
-                rows.new_zeros(len(rows), routed.shape[-1])
-                if looped.routing is None
-                else looped.routing
-            )
+            if looped.routing is None:
+                looped.routing = rows.new_zeros(len(rows), routed.shape[-1])
             looped.routing[active] += routed.to(rows.dtype)
         loop = Loop(number + 1, rows, before, active)
-        goes_on = _going_on(
-            rule, loop, None if kept is None else kept[min(number + 1, loops - 1)], tokens
-        )
-        goes_on &= number + 1 < loops
-        if isinstance(rule, Adaptive):
-            rule.weigh(loop, goes_on)
-        active = active[goes_on]
+        count = None if kept is None else kept[min(number + 1, loops - 1)]
+        continues = _continues(rule, loop, count, tokens) & (number + 1 < loops)
+        rule.weigh(loop, continues)
+        active = active[continues]
         if not len(active):
             break
-    looped.state = rule.mixture if isinstance(rule, Adaptive) else rows
-    looped.routing = None if looped.routing is None else looped.routing / looped.steps[:, None]
+    looped.state = rule.result(rows)
+    if looped.routing is not None:
+        looped.routing = looped.routing / looped.steps[:, None]
     return looped
 
 
-def _going_on(rule: Rule, loop: Loop, count: int | None, tokens: int) -> Tensor:
-    answer = rule.unsettled(loop)
-    return (
-        answer > rule.threshold
-        if count is None
-        else least_settled(answer, loop.active, count, tokens)
-    )
+def _continues(rule: TokenRule, loop: Loop, count: int | None, tokens: int) -> Tensor:
+    """Whether each active token runs another loop, (A,) bool."""
+    score = rule.unsettled(loop)
+    if count is None:
+        return score > rule.threshold
+    return least_settled(score, loop.active, count, tokens)
 
 
 class SkippingStep:
-    """The block on active tokens alone, against the kept keys and values of all.
+    """The block on active tokens only, attending to the stored keys and values of all.
 
     Args:
-        block: the looped one; its keys and values must depend on the token's state alone.
+        block: its keys and values must depend on the token's state alone.
         rotary: positions of an image's tokens.
         images: B.
-        inject: (states (A, D), their indices (A,)) to what the block sees; the states themselves when None.
-        lora: adds to the block's output by loop.
+        inject: states (A, D) and indices (A,) to the block's input; None: the states themselves.
+        lora: added to the block's output, by loop.
     """
 
     def __init__(
@@ -182,7 +203,11 @@ class SkippingStep:
     def __call__(
         self, rows: Tensor, active: Tensor, loop: int
     ) -> tuple[Tensor, Tensor | None, int]:
-        """Tokens that ran in the loop before refresh their keys and values, also those that have left since."""
+        """As ``Step``.
+
+        Keys and values are refreshed for all tokens that ran in the previous loop, including those
+        that exited after it.
+        """
         changed = (
             torch.arange(len(rows), device=rows.device) if self.changed is None else self.changed
         )
@@ -205,10 +230,11 @@ class SkippingStep:
 
 
 def whole_blocks(index: Tensor, rows: int, size: int = 64) -> Tensor:
-    """Some of ``rows`` indices, the last one repeated to a multiple of ``size`` where products run in bf16 on a CPU.
+    """Pad some of ``rows`` indices to a multiple of ``size`` by repeating the last one.
 
-    The number of active tokens is another one in every loop of every window, and the library compiles a kernel for every size
-    it has not seen: on whole slices a core with 42 % of the FLOPs took 69 % of the time.
+    Only where products run in bf16 on a CPU. The number of active tokens changes with every loop
+    and window, and the CPU library compiles a kernel for each new size: unpadded, on whole slices,
+    a core with 42 % of the FLOPs took 69 % of the time.
     """
     if len(index) == rows or index.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
         return index
@@ -216,10 +242,10 @@ def whole_blocks(index: Tensor, rows: int, size: int = 64) -> Tensor:
 
 
 class MaskedStep:
-    """Every token computed, and the results of those that have left thrown away.
+    """Every token computed; the results of exited tokens are discarded.
 
     Args:
-        loop_all: (states (B, N, D), loop from 0) to the new states and the routing (B, N, E).
+        loop_all: states (B, N, D) and loop number from 0 to states and routing (B, N, E).
         images: B.
         flops: of a loop over all tokens.
     """
@@ -230,10 +256,9 @@ class MaskedStep:
     def __call__(
         self, rows: Tensor, active: Tensor, loop: int
     ) -> tuple[Tensor, Tensor | None, int]:
-        """As any step."""
-        states = rows.view(
-            self.images, -1, rows.shape[-1]
-        ).clone()  # the rows are written over, also under a gradient
+        """As ``Step``."""
+        # A copy, because the rows are overwritten and a gradient may need them as they were.
+        states = rows.view(self.images, -1, rows.shape[-1]).clone()
         out, routed = self.loop_all(states, loop)
         chosen = None if routed is None else routed.flatten(0, 1)[active]
         return out.flatten(0, 1)[active], chosen, self.flops

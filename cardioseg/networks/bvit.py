@@ -9,12 +9,12 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from cardioseg.core.exits import OWN, ExitRule
+from cardioseg.core.exits import OWN, ExitRule, rules_for
 from cardioseg.layers.attention import Rotary, axial_rotary
 from cardioseg.layers.block import Block
 from cardioseg.layers.depth import random_loops
 from cardioseg.layers.embed import Tokens, pad_to_multiple, token_map
-from cardioseg.layers.exits import readout_rule
+from cardioseg.layers.exits import RuleParts, build_rule
 from cardioseg.layers.frame import FrameConfig, build_decoder, build_stem, decode_tokens
 from cardioseg.layers.looping import Core, Looped
 from cardioseg.networks.output import SegOutput
@@ -49,7 +49,7 @@ class BViT(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.decoder = build_decoder(config)
 
-    exits = ("fixed", "argmax", "accel", "entropy")
+    exits = rules_for()
 
     def forward(
         self, image: Tensor, *, loops: int | None = None, exits: ExitRule = OWN
@@ -93,16 +93,14 @@ class BViT(nn.Module):
     def _loop(
         self, x: Tensor, tokens: Tokens, rotary: Rotary, loops: int, exits: ExitRule
     ) -> Looped:
-        """Tokens that left are skipped, or masked with ``skips = False``."""
-        rule = readout_rule(
-            exits.name or self.exits[0],
-            exits.threshold,
-            lambda rows: self._decode(rows.view_as(x), tokens),
-            self.config.patch_size,
+        parts = RuleParts(
+            states=x.flatten(0, 1),
+            decode=lambda rows: self._decode(rows.view_as(x), tokens),
+            patch_size=self.config.patch_size,
         )
-        return Core(self.block, rotary, lambda state, _: self.block(state, rotary), self.skips).run(
-            x, rule, exits, loops
-        )
+        rule = build_rule(exits, self.exits, parts)
+        core = Core(self.block, rotary, lambda state, _: self.block(state, rotary), self.skips)
+        return core.run(x, rule, loops=loops, compute=exits.compute)
 
     def _decode(self, x: Tensor, tokens: Tokens) -> Tensor:
         return decode_tokens(self.decoder, self.norm(x), tokens)

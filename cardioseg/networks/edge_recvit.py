@@ -18,13 +18,13 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from cardioseg.core.exits import OWN, ExitRule
+from cardioseg.core.exits import OWN, ExitRule, rules_for
 from cardioseg.layers import ranker
 from cardioseg.layers.attention import Rotary, axial_rotary
 from cardioseg.layers.block import Block
 from cardioseg.layers.depth import early_loop
 from cardioseg.layers.embed import Tokens, pad_to_multiple, token_map
-from cardioseg.layers.exits import Ranked, Rule, readout_rule
+from cardioseg.layers.exits import Decode, RuleParts, TokenRule, build_rule
 from cardioseg.layers.frame import FrameConfig, build_decoder, build_stem, decode_tokens
 from cardioseg.layers.halting import settled_target
 from cardioseg.layers.looping import Core
@@ -84,7 +84,7 @@ class EdgeRecViT(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.decoder = build_decoder(config)
 
-    exits = ("ranker", "fixed", "argmax", "accel", "entropy")
+    exits = rules_for("ranker")
 
     def forward(
         self, image: Tensor, *, loops: int | None = None, exits: ExitRule = OWN
@@ -109,9 +109,14 @@ class EdgeRecViT(nn.Module):
         if self.training:
             return self._train_forward(h, scores, tokens, rotary, loops, undo)
         core = Core(self.block, rotary, lambda state, _: self.block(state, rotary), self.skips)
-        looped = core.run(h, self._rule(exits, scores, tokens, rotary, loops), exits, loops)
+
+        def decode(rows: Tensor) -> Tensor:
+            return self._decode(rows.view_as(h), tokens, rotary)
+
+        rule = self._rule(exits, h, scores, decode, loops)
+        looped = core.run(h, rule, loops=loops, compute=exits.compute)
         return SegOutput(
-            self._decode(looped.state.view_as(h), tokens, rotary)[undo],
+            decode(looped.state)[undo],
             token_map(looped.steps.view(h.shape[:2]), tokens.grid),
             core_flops=looped.flops,
             dense_flops=looped.dense_flops,
@@ -194,21 +199,18 @@ class EdgeRecViT(nn.Module):
         return trace
 
     def _rule(
-        self, exits: ExitRule, scores: Tensor, tokens: Tokens, rotary: Rotary, loops: int
-    ) -> Rule:
-        name = exits.name or self.exits[0]
-        if name == "ranker":
-            depth = (
-                self._depths(scores, loops)
-                if exits.compute is None
-                else ranker.expected_depth(scores)
-            )
-            return Ranked(depth.flatten().float())
-
-        def decode(rows: Tensor) -> Tensor:
-            return self._decode(rows.view_as(tokens.sequence), tokens, rotary)
-
-        return readout_rule(name, exits.threshold, decode, self.config.patch_size)
+        self, exits: ExitRule, h: Tensor, scores: Tensor, decode: Decode, loops: int
+    ) -> TokenRule:
+        """The exit rule asked for; with a compute share the ranker's expected depth ranks tokens."""
+        shared = exits.compute is not None
+        depth = ranker.expected_depth(scores) if shared else self._depths(scores, loops).float()
+        parts = RuleParts(
+            states=h.flatten(0, 1),
+            decode=decode,
+            patch_size=self.config.patch_size,
+            depth=depth.flatten(),
+        )
+        return build_rule(exits, self.exits, parts)
 
     def _decode(self, state: Tensor, tokens: Tokens, rotary: Rotary) -> Tensor:
         x, _ = self.tail(state, rotary)

@@ -17,12 +17,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cardioseg.core.exits import OWN, ExitRule
+from cardioseg.core.exits import OWN, ExitRule, Part, rules_for
 from cardioseg.layers.attention import Rotary, axial_rotary
 from cardioseg.layers.block import Block
 from cardioseg.layers.depth import early_loop, gradient_of_last, random_loops
 from cardioseg.layers.embed import Tokens, pad_to_multiple, token_map
-from cardioseg.layers.exits import Adaptive, Learned, Rule, readout_rule
+from cardioseg.layers.exits import RuleParts, TokenRule, build_rule
 from cardioseg.layers.experts import Experts
 from cardioseg.layers.frame import build_decoder, build_stem, decode_tokens
 from cardioseg.layers.halting import ACT, HaltingHead, Head, LinearHaltingHead, settled_target
@@ -31,6 +31,12 @@ from cardioseg.layers.looping import Core, Looped
 from cardioseg.layers.lora import depthwise_lora
 from cardioseg.networks.output import SegOutput
 from cardioseg.networks.rdvit_config import RDViTConfig
+
+TRAINED_PARTS: dict[str, tuple[Part, ...]] = {
+    "oracle": ("oracle", "halting"),
+    "act": ("halting",),
+    "none": (),
+}
 
 
 @dataclass
@@ -98,8 +104,7 @@ class RDViT(nn.Module):
     @property
     def exits(self) -> tuple[str, ...]:
         """Exit rules this network can follow, its own first."""
-        own = {"oracle": ("learned", "act"), "act": ("act",), "none": ()}[self.config.halting]
-        return (*own, "fixed", "argmax", "accel", "entropy")
+        return rules_for(*TRAINED_PARTS[self.config.halting])
 
     def forward(
         self, image: Tensor, *, loops: int | None = None, exits: ExitRule = OWN
@@ -209,25 +214,18 @@ class RDViT(nn.Module):
             inject=lambda state, index: self.injection(state, into[index]),
             lora=self.lora,
         )
-        return core.run(h, self._rule(exits, tokens, e, rotary), exits, loops)
+        rule = self._rule(exits, h, tokens, rotary)
+        return core.run(h, rule, loops=loops, compute=exits.compute)
 
-    def _rule(self, exits: ExitRule, tokens: Tokens, e: Tensor, rotary: Rotary) -> Rule:
-        name = exits.name or self.exits[0]
-        if name not in self.exits:
-            raise ValueError(f"exit {name!r} is none of {', '.join(self.exits)}")
-        threshold = self.config.halting_threshold if exits.threshold is None else exits.threshold
-        if name == "learned":
-            assert self.halting is not None
-            return Learned(self.halting, threshold)
-        if name == "act":
-            assert self.halting is not None
-            return Adaptive(self.halting, threshold, e.flatten(0, 1))
-        return readout_rule(
-            name,
-            exits.threshold,
-            lambda rows: self._decode(rows.view_as(e), tokens, rotary),
-            self.config.patch_size,
+    def _rule(self, exits: ExitRule, h: Tensor, tokens: Tokens, rotary: Rotary) -> TokenRule:
+        parts = RuleParts(
+            states=h.flatten(0, 1),
+            decode=lambda rows: self._decode(rows.view_as(h), tokens, rotary),
+            patch_size=self.config.patch_size,
+            halting=self.halting,
+            halting_threshold=self.config.halting_threshold,
         )
+        return build_rule(exits, self.exits, parts)
 
     def _shown(
         self, looped: Looped, tokens: Tokens, rotary: Rotary, undo: tuple[slice, ...]

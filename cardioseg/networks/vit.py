@@ -58,8 +58,7 @@ class ViT(nn.Module):
         loops = self.config.loops if loops is None else min(loops, self.config.loops)
         if loops < 1:
             raise ValueError(f"loops is {loops}; at least 1 is needed")
-        if exits.name not in (None, *self.exits):
-            raise ValueError(f"exit {exits.name!r} is none of {', '.join(self.exits)}")
+        exits.among(self.exits)
         image, undo = pad_to_multiple(image, self.config.patch_size)
         tokens = self.stem(image)
         rotary = axial_rotary(
