@@ -14,6 +14,7 @@ import typer
 
 from cardioseg import __version__
 from cardioseg.cli.demo import demo_command
+from cardioseg.cli.doctor import doctor_command
 from cardioseg.cli.evaluate import evaluate_command
 from cardioseg.cli.measure import measure_command
 from cardioseg.cli.models import models_app
@@ -68,6 +69,7 @@ add_verb(
     name="evaluate",
     example="cardioseg evaluate out reference --output scores",
 )
+add_verb(app, doctor_command, name="doctor", example="cardioseg doctor")
 app.add_typer(models_app, name="models")
 
 
