@@ -22,6 +22,7 @@ PAGES = {
     "docker/README.md": "docker.md",
     "models/README.md": "models/index.md",
 }
+SCHEMAS = "<!-- schemas -->"
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<path>[^)#:\s]+)(?P<anchor>#[^)\s]*)?\)")
 
 
@@ -54,4 +55,10 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
             return f"[{link['text']}]({get_relative_url(found, here)}{link['anchor'] or ''})"
         return link["text"] if (ROOT / target).exists() else link[0]
 
-    return LINK.sub(rewritten, markdown)
+    return LINK.sub(rewritten, markdown.replace(SCHEMAS, schema_links(files)))
+
+
+def schema_links(files: Files) -> str:
+    """A list of the pages and files in docs/schemas, for the place that asks for it."""
+    found = sorted(file.src_uri for file in files if file.src_uri.startswith("schemas/"))
+    return "\n".join(f"- [{Path(name).name}]({name})" for name in found)

@@ -1,0 +1,44 @@
+"""docs/files.md names every column and key that ``segment`` writes."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+from drawn_hearts import acdc_patient, draw_masks, heart, segment_into
+from test_measure import CYCLE
+
+PAGE = (Path(__file__).parents[1] / "docs" / "files.md").read_text(encoding="utf-8")
+
+
+def described(title: str) -> set[str]:
+    """First parts of the dotted names in backquotes in a section of the page."""
+    section = re.search(
+        rf"^(#+) {re.escape(title)}\n(.*?)(?=^#|\Z)", PAGE, re.DOTALL | re.MULTILINE
+    )
+    assert section, title
+    first_cells = re.findall(r"^\| (.*?) \|", section[2], re.MULTILINE)
+    return {name.split(".")[0] for cell in first_cells for name in re.findall(r"`(.+?)`", cell)}
+
+
+@pytest.fixture
+def written(model, out, tmp_path, monkeypatch):
+    draw_masks(monkeypatch)
+    acdc_patient(tmp_path / "in", 7)
+    segment_into(out, model)(heart(tmp_path / "anna.nii.gz", *CYCLE), tmp_path / "in")
+    return out
+
+
+def test_columns_and_keys_are_described(written):
+    with (written / "study.csv").open(encoding="utf-8") as file:
+        assert set(next(csv.reader(file))) == described("study.csv")
+    with (written / "anna_curve.csv").open(encoding="utf-8") as file:
+        assert set(next(csv.reader(file))) == described("X_curve.csv")
+    keys = {"anna_run.json": "X_run.json", "patient007_clinical.json": "X_clinical.json"}
+    for name, title in keys.items():
+        assert set(json.loads((written / name).read_text(encoding="utf-8"))) <= described(title)
+    for record in written.glob("*_run.json"):
+        quality = json.loads(record.read_text(encoding="utf-8"))["quality"]
+        measures = {name for found in quality["measures"].values() for name in found}
+        assert measures - {"reasons"} <= described("Quality")
