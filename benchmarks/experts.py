@@ -12,10 +12,10 @@ from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
+from analysis.association import counted, normalised_mutual_information, permutation_null
+from analysis.pruning import expert_off
 from held_out import HeldOut, arguments, keep, model_of, patches, predict, score, volumes
 
-from cardioseg.analysis.association import counted, normalised_mutual_information, permutation_null
-from cardioseg.analysis.pruning import expert_off
 from cardioseg.bundle import Model
 from cardioseg.core.errors import UsageError
 from cardioseg.inference.predictor import Maps

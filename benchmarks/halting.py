@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from analysis.association import auroc, rank_correlation, same_values
 from held_out import HeldOut, arguments, keep, model_of, patches, predict, volumes
 from scipy.ndimage import distance_transform_edt
 from skimage.filters import sobel
 
-from cardioseg.analysis.association import auroc, rank_correlation, same_values
 from cardioseg.bundle import Model
 from cardioseg.inference.predictor import Maps
 

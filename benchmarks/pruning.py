@@ -12,10 +12,10 @@ from statistics import mean
 from typing import get_args
 
 import torch
+from analysis.pruning import How, Kind, kept_units, overlap, pruned, unit_importance
 from held_out import arguments, entries, keep, model_of, score, thinned, volumes
 from torch.utils.data import DataLoader
 
-from cardioseg.analysis.pruning import How, Kind, kept_units, overlap, pruned, unit_importance
 from cardioseg.bundle import Model, find_model
 from cardioseg.core.config import read_toml, validate
 from cardioseg.core.exits import ExitRule

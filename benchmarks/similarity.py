@@ -5,15 +5,15 @@ Every token runs every loop; tokens are drawn at random from all windows of the 
     python benchmarks/similarity.py PREPARED --split split.json --every 7
 """
 
-from held_out import arguments, keep, model_of, predict, volumes
-
-from cardioseg.analysis.loops import (
+from analysis.loops import (
     between_loops,
     linear_cka,
     mean_cosine,
     recorded_states,
     relative_change,
 )
+from held_out import arguments, keep, model_of, predict, volumes
+
 from cardioseg.core.exits import ExitRule
 
 

@@ -1,11 +1,9 @@
-"""Analyses: known answers for the statistics; loops seen, units silenced where they should be, the network left as it was."""
+"""Analyses: known answers for the statistics; hooks see every loop and leave the network alone."""
 
 import numpy as np
 import pytest
 import torch
-from tiny import NETWORK
-
-from cardioseg.analysis.association import (
+from analysis.association import (
     auroc,
     counted,
     normalised_mutual_information,
@@ -13,7 +11,7 @@ from cardioseg.analysis.association import (
     rank_correlation,
     same_values,
 )
-from cardioseg.analysis.loops import (
+from analysis.loops import (
     between_loops,
     counted_passes,
     linear_cka,
@@ -21,7 +19,7 @@ from cardioseg.analysis.loops import (
     recorded_states,
     relative_change,
 )
-from cardioseg.analysis.pruning import (
+from analysis.pruning import (
     expert_off,
     kept_units,
     overlap,
@@ -29,6 +27,8 @@ from cardioseg.analysis.pruning import (
     unit_count,
     unit_importance,
 )
+from tiny import NETWORK
+
 from cardioseg.bundle import build_network
 from cardioseg.core.errors import UsageError
 from cardioseg.core.exits import ExitRule
@@ -62,7 +62,7 @@ def logits(network, image):
     return network(image, loops=LOOPS, exits=ALL).logits
 
 
-# ------------------------------------------------------------------------------------------------------------------- association
+# -------------------------------------------------------------------------------------- association
 
 
 def test_auroc_of_known_rankings():
@@ -113,7 +113,7 @@ def test_the_null_keeps_groups_apart_and_is_small_where_nothing_is_shared():
     )
 
 
-# ------------------------------------------------------------------------------------------------------------------------- loops
+# -------------------------------------------------------------------------------------------- loops
 
 
 def test_cka_is_blind_to_rotation_and_scale():
@@ -161,15 +161,15 @@ def test_the_network_is_left_as_it_was(network, image):
     assert not any(module._forward_pre_hooks for module in network.modules())
 
 
-def test_a_network_that_loops_nothing_is_refused():
+def test_a_network_without_a_looped_block_is_refused():
     with (
-        pytest.raises(UsageError, match="which loops nothing"),
+        pytest.raises(UsageError, match="ViT"),
         counted_passes(build_network({**FRAME, "name": "vit"}, source="")),
     ):
         pass
 
 
-# ----------------------------------------------------------------------------------------------------------------------- pruning
+# ------------------------------------------------------------------------------------------ pruning
 
 
 @pytest.mark.parametrize("kind", ["heads", "hidden"])
@@ -234,7 +234,7 @@ def test_units_go_by_loop_or_by_all_loops_together():
     assert overlap(alone)[1] == [0, 1, 1]
 
 
-# ----------------------------------------------------------------------------------------------------------------------- experts
+# ------------------------------------------------------------------------------------------ experts
 
 
 @pytest.mark.parametrize("rerouted", [True, False])

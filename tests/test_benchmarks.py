@@ -1,4 +1,4 @@
-"""The benchmark scripts: rows train, stop and go on; each script runs on a tiny model; the page says what there is and is not."""
+"""The benchmark scripts on a tiny model: rows train, stop and resume; the page lists every table."""
 
 import importlib
 import json
@@ -42,8 +42,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def script(monkeypatch, data, tmp_path):
-    """Run ``main`` (or another function) of a script on the tiny data; its results go to ``tmp_path/results``."""
-    monkeypatch.syspath_prepend(BENCHMARKS)
+    """Run ``main`` (or another function) of a script on the tiny data, into ``tmp_path/results``."""
 
     def run(name, *options, call="main"):
         folder = data / ("raw" if name == "robustness" else "prepared")
@@ -59,7 +58,7 @@ def result(tmp_path, table, name):
     return json.loads((tmp_path / "results" / table / f"{name}.json").read_text())
 
 
-# ----------------------------------------------------------------------------------------------------------------- training rows
+# ------------------------------------------------------------------------------------ training rows
 
 
 def fill(module):
@@ -124,7 +123,6 @@ def test_rows_train_stop_go_on_and_are_done_once(script, tmp_path, capsys):
 
 
 def test_every_row_of_every_table_has_settings_that_a_network_takes(monkeypatch):
-    monkeypatch.syspath_prepend(BENCHMARKS)
     from cardioseg.bundle import build_network
     from cardioseg.core.config import parse_overrides
 
@@ -146,11 +144,10 @@ def test_every_row_of_every_table_has_settings_that_a_network_takes(monkeypatch)
     assert len(names) == 3 * 4 + 2 * 2 + 2 * 4
 
 
-# --------------------------------------------------------------------------------------------------------------------- on models
+# ---------------------------------------------------------------------------------------- on models
 
 
 def test_a_step_that_would_leave_one_phase_is_refused(monkeypatch):
-    monkeypatch.syspath_prepend(BENCHMARKS)
     thinned = importlib.import_module("held_out").thinned
     cases = [
         Case(f"p{n // 2}", ("ED", "ES")[n % 2], Path("x.nii"), None, "", f"c{n}") for n in range(12)
@@ -205,7 +202,6 @@ def test_tuning_is_scored_on_the_group_the_others_and_turned_images(monkeypatch,
         write_patient(tmp_path / "raw", number, group=group)
     prepare(tmp_path / "raw", output=tmp_path / "prepared", config=PreparationConfig(**SPACING))
     (tmp_path / "split.json").write_text('{"train": [1], "val": [2, 3]}')
-    monkeypatch.syspath_prepend(BENCHMARKS)
     options = [
         "--split",
         "split.json",
@@ -238,7 +234,6 @@ def test_tuning_is_scored_on_the_group_the_others_and_turned_images(monkeypatch,
 
 
 def test_images_change_and_masks_follow_where_voxels_move(monkeypatch):
-    monkeypatch.syspath_prepend(BENCHMARKS)
     robustness = importlib.import_module("robustness")
     reference = np.zeros((40, 40, 5), np.uint8)
     reference[16:24, 12:28] = 2
@@ -257,7 +252,6 @@ def test_images_change_and_masks_follow_where_voxels_move(monkeypatch):
 
 
 def test_the_boundary_is_where_voxels_of_a_mask_meet_others(monkeypatch):
-    monkeypatch.syspath_prepend(BENCHMARKS)
     halting = importlib.import_module("halting")
     mask = np.zeros((9, 9, 2), bool)
     mask[3:6, 3:6, 0] = True
@@ -271,18 +265,16 @@ def test_the_boundary_is_where_voxels_of_a_mask_meet_others(monkeypatch):
     assert np.isinf(distance[:, :, 1]).all()
 
 
-# ---------------------------------------------------------------------------------------------------------------------- the page
+# ----------------------------------------------------------------------------------------- the page
 
 
 def test_the_page_is_what_the_generator_writes(monkeypatch):
-    monkeypatch.syspath_prepend(BENCHMARKS)
     page = importlib.import_module("results_page")
     written = (BENCHMARKS.parent / "docs" / "results.md").read_text(encoding="utf-8")
     assert written == page.page(BENCHMARKS / "results"), "run python benchmarks/results_page.py"
 
 
 def test_rows_without_a_result_are_shown_and_several_have_a_spread(monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(BENCHMARKS)
     page = importlib.import_module("results_page")
     empty = page.page(tmp_path)
     for told in (

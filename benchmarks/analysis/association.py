@@ -1,7 +1,7 @@
-"""How one map goes along with another: AUROC, rank correlation, mutual information with a permutation null.
+"""Association of two maps: AUROC, rank correlation, mutual information with a permutation null.
 
-Sources: Hanley and McNeil 1982 (AUROC as the Mann-Whitney statistic); Strehl and Ghosh 2002 (mutual information over the
-geometric mean of the entropies). Numbers in, numbers out; knows nothing of tokens.
+Sources: Hanley and McNeil 1982 (AUROC as the Mann-Whitney statistic); Strehl and Ghosh 2002 (mutual
+information over the geometric mean of the entropies).
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 
 
 def auroc(score: np.ndarray, positive: np.ndarray) -> float | None:
-    """Probability that a positive scores above a negative, ties counting half; None when one kind is missing.
+    """Probability that a positive scores above a negative, ties counting half; None without both.
 
     Args:
         score: (n,) numbers.
@@ -32,11 +32,11 @@ def rank_correlation(a: np.ndarray, b: np.ndarray) -> float | None:
 
 
 def same_values(values: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """The numbers of ``values`` dealt out by ``order``: a map of equal budget that ranks places as another one does.
+    """Reassign the values so that they rank as ``order`` does: another map with the same total.
 
     Args:
-        values: (n,) such as loops used.
-        order: (n,) such as edge strength; the largest gets the largest value.
+        values: (n,), such as loops used.
+        order: (n,), such as edge strength; its largest entry gets the largest value.
     """
     dealt = np.empty_like(values)
     dealt[np.argsort(order, kind="stable")] = np.sort(values)
@@ -44,10 +44,13 @@ def same_values(values: np.ndarray, order: np.ndarray) -> np.ndarray:
 
 
 def normalised_mutual_information(table: np.ndarray) -> float | None:
-    """Mutual information over the geometric mean of the entropies, 0 to 1; None where one side has a single value.
+    """Mutual information over the geometric mean of the entropies, 0 to 1.
 
     Args:
-        table: (a, b) how often value a came with value b.
+        table: (a, b) counts of value a with value b.
+
+    Returns:
+        None where one side has a single value.
     """
     joint = table / table.sum()
     rows, columns = joint.sum(1), joint.sum(0)
@@ -62,21 +65,21 @@ def normalised_mutual_information(table: np.ndarray) -> float | None:
 
 
 def counted(a: np.ndarray, b: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """How often each pair of values of a (n,) and b (n,) occurs, as a table of ``shape``."""
+    """Count each pair of values of a (n,) and b (n,) in a table of ``shape``."""
     return np.bincount(a * shape[1] + b, minlength=shape[0] * shape[1]).reshape(shape)
 
 
 def permutation_null(
     a: np.ndarray, b: np.ndarray, groups: np.ndarray, *, rounds: int, random: np.random.Generator
 ) -> list[float]:
-    """Normalised mutual information of a with b shuffled within each group: what chance gives.
+    """Normalised mutual information of a with b shuffled within each group, by chance alone.
 
     Args:
         a: (n,) non-negative integers.
         b: (n,) non-negative integers.
-        groups: (n,) such as the image that each comes from.
+        groups: (n,), such as the image that each entry comes from.
         rounds: number of shuffles.
-        random: of the shuffles.
+        random: generator of the shuffles.
     """
     shape = int(a.max()) + 1, int(b.max()) + 1
     by_group = np.argsort(groups, kind="stable")

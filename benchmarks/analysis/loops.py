@@ -1,6 +1,7 @@
-"""What the looped block's states have in common from loop to loop (bViT, arXiv 2605.10661, asks it of a shared block).
+"""Similarity of token states from loop to loop, after bViT (arXiv 2605.10661).
 
-Linear CKA: Kornblith et al. 2019, features centred over tokens. Cosine and relative change are taken token by token.
+Linear CKA: Kornblith et al. 2019, features centred over tokens. Cosine and relative change are per
+token.
 
 Shape legend: T loops, n sampled tokens, D width.
 """
@@ -19,11 +20,11 @@ from cardioseg.layers.block import Block
 
 @dataclass
 class Passes:
-    """Passes through the looped block since the image came in.
+    """Passes through the looped block within one forward pass.
 
     Attributes:
         block: the looped block.
-        number: of the pass that runs or ran last, from 0; -1 before the first.
+        number: number of the latest pass, from 0; -1 before the first.
     """
 
     block: Block
@@ -31,14 +32,14 @@ class Passes:
 
 
 def looped_block(network: nn.Module) -> Block:
-    """The block that a network runs again and again.
+    """The block that a network repeats.
 
     Raises:
-        UsageError: it has none.
+        UsageError: the network has none.
     """
     block = getattr(network, "block", None)
     if not isinstance(block, Block):
-        found = f"{type(network).__name__}, which loops nothing"
+        found = f"{type(network).__name__}, which has no looped block"
         raise UsageError(
             "--model",
             found=found,
@@ -50,7 +51,7 @@ def looped_block(network: nn.Module) -> Block:
 
 @contextmanager
 def counted_passes(network: nn.Module) -> Iterator[Passes]:
-    """Count the loops of every forward pass; meanwhile no token is skipped, so that each pass sees every token."""
+    """Count the loops of every forward pass; no token is skipped, so each pass has all tokens."""
     passes, looped = Passes(looped_block(network)), cast("Any", network)
 
     def restart(*_: Any) -> None:
@@ -74,10 +75,10 @@ def counted_passes(network: nn.Module) -> Iterator[Passes]:
 
 @dataclass
 class States:
-    """Token states after each loop, of tokens drawn at random.
+    """Token states after each loop, for a random sample of tokens.
 
     Attributes:
-        kept: per loop, pieces (n, D).
+        kept: by loop, one (n, D) piece per batch of windows.
     """
 
     kept: dict[int, list[Tensor]] = field(default_factory=dict)
@@ -94,12 +95,12 @@ class States:
 
 @contextmanager
 def recorded_states(network: nn.Module, *, per_pass: int, seed: int = 0) -> Iterator[States]:
-    """Keep what the looped block returns, for the same tokens in every loop.
+    """Record the states after each loop, of the same tokens in every loop.
 
     Args:
         network: with a looped block.
-        per_pass: tokens drawn from each batch of windows.
-        seed: of the draw.
+        per_pass: tokens sampled from each batch of windows.
+        seed: of the sample.
     """
     states, generator = States(), torch.Generator().manual_seed(seed)
     chosen = torch.zeros(0, dtype=torch.long)
@@ -120,7 +121,7 @@ def recorded_states(network: nn.Module, *, per_pass: int, seed: int = 0) -> Iter
 
 
 def linear_cka(x: Tensor, y: Tensor) -> float:
-    """Similarity of two sets of features (n, D) of the same tokens, 0 to 1, blind to rotation and scale."""
+    """Similarity of features (n, D) of the same tokens, 0 to 1; invariant to rotation and scale."""
     x, y = (features.double() - features.double().mean(0) for features in (x, y))
     shared = (y.T @ x).square().sum()
     return float(shared / ((x.T @ x).norm() * (y.T @ y).norm()).clamp(min=1e-12))
@@ -132,11 +133,11 @@ def mean_cosine(x: Tensor, y: Tensor) -> float:
 
 
 def relative_change(x: Tensor, y: Tensor) -> float:
-    """Mean over tokens of how far y (n, D) lies from x, in lengths of y."""
+    """Mean over tokens of the norm of y - x relative to that of y, both (n, D)."""
     return float(((y - x).norm(dim=1) / y.norm(dim=1).clamp(min=1e-12)).mean())
 
 
 def between_loops(states: States, measure: Callable[[Tensor, Tensor], float]) -> list[list[float]]:
-    """(T, T): a measure of every loop's states against every other's."""
+    """Measure the states of every loop against those of every other, (T, T)."""
     loops = [states.of(loop) for loop in range(states.loops)]
     return [[measure(x, y) for y in loops] for x in loops]

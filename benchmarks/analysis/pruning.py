@@ -1,9 +1,10 @@
-"""Step-specific pruning of a looped block: which heads and hidden units each loop rests on, and what is left without the others.
+"""Step-specific pruning of a looped block: which heads and hidden units matter in which loop.
 
-After bViT (arXiv 2605.10661), whose exact measure is not public. Here a unit's importance in a loop is what the loss would change
-by without it, to first order: |dL/dm|, m the factor 1 that its output is multiplied by, mean over batches (Michel et al. 2019,
-arXiv 1905.10650, equation 2, who take single examples; Molchanov et al. 2019, arXiv 1906.10771). Hidden units of all experts
-count as units of one layer.
+After bViT (arXiv 2605.10661), whose exact measure is not public. Here a unit's importance in a loop
+is the change of the loss without it, to first order: |dL/dm|, where m = 1 multiplies the unit's
+output, averaged over batches (Michel et al. 2019, arXiv 1905.10650, equation 2, who average over
+examples; Molchanov et al. 2019, arXiv 1906.10771). The hidden units of all experts count as one
+layer.
 
 Shape legend: B windows, C channels, S pixels, T loops, U units.
 """
@@ -15,7 +16,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from cardioseg.analysis.loops import counted_passes, looped_block
+from analysis.loops import counted_passes, looped_block
 from cardioseg.core.exits import ExitRule
 from cardioseg.layers.block import Block
 
@@ -54,7 +55,7 @@ def unit_importance(
     loops: int,
     loss: Callable[[Tensor, Tensor], Tensor],
 ) -> Tensor:
-    """How much the loss rests on each unit in each loop, (T, U); every token runs every loop.
+    """Importance of each unit in each loop, (T, U), with every token in every loop.
 
     Args:
         network: with a looped block.
@@ -73,13 +74,13 @@ def unit_importance(
 
 
 def kept_units(importance: Tensor, share: float, how: How, *, seed: int = 0) -> Tensor:
-    """(T, U) of 1 for units that stay and 0 for those that go, the same number in every loop.
+    """Which units to keep, (T, U) of 1 (keep) and 0 (prune); the same number in every loop.
 
     Args:
         importance: (T, U).
-        share: part of the units that goes.
-        how: "per step": the least important of each loop; "shared": those of all loops together, the same in each (a sum, so
-            that a gain in one loop and a loss in another do not cancel); "random".
+        share: of the units, to prune.
+        how: "per step" prunes the least important units of each loop; "shared" those with the
+            smallest importance summed over loops; "random" any.
         seed: of "random".
     """
     order = importance
@@ -93,12 +94,12 @@ def kept_units(importance: Tensor, share: float, how: How, *, seed: int = 0) -> 
 
 @contextmanager
 def pruned(network: nn.Module, kind: Kind, kept: Tensor) -> Iterator[None]:
-    """Multiply what each unit puts out by its factor, loop by loop; loops past the table take its last row.
+    """Multiply each unit's output by its factor in each loop; further loops use the last row.
 
     Args:
         network: with a looped block.
         kind: of units.
-        kept: (T, U), 0 silences; for instance from ``kept_units``.
+        kept: (T, U) factors, 0 to silence; for instance from ``kept_units``.
     """
     block = looped_block(network)
     sizes = unit_count(block, kind)
@@ -120,19 +121,19 @@ def pruned(network: nn.Module, kind: Kind, kept: Tensor) -> Iterator[None]:
 
 
 def overlap(kept: Tensor) -> list[list[float]]:
-    """(T, T): share of the units that go in one loop and in another, of those that go in either (Jaccard)."""
+    """Jaccard index of the units pruned in one loop and in another, (T, T)."""
     gone = kept == 0
     return [[float((a & b).sum() / (a | b).sum().clamp(min=1)) for b in gone] for a in gone]
 
 
 @contextmanager
 def expert_off(network: nn.Module, number: int, *, rerouted: bool) -> Iterator[None]:
-    """Do without one routed expert.
+    """Switch one routed expert off.
 
     Args:
         network: with experts in its looped block.
         number: of the expert, from 0.
-        rerouted: its tokens go to the router's next choice; otherwise they get nothing from a routed expert.
+        rerouted: its tokens go to the router's next choice; otherwise its output is zero.
     """
     experts = looped_block(network).experts
     assert experts is not None
