@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from cardioseg.core.exits import RULES
+
 FILES = "Input and output"
 MODEL = "Model and depth"
 HEART = "Heart and patient"
@@ -117,8 +119,7 @@ Exit = Annotated[
     _option(
         MODEL,
         "--exit",
-        "Rule that decides when a token stops looping: learned, act, ranker, argmax, accel or "
-        "entropy. fixed never stops early.",
+        f"Rule that decides when a token stops looping: {', '.join(RULES)}.",
         metavar="RULE[:THRESHOLD]",
         show_default=OF_MODEL,
     ),
