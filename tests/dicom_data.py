@@ -1,4 +1,4 @@
-"""DICOM studies as scanners write them, made here: oblique cines of one file per image or one per cine, names shuffled."""
+"""Synthetic DICOM studies: oblique cines, one file per image or per cine, in shuffled order."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path

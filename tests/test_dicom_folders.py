@@ -1,4 +1,4 @@
-"""Which cases a folder with DICOM in it holds, and what they are called: never after the patient."""
+"""Cases in a folder with DICOM files, and their names, which never identify the patient."""
 
 import unicodedata
 from dataclasses import replace

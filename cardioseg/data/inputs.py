@@ -62,7 +62,7 @@ def _file_name(path: Path) -> str:
     if path.name.lower().endswith(ENDINGS) or not path.is_file():
         return stem(path)
     from cardioseg.imaging.dicom.folders import file_case_name
-    from cardioseg.imaging.dicom.planes import is_dicom
+    from cardioseg.imaging.dicom.headers import is_dicom
 
     return file_case_name(path) if is_dicom(path) else stem(path)
 

@@ -7,16 +7,14 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 
 from cardioseg.core.errors import InputError
 from cardioseg.core.volume import Volume
-
-if TYPE_CHECKING:
-    from cardioseg.imaging.dicom.planes import Plane
+from cardioseg.imaging.plane import Plane
 
 NIFTI_ENDINGS = (".nii.gz", ".nii")
 ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
@@ -66,7 +64,7 @@ class ImageFile:
     heart_rate_bpm: float | None = None
     height_cm: float | None = None
     weight_kg: float | None = None
-    planes: tuple[tuple["Plane", ...], ...] = field(default=(), repr=False)
+    planes: tuple[tuple[Plane, ...], ...] = field(default=(), repr=False)
 
     def frame(self, index: int) -> Volume:
         """One volume (X, Y, Z), values as stored after scaling.

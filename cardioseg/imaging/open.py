@@ -91,6 +91,6 @@ def _is_dicom(path: Path) -> bool:
     """Whether a file is DICOM, by its mark; pydicom stays unimported for the formats that have endings."""
     if path.name.lower().endswith(ENDINGS):
         return False
-    from cardioseg.imaging.dicom.planes import is_dicom
+    from cardioseg.imaging.dicom.headers import is_dicom
 
     return is_dicom(path)

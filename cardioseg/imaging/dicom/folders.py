@@ -1,7 +1,8 @@
-"""Which DICOM studies lie below a folder, and what to call them.
+"""DICOM studies below a folder, and their case names.
 
-A case is called after its folder, never after what a header says of the patient; where the folder's name is the patient's, a
-number made from the study's identifier stands in for it. Names and numbers of patients are compared here and go nowhere else.
+A case is named after its folder, never after patient data in a header. Where the folder is named
+after the patient, a hash of the study UID replaces the name. Patient names and IDs are compared
+here and never passed on.
 """
 
 import hashlib
@@ -16,18 +17,24 @@ from pathlib import Path
 from pydicom.dataset import FileDataset
 
 from cardioseg.core.errors import InputError
-from cardioseg.imaging.dicom.planes import MR_IMAGES, dicom_files, read_header, sop_class, unwarned
+from cardioseg.imaging.dicom.headers import (
+    MR_IMAGES,
+    dicom_files,
+    read_header,
+    sop_class,
+    unwarned,
+)
 
-WHO = ("SOPClassUID", "StudyInstanceUID", "PatientName", "PatientID", "PatientIdentityRemoved")
+IDENTITY = ("SOPClassUID", "StudyInstanceUID", "PatientName", "PatientID", "PatientIdentityRemoved")
 
 
 @dataclass(frozen=True)
-class Study:
-    """One study of MR images on the disk.
+class StudyFiles:
+    """The files of one study of MR images.
 
     Attributes:
         uid: study instance UID.
-        names: words by which files name the patient, in small letters without accents.
+        names: words that identify the patient, lower case without accents.
         paths: its files.
     """
 
@@ -37,10 +44,12 @@ class Study:
 
 
 def find_studies(folder: Path) -> dict[Path, str]:
-    """For each study of MR images below a folder, the topmost folder that holds no other, and the case's name.
+    """Folder → case name, for each study of MR images below ``folder``.
+
+    A study's folder is the topmost one that holds no other study.
 
     Raises:
-        InputError: a file cannot be read, or files of two studies lie in one folder.
+        InputError: a file cannot be read, or two studies share a folder.
     """
     studies = _studies(dicom_files(folder))
     homes = {
@@ -51,13 +60,13 @@ def find_studies(folder: Path) -> dict[Path, str]:
 
 
 def file_case_name(path: Path) -> str:
-    """The case's name for a single DICOM file: the file's, with the same care."""
+    """The case name of a single DICOM file: its stem, or a hash where that names the patient."""
     studies = _studies([path])
     return case_name(path.with_suffix(""), studies[0]) if studies else path.stem
 
 
-def case_name(home: Path, study: Study) -> str:
-    """The name of folder or file, unless it says who the patient is."""
+def case_name(home: Path, study: StudyFiles) -> str:
+    """The folder's or file's name, or a hash of the study UID where it names the patient."""
     name = home.name if home.name not in ("", "..") else home.resolve().name
     if name and not any(_names(name, part) for part in study.names):
         return name
@@ -65,23 +74,23 @@ def case_name(home: Path, study: Study) -> str:
 
 
 def names_patient(path: str, file: Path) -> bool:
-    """Whether a path says who the patient of a DICOM file is.
+    """Whether any part of a path names the patient of a DICOM file.
 
     Raises:
         InputError: the file cannot be read.
     """
-    words = _identity(read_header(file, WHO))
+    words = _identity(read_header(file, IDENTITY))
     return any(_names(name, word) for name in Path(path).parts for word in words)
 
 
 def _names(name: str, part: str) -> bool:
-    """Whether a folder's name holds a word: as one of its own or, where the word is long or not of Latin letters, within."""
+    """Whether a name contains ``part`` as a word, or anywhere if it is long or not ASCII."""
     within = len(part) > 3 or not part.isascii()
     return part in _words(name) or (within and part in "".join(_words(name)))
 
 
 def _words(text: str) -> list[str]:
-    """Runs of letters and digits, in small letters without accents: file systems and scanners write "Ä" in different ways."""
+    """Runs of letters and digits, lower case without accents, as "Ä" has several encodings."""
     bare = (
         letter
         for letter in unicodedata.normalize("NFKD", text.casefold())
@@ -90,20 +99,23 @@ def _words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", "".join(bare))
 
 
-def _studies(files: Iterable[Path]) -> list[Study]:
+def _studies(files: Iterable[Path]) -> list[StudyFiles]:
     paths: dict[str, list[Path]] = {}
     names: dict[str, set[str]] = {}
     for path in files:
-        header = read_header(path, WHO)
+        header = read_header(path, IDENTITY)
         if sop_class(header) in MR_IMAGES:
             uid = str(header.get("StudyInstanceUID", ""))
             paths.setdefault(uid, []).append(path)
             names.setdefault(uid, set()).update(_identity(header))
-    return [Study(uid, frozenset(names[uid]), tuple(found)) for uid, found in paths.items()]
+    return [StudyFiles(uid, frozenset(names[uid]), tuple(found)) for uid, found in paths.items()]
 
 
 def _identity(header: FileDataset) -> set[str]:
-    """Words that tell who the patient is. What carries digits is no name; a number that is also the name is a pseudonym."""
+    """Words that identify the patient, from name and ID.
+
+    Words with digits are not names, and an ID that equals the name is a pseudonym.
+    """
     with unwarned():
         name, number = (_words(str(header.get(key) or "")) for key in ("PatientName", "PatientID"))
         removed = str(header.get("PatientIdentityRemoved") or "").upper() == "YES"
@@ -116,8 +128,8 @@ def _identity(header: FileDataset) -> set[str]:
     return words | whole | {"".join(number), "".join(number).lstrip("0")} - {""}
 
 
-def _home(study: Study, others: list[Study], top: Path) -> Path:
-    """The topmost folder, not above ``top``, that holds this study and no other."""
+def _home(study: StudyFiles, others: list[StudyFiles], top: Path) -> Path:
+    """The topmost folder, at or below ``top``, that holds this study and no other."""
     home = Path(os.path.commonpath([path.parent for path in study.paths]))
     foreign = [path for other in others for path in other.paths]
     if any(path.is_relative_to(home) for path in foreign):
@@ -125,7 +137,7 @@ def _home(study: Study, others: list[Study], top: Path) -> Path:
             home,
             found="files of several studies",
             expected="one study in a folder",
-            cure="sort them into a folder each",
+            cure="give each study its own folder",
         )
     while home != top and not any(path.is_relative_to(home.parent) for path in foreign):
         home = home.parent

@@ -1,8 +1,8 @@
-"""Planes sorted by position along their normal and by time: a full grid of phases × slices, or an error that names what is amiss.
+"""Planes sorted into a full grid of phases × slices, by position along their normal and by time.
 
-Source: DICOM PS3.3 C.7.6.2.1.1 (image position and orientation). The distance between slices comes from their positions, never
-from the slice thickness, which leaves out the gap. It does not know which series a plane should be taken from, and cannot miss a
-slice beyond the first or the last.
+Source: DICOM PS3.3 C.7.6.2.1.1 (image position and orientation). The slice distance comes from the
+positions, never from the slice thickness, which excludes the gap. An incomplete grid is an error
+that names the slice. A slice missing at either end cannot be detected.
 """
 
 from collections import Counter
@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from cardioseg.core.errors import GeometryError
-from cardioseg.imaging.dicom.planes import Plane
+from cardioseg.imaging.plane import Plane
 
 SAME_POSITION_MM = 0.2
-SAME_ORIENTATION = 2e-3  # of a unit vector's parts: 0.4 mm at the edge of a field of view of 400 mm
-UNEVEN = 0.1  # share of the mean distance by which two neighbouring slices may miss it
-LARGEST_SHIFT_MM = 20  # in-plane between slices; further apart they are not one stack
-ORDERS: tuple[tuple[str, Callable[[Plane], float | None]], ...] = (
+SAME_ORIENTATION = 2e-3  # per vector component: 0.4 mm at the edge of a 400 mm field of view
+UNEVEN = 0.1  # largest deviation of one slice distance, as a share of the usual distance
+LARGEST_SHIFT_MM = 20  # in-plane, between slices of one stack
+SortKey = Callable[[Plane], float | None]
+ORDERS: tuple[tuple[str, SortKey], ...] = (
     ("trigger time", lambda plane: plane.trigger_ms),
     ("temporal position", lambda plane: plane.temporal),
     ("instance number", lambda plane: plane.instance),
@@ -27,15 +28,15 @@ ORDERS: tuple[tuple[str, Callable[[Plane], float | None]], ...] = (
 
 
 @dataclass(frozen=True)
-class Grid:
+class PlaneGrid:
     """Planes in order.
 
     Attributes:
-        planes: by phase, then slice; slices along the normal.
+        planes: by phase, then by slice; slices along the normal.
         affine: (4, 4) column, row and slice index → RAS world in mm.
         spacing: mm between columns, rows and slices.
-        order: what the phases are sorted by, "" of a single phase.
-        notes: decisions to be wary of.
+        order: the attribute that sorts the phases, "" for a single phase.
+        notes: assumptions made, for the run record.
     """
 
     planes: tuple[tuple[Plane, ...], ...]
@@ -52,32 +53,33 @@ def normal_of(plane: Plane) -> np.ndarray:
 
 
 def parallel(one: Plane, other: Plane) -> bool:
-    """Whether two planes have the same orientation, turned in-plane alike."""
+    """Whether two planes have the same orientation, in-plane rotation included."""
     return bool(np.abs(np.subtract(one.orientation, other.orientation)).max() <= SAME_ORIENTATION)
 
 
 def by_position(planes: Sequence[Plane]) -> list[list[Plane]]:
-    """Parallel planes in groups of one position each, along the normal."""
+    """Parallel planes grouped by position, in order along the normal."""
     normal = normal_of(planes[0])
     along = sorted(planes, key=lambda plane: float(normal @ plane.position))
     groups: list[list[Plane]] = []
     for plane in along:
-        if (
-            groups
-            and normal @ np.subtract(plane.position, groups[-1][-1].position) <= SAME_POSITION_MM
-        ):
+        if groups and _distance_mm(plane, groups[-1][-1], normal) <= SAME_POSITION_MM:
             groups[-1].append(plane)
         else:
             groups.append([plane])
     return groups
 
 
-def sort_grid(planes: Sequence[Plane], *, source: Path) -> Grid:
+def _distance_mm(plane: Plane, other: Plane, normal: np.ndarray) -> float:
+    return float(normal @ np.subtract(plane.position, other.position))
+
+
+def sort_grid(planes: Sequence[Plane], *, source: Path) -> PlaneGrid:
     """The planes of one stack as a grid.
 
     Raises:
-        GeometryError: mixed sizes, spacings or orientations; a slice or phase that is missing or doubled; slices that are not
-            evenly apart.
+        GeometryError: sizes, spacings or orientations differ; a slice or phase is missing or
+            duplicated; slices are not evenly spaced.
     """
     _check_alike(planes, source)
     slices = by_position(planes)
@@ -88,32 +90,21 @@ def sort_grid(planes: Sequence[Plane], *, source: Path) -> Grid:
     affine, shift_notes = _affine(slices, gap_mm, source)
     ordered = [sorted(planes, key=lambda plane: key(plane) or 0.0) for planes in slices]
     spacing = (*planes[0].spacing, gap_mm)
-    return Grid(
-        tuple(zip(*ordered, strict=True)),
-        affine,
-        spacing,
-        order,
-        notes + distance_notes + shift_notes,
-    )
+    notes += distance_notes + shift_notes
+    return PlaneGrid(tuple(zip(*ordered, strict=True)), affine, spacing, order, notes)
 
 
-def counted(values: Iterable[Hashable]) -> str:
-    """How often each value occurs: "240 of 256 × 256, 20 of 192 × 192"."""
+def _counted(values: Iterable[Hashable]) -> str:
+    """Values with their counts: "240 of 256 × 256, 20 of 192 × 192"."""
     return ", ".join(f"{count} of {value}" for value, count in Counter(values).most_common(4))
 
 
 def _check_alike(planes: Sequence[Plane], source: Path) -> None:
-    cure = "choose the series of the cine with --series, or move the other files elsewhere"
     sizes = [f"{plane.size[0]} × {plane.size[1]}" for plane in planes]
     spacings = [f"{plane.spacing[0]:.3f} × {plane.spacing[1]:.3f} mm" for plane in planes]
     for values, what in ((sizes, "image sizes"), (spacings, "pixel spacings")):
         if len(set(values)) > 1:
-            raise GeometryError(
-                source,
-                found=f"mixed {what} ({counted(values)})",
-                expected="one in a series",
-                cure=cure,
-            )
+            raise _mixed(source, f"{what} ({_counted(values)})")
     kinds: list[list[Plane]] = []
     for plane in planes:
         alike = next((kind for kind in kinds if parallel(plane, kind[0])), None)
@@ -123,69 +114,72 @@ def _check_alike(planes: Sequence[Plane], source: Path) -> None:
             alike.append(plane)
     if len(kinds) > 1:
         counts = sorted((len(kind) for kind in kinds), reverse=True)
-        found = f"mixed orientations ({' + '.join(str(count) for count in counts[:4])} of {len(planes)} images)"
-        raise GeometryError(source, found=found, expected="parallel slices in a series", cure=cure)
+        shown = " + ".join(str(count) for count in counts[:4])
+        raise _mixed(source, f"orientations ({shown} of {len(planes)} images)")
 
 
-def _order(
-    slices: list[list[Plane]], source: Path
-) -> tuple[str, Callable[[Plane], float | None], tuple[str, ...]]:
-    """What sorts the phases: the first of ``ORDERS`` that all planes state and that is not the same for all of a position."""
+def _mixed(source: Path, what: str) -> GeometryError:
+    return GeometryError(
+        source,
+        found=f"mixed {what}",
+        expected="one size, spacing and orientation in a series",
+        cure="choose the cine series with --series, or move the other files elsewhere",
+    )
+
+
+def _order(slices: list[list[Plane]], source: Path) -> tuple[str, SortKey, tuple[str, ...]]:
+    """What sorts the phases: the first of ``ORDERS`` that every plane states and that varies."""
     if all(len(planes) == 1 for planes in slices):
         return "", ORDERS[0][1], ()
     for name, key in ORDERS:
         values = [[key(plane) for plane in planes] for planes in slices]
         stated = all(value is not None for row in values for value in row)
         if stated and any(len(set(row)) > 1 for row in values):
-            fallback = f"trigger times are missing or all alike: phases are sorted by {name}"
-            return name, key, () if name == ORDERS[0][0] else (fallback,)
+            note = f"trigger times are missing or identical; phases are sorted by {name}"
+            return name, key, () if name == ORDERS[0][0] else (note,)
     raise GeometryError(
         source,
-        found="several images at a position and nothing to sort them by",
+        found="several images at one position and nothing to sort them by",
         expected="trigger times, temporal positions or instance numbers",
-        cure="export the series again with them",
+        cure="export the series again with these attributes",
     )
 
 
-def _check_doubled(
-    slices: list[list[Plane]], key: Callable[[Plane], float | None], source: Path
-) -> None:
-    """No two images of one position and one time."""
+def _check_doubled(slices: list[list[Plane]], key: SortKey, source: Path) -> None:
+    """Refuse two images with the same position and time."""
     extra = [len(planes) - len({key(plane) for plane in planes}) for planes in slices]
-    if any(extra):
-        total, where = (
-            sum(len(planes) for planes in slices),
-            [index for index, count in enumerate(extra) if count],
-        )
-        which = (
-            f"slice {where[0] + 1}{_series_of(slices[where[0]])}"
-            if len(where) == 1
-            else f"{len(where)} slices"
-        )
-        raise GeometryError(
-            source,
-            found=f"doubled images: {sum(extra)} of {total}, in {which}, have the position and time of another",
-            expected="one image per slice and phase",
-            cure="remove the copies, or name the series to use with --series; of magnitude and phase images keep the magnitude",
-        )
+    where = [index for index, count in enumerate(extra) if count]
+    if not where:
+        return
+    first = f"slice {where[0] + 1}{_series_of(slices[where[0]])}"
+    place = first if len(where) == 1 else f"{len(where)} slices"
+    total = sum(len(planes) for planes in slices)
+    raise GeometryError(
+        source,
+        found=f"{sum(extra)} duplicate images of {total} (same position and time), in {place}",
+        expected="one image per slice and phase",
+        cure="remove the copies, or choose the series with --series; "
+        "of magnitude and phase images, keep the magnitude",
+    )
 
 
 def _check_complete(slices: list[list[Plane]], source: Path) -> None:
-    """Every position has as many images as most have."""
+    """Require the same number of images at every position."""
     counts = Counter(len(planes) for planes in slices)
     usual = max(counts, key=lambda count: (counts[count], count))
     for index, planes in enumerate(slices, start=1):
-        if len(planes) != usual:
-            few = len(planes) < usual
-            state = "missing" if few else "doubled"
-            raise GeometryError(
-                source,
-                found=f"{state} images: slice {index} of {len(slices)} has {len(planes)}{_series_of(planes)}",
-                expected=f"{usual} phases, as most slices have",
-                cure="export or copy the series again"
-                if few
-                else "name the series to use with --series, or remove the others",
-            )
+        if len(planes) == usual:
+            continue
+        place = f"slice {index} of {len(slices)} has {len(planes)}{_series_of(planes)}"
+        few = len(planes) < usual
+        raise GeometryError(
+            source,
+            found=f"{'missing' if few else 'duplicate'} images: {place}",
+            expected=f"{usual} phases, as in most slices",
+            cure="export or copy the series again"
+            if few
+            else "choose the series with --series, or remove the others",
+        )
 
 
 def _series_of(planes: list[Plane]) -> str:
@@ -194,36 +188,41 @@ def _series_of(planes: list[Plane]) -> str:
 
 
 def _slice_distance(slices: list[list[Plane]], source: Path) -> tuple[float, tuple[str, ...]]:
-    """Mean distance in mm between neighbouring slices, perpendicular to them."""
+    """Mean distance in mm between neighbouring slices along the normal, and notes."""
     if len(slices) == 1:
         thickness = slices[0][0].thickness_mm
-        told = "its thickness" if thickness else "no thickness is stated, 1 mm"
-        return thickness or 1.0, (f"one slice position only: {told} stands for the slice distance",)
+        used = f"the slice thickness, {thickness:g} mm," if thickness else "1 mm"
+        return thickness or 1.0, (f"only one slice position: {used} is used as slice distance",)
     normal = normal_of(slices[0][0])
     places = np.array([np.mean([normal @ plane.position for plane in planes]) for planes in slices])
     gaps = np.diff(places)
-    usual = _usual(gaps)
-    worst = int(np.argmax(np.abs(gaps - usual)))
-    if abs(gaps[worst] - usual) > UNEVEN * usual:
-        ratio = gaps[worst] / usual
-        state = (
-            "a missing slice"
-            if ratio >= 1.5
-            else "a doubled slice"
-            if ratio <= 0.5
-            else "uneven slices"
-        )
-        raise GeometryError(
-            source,
-            found=f"{state}: {gaps[worst]:.1f} mm between slices {worst + 1} and {worst + 2} of {len(slices)}",
-            expected=f"{usual:.1f} mm, as between the others",
-            cure="export the series again, or take the slice that does not belong out of the folder",
-        )
+    _check_even(gaps, source)
     return float(gaps.mean()), ()
 
 
+def _check_even(gaps: np.ndarray, source: Path) -> None:
+    """Require equal distances between neighbouring slices; ``gaps`` in mm."""
+    usual = _usual(gaps)
+    worst = int(np.argmax(np.abs(gaps - usual)))
+    if abs(gaps[worst] - usual) <= UNEVEN * usual:
+        return
+    place = f"between slices {worst + 1} and {worst + 2} of {len(gaps) + 1}"
+    raise GeometryError(
+        source,
+        found=f"{_fault(gaps[worst] / usual)}: {gaps[worst]:.1f} mm {place}",
+        expected=f"{usual:.1f} mm, as between the others",
+        cure="export the series again, or remove the slice that does not belong",
+    )
+
+
+def _fault(ratio: float) -> str:
+    if ratio >= 1.5:
+        return "a missing slice"
+    return "a duplicate slice" if ratio <= 0.5 else "uneven slices"
+
+
 def _usual(gaps: np.ndarray) -> float:
-    """The gap that most others resemble, the smaller of two such."""
+    """The gap that most others resemble; the smaller one of a tie."""
     alike = [int((np.abs(gaps - gap) <= UNEVEN * gap).sum()) for gap in gaps]
     return min(float(gap) for gap, count in zip(gaps, alike, strict=True) if count == max(alike))
 
@@ -231,7 +230,7 @@ def _usual(gaps: np.ndarray) -> float:
 def _affine(
     slices: list[list[Plane]], gap_mm: float, source: Path
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Index → RAS world in mm. Slices that are shifted against each other in-plane lie on their mean line."""
+    """Index → RAS world in mm, and notes. Slices shifted in-plane are placed on their mean line."""
     first = slices[0][0]
     normal = normal_of(first)
     origins = np.array([np.mean([plane.position for plane in planes], axis=0) for planes in slices])
@@ -242,12 +241,13 @@ def _affine(
             source,
             found=f"slices shifted in-plane by {shift:.0f} mm",
             expected=f"at most {LARGEST_SHIFT_MM} mm in a stack",
-            cure="choose the series of the cine with --series",
+            cure="choose the cine series with --series",
         )
-    note = f"slices are shifted in-plane by up to {shift:.1f} mm; the affine is that of their mean line"
+    note = f"slices are shifted in-plane by up to {shift:.1f} mm; the affine uses their mean line"
     lps = np.eye(4)
     lps[:3, 0] = np.array(first.orientation[:3]) * first.spacing[0]
     lps[:3, 1] = np.array(first.orientation[3:]) * first.spacing[1]
     lps[:3, 2] = normal * gap_mm
     lps[:3, 3] = across.mean(0) + normal * float(origins[0] @ normal)
-    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps, (note,) if shift > min(first.spacing) / 2 else ()
+    notes = (note,) if shift > min(first.spacing) / 2 else ()
+    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps, notes

@@ -1,7 +1,8 @@
-"""Masks as DICOM-SEG: one segmentation object per phase that names its segments, its maker and the very images it was drawn on.
+"""Masks as DICOM-SEG: one object per phase, with its segments, algorithm and source images.
 
-Source: DICOM PS3.3 A.51 (Segmentation), written by highdicom. A SEG object has no axis for time (highdicom issue 369), hence one
-per phase. It carries the patient's and study's identity on, as every object of a study must: the one output that does.
+Source: DICOM PS3.3 A.51 (Segmentation), written by highdicom. A SEG object has no time axis
+(highdicom issue 369), hence one per phase. It is the only output that carries the identity of
+patient and study, as every object of a study must.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +26,8 @@ from cardioseg import __version__
 from cardioseg.core.atomic import replacing
 from cardioseg.core.errors import UsageError
 from cardioseg.core.labels import LabelTable
-from cardioseg.imaging.dicom.planes import Plane, unwarned
+from cardioseg.imaging.dicom.headers import unwarned
+from cardioseg.imaging.plane import Plane
 
 STRUCTURES = {
     "RV": codes.SCT.RightVentricle,
@@ -33,7 +35,7 @@ STRUCTURES = {
     "LV": codes.SCT.LeftVentricle,
 }
 SERIES_OFFSET = 9000  # the segmentation of series 12 is series 9012
-# What every object of a study states, if only as empty, and what must make sense of it where it is not.
+# Attributes that every object of a study must have, possibly empty, with the type that parses them.
 STATED: dict[str, Callable[[str], Any]] = {
     "PatientName": str,
     "PatientID": str,
@@ -48,13 +50,13 @@ STATED: dict[str, Callable[[str], Any]] = {
 
 @dataclass(frozen=True)
 class Maker:
-    """Who made a mask.
+    """The algorithm that made a mask.
 
     Attributes:
-        model: its name.
-        weights_sha256: of its weights: the model's exact version.
+        model: the model's name.
+        weights_sha256: SHA-256 of the model's weights.
         labels: names of the mask's values.
-        series_uid: of the series that the segmentations of a case share.
+        series_uid: UID of the series that the segmentations of one case share.
     """
 
     model: str
@@ -64,7 +66,7 @@ class Maker:
 
 
 def new_series(model: str, weights_sha256: str, labels: LabelTable) -> Maker:
-    """A maker whose segmentations form a series of their own."""
+    """A maker with a new series UID."""
     return Maker(model, weights_sha256, labels, generate_uid())
 
 
@@ -75,11 +77,11 @@ def write_seg(
 
     Args:
         path: ends in .dcm.
-        planes: the images of the slices, in order, as ``check_referable`` lets pass.
+        planes: the source image of each slice, in order; accepted by ``check_referable``.
         mask: (X, Y, Z) uint8 label values.
-        maker: who made it.
+        maker: the algorithm that made it.
         number: instance number in the series, from 1.
-        about: says which phase it is; at most 64 characters.
+        about: which phase it is, at most 64 characters.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -109,36 +111,36 @@ def write_seg(
 
 
 def check_referable(planes: Sequence[Sequence[Plane]], source: Path) -> None:
-    """A segmentation refers to single images or to the frames of one file.
+    """Check that a segmentation can refer to the images: single ones, or frames of one file.
 
     Raises:
-        UsageError: the image is no DICOM, or lies in several multi-frame files.
+        UsageError: the image is not DICOM, or spans several multi-frame files.
     """
     used = [plane for phase in planes for plane in phase]
     paths = {plane.path for plane in used}
     if not used:
-        found = f"{source}, which is no DICOM"
+        found = f"{source}, which is not DICOM"
     elif len(paths) > 1 and any(plane.frame is not None for plane in used):
-        found = (
-            f"{source} in {len(paths)} multi-frame files, of which a segmentation can refer to one"
-        )
+        found = f"{source}, which spans {len(paths)} multi-frame files"
     else:
         return
-    expected = "a DICOM study, as a segmentation refers to its images"
     raise UsageError(
-        "--save dicom-seg", found=found, expected=expected, cure="leave it out for this input"
+        "--save dicom-seg",
+        found=found,
+        expected="DICOM images, single-frame or in one multi-frame file",
+        cure="leave the option out for this input",
     )
 
 
 def _sources(planes: Sequence[Plane]) -> list[Dataset]:
-    """Headers of the slices' images; of a multi-frame file, as if it held these frames and no others."""
+    """Headers of the slices' images; a multi-frame header is reduced to the frames used."""
     paths = list(dict.fromkeys(plane.path for plane in planes))
     headers: list[Dataset] = [pydicom.dcmread(path, stop_before_pixels=True) for path in paths]
     for header in headers:
         _state(header)
         _set_thickness(header, planes)
-        # highdicom takes images of one series in one frame of reference; the reader has put them into one stack by position,
-        # and anonymisers have been seen to give every image a frame of reference of its own.
+        # highdicom requires one series and one frame of reference. The slices may come from several
+        # series, and some anonymisers give every image its own frame of reference.
         for keyword in ("SeriesInstanceUID", "FrameOfReferenceUID"):
             setattr(header, keyword, headers[0].get(keyword))
     frames = [plane.frame for plane in planes if plane.frame is not None]
@@ -150,7 +152,7 @@ def _sources(planes: Sequence[Plane]) -> list[Dataset]:
 
 
 def _state(header: Dataset) -> None:
-    """Anonymisers leave attributes out, or write dates such as 20120000, which no valid object can carry on: empty, then."""
+    """Empty the attributes that are missing or invalid, such as an anonymiser's date 20120000."""
     for keyword, meaning in STATED.items():
         value = header.get(keyword) or ""
         try:
@@ -161,14 +163,14 @@ def _state(header: Dataset) -> None:
 
 
 def _set_thickness(header: Dataset, planes: Sequence[Plane]) -> None:
-    """Where an image does not state its thickness, the distance between slices, or 1 mm of one, as the reader took it."""
+    """Fill in a missing slice thickness with the slice distance, or 1 mm for a single slice."""
     if header.get("SliceThickness") is None:
         apart = np.subtract(planes[-1].position, planes[0].position) / max(1, len(planes) - 1)
         header.SliceThickness = round(float(np.linalg.norm(apart)), 4) or 1.0
 
 
 def _refer_to_frames(segmentation: Dataset, planes: Sequence[Plane]) -> None:
-    """Frame numbers as the multi-frame file counts them, in place of their order here."""
+    """Replace positions in ``planes`` by frame numbers of the multi-frame file."""
     if planes[0].frame is None:
         return
     derivations = [
@@ -176,15 +178,14 @@ def _refer_to_frames(segmentation: Dataset, planes: Sequence[Plane]) -> None:
         for group in segmentation.PerFrameFunctionalGroupsSequence
         for one in group.DerivationImageSequence
     ]
-    images = {
-        id(image): image for one in derivations for image in one.SourceImageSequence
-    }  # segments share them
+    # Segments share these objects, so each is changed once.
+    images = {id(image): image for one in derivations for image in one.SourceImageSequence}
     for image in images.values():
         image.ReferencedFrameNumber = (planes[int(image.ReferencedFrameNumber) - 1].frame or 0) + 1
 
 
 def _refer_to_series(segmentation: Dataset, planes: Sequence[Plane]) -> None:
-    """Images under the series that each belongs to: scanners may store one per slice."""
+    """List every image under its own series, as scanners may store one series per slice."""
     references = {
         one.ReferencedSOPInstanceUID: one
         for one in segmentation.ReferencedSeriesSequence[0].ReferencedInstanceSequence
@@ -221,7 +222,7 @@ def _descriptions(maker: Maker) -> list[SegmentDescription]:
 
 
 def structure_code(name: str) -> Code:
-    """SNOMED's code of a structure; a private one where the model's name for it is not one of ours."""
+    """The SNOMED code of a structure, or a private code for an unknown name."""
     known = STRUCTURES.get(name.upper())
     return known if known is not None else Code(name[:16], "99CARDIOSEG", name[:64])
 

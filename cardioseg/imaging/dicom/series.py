@@ -1,7 +1,8 @@
-"""Which of a study's series is the short-axis cine: the one whose planes are a stack of many slices, each at many phases.
+"""Finding the short-axis cine of a study: the series with many slices at many phases each.
 
-Scanners store it in two ways: one series of all slices, or one series per slice, which are put together here. Decided by geometry
-and time alone, as series descriptions differ from site to site. It does not look at voxels.
+Scanners store a cine as one series of all slices, or as one series per slice; the latter are
+joined here. The choice uses geometry and time alone, because series descriptions differ between
+sites. Voxels are not read.
 """
 
 from collections.abc import Sequence
@@ -12,30 +13,26 @@ import numpy as np
 
 from cardioseg.core.errors import InputError, UsageError
 from cardioseg.imaging.dicom.grid import by_position, normal_of, parallel
-from cardioseg.imaging.dicom.planes import Plane
+from cardioseg.imaging.plane import Plane
 
 FEWEST_SLICES = 3
-FEWEST_PHASES = (
-    8  # perfusion and mapping have as many images, but not at as many times after the R wave
-)
-SHORTEST_STACK_MM = (
-    30  # from first to last slice; left ventricles on ACDC's ground truth are longer than 50 mm
-)
-LONG_AXIS_LPS = np.array(
-    [0.75, -0.5, -0.43]
-)  # from base to apex: left, anterior, inferior, as hearts usually lie
-WIDEST_ANGLE_DEGREES = (
-    45  # long-axis planes contain the axis (90), axial and coronal ones are about 60 off
-)
+# Perfusion and mapping series have as many images, but at fewer times after the R wave.
+FEWEST_PHASES = 8
+# From first to last slice. Left ventricles in ACDC's ground truth are longer than 50 mm.
+SHORTEST_STACK_MM = 30
+# The heart's usual long axis, base to apex: left, anterior, inferior.
+LONG_AXIS_LPS = np.array([0.75, -0.5, -0.43])
+# Long-axis planes contain the axis (90°); axial and coronal planes are off by about 60°.
+WIDEST_ANGLE_DEGREES = 45
 LONGEST_LIST = 12
 
 
 @dataclass(frozen=True)
-class Stack:
-    """Planes that may be a cine.
+class CineCandidate:
+    """Planes that may be the short-axis cine.
 
     Attributes:
-        planes: in no order.
+        planes: in no particular order.
         note: how they were chosen, "" when there was no choice.
     """
 
@@ -44,16 +41,14 @@ class Stack:
 
     @property
     def slices(self) -> int:
-        """Positions; 0 when the planes are not parallel or not of one size."""
-        alike = all(
-            parallel(plane, self.planes[0]) and plane.size == self.planes[0].size
-            for plane in self.planes
-        )
+        """Number of positions; 0 when the planes are not parallel or differ in size."""
+        first = self.planes[0]
+        alike = all(parallel(plane, first) and plane.size == first.size for plane in self.planes)
         return len(by_position(self.planes)) if alike else 0
 
     @property
     def phases(self) -> int:
-        """Times after the R wave at the usual position."""
+        """Median number of trigger times per position."""
         counts = [
             len({plane.trigger_ms for plane in planes}) for planes in by_position(self.planes)
         ]
@@ -61,7 +56,7 @@ class Stack:
 
     @property
     def length_mm(self) -> float:
-        """From first to last slice."""
+        """Distance from first to last slice."""
         along = [float(normal_of(self.planes[0]) @ plane.position) for plane in self.planes]
         return max(along) - min(along)
 
@@ -73,7 +68,7 @@ class Stack:
 
     @property
     def is_cine_stack(self) -> bool:
-        """Many parallel slices over a heart's length, each at many phases."""
+        """Whether it has enough parallel slices, phases and length for a heart."""
         return (
             self.slices >= FEWEST_SLICES
             and self.phases >= FEWEST_PHASES
@@ -82,21 +77,19 @@ class Stack:
 
     @property
     def numbers(self) -> str:
-        """Of its series, as ``--series`` takes them."""
-        return (
-            ranges(sorted({plane.number for plane in self.planes if plane.number is not None}))
-            or "without a number"
-        )
+        """Its series numbers in the syntax of ``--series``."""
+        numbers = {plane.number for plane in self.planes if plane.number is not None}
+        return ranges(sorted(numbers)) or "without a number"
 
     @property
     def content(self) -> str:
-        """What it holds, such as "10 slices × 25 phases"."""
-        grid = f"{_count(self.slices, 'slice')} × {_count(self.phases, 'phase')}"
-        return grid if self.slices else f"{_count(len(self.planes), 'image')}, not parallel"
+        """Its size, such as "10 slices × 25 phases"."""
+        size = f"{_count(self.slices, 'slice')} × {_count(self.phases, 'phase')}"
+        return size if self.slices else f"{_count(len(self.planes), 'image')}, not parallel"
 
     @property
     def described(self) -> str:
-        """Numbers and description, to choose from on the screen: "12 'cine sax' (10 slices × 25 phases)"."""
+        """One entry of the list to choose from: "12 'cine sax' (10 slices × 25 phases)"."""
         text = f" '{self.planes[0].description}'" if self.planes[0].description else ""
         return f"{self.numbers}{text} ({self.content})"
 
@@ -106,7 +99,7 @@ def _count(number: int, what: str) -> str:
 
 
 def ranges(numbers: Sequence[int]) -> str:
-    """Sorted numbers as ``--series`` takes them: "5-9,11"."""
+    """Sorted numbers in the syntax of ``--series``: "5-9,11"."""
     parts: list[list[int]] = []
     for number in numbers:
         if parts and number == parts[-1][-1] + 1:
@@ -116,50 +109,52 @@ def ranges(numbers: Sequence[int]) -> str:
     return ",".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else f"{part[0]}" for part in parts)
 
 
-def choose_stack(planes: Sequence[Plane], wanted: tuple[int, ...], *, source: Path) -> Stack:
-    """The short-axis cine among all planes of a study, or the series that were asked for.
+def choose_cine(planes: Sequence[Plane], wanted: tuple[int, ...], *, source: Path) -> CineCandidate:
+    """The short-axis cine among all planes of a study, or the requested series.
 
     Raises:
         InputError: several studies, or not exactly one series that could be the short-axis cine.
-        UsageError: a series asked for is not there.
+        UsageError: a requested series does not exist.
     """
-    if len({plane.study for plane in planes}) > 1:
-        found = f"{len({plane.study for plane in planes})} studies"
+    studies = {plane.study for plane in planes}
+    if len(studies) > 1:
         raise InputError(
             source,
-            found=found,
+            found=f"{len(studies)} studies",
             expected="one study in a folder",
-            cure="give each study a folder of its own",
+            cure="give each study its own folder",
         )
     if wanted:
-        return _asked_for(planes, wanted, source)
+        return _requested(planes, wanted, source)
     series = _series(planes)
     if len(series) == 1:
         return series[0]
-    fitting = [stack for stack in [*_put_together(series), *series] if stack.is_cine_stack]
+    fitting = [stack for stack in [*_joined(series), *series] if stack.is_cine_stack]
     across = [stack for stack in fitting if stack.off_axis_degrees <= WIDEST_ANGLE_DEGREES]
     chosen = fitting if len(fitting) == 1 else across
     if len(chosen) != 1:
         raise _undecided(fitting or series, bool(fitting), source)
-    taken = chosen[
-        0
-    ]  # without its description, which somebody wrote by hand: the note stays in the records
-    note = f"of {len(series)} series, {taken.numbers} ({taken.content}) was taken for the short-axis cine"
-    return Stack(taken.planes, note)
+    taken = chosen[0]
+    # The note enters the run record, so it leaves out the description, which is free text.
+    note = (
+        f"series {taken.numbers} ({taken.content}) was used as the short-axis cine; "
+        f"the study has {len(series)} series"
+    )
+    return CineCandidate(taken.planes, note)
 
 
-def _series(planes: Sequence[Plane]) -> list[Stack]:
-    """One stack per series, by number."""
+def _series(planes: Sequence[Plane]) -> list[CineCandidate]:
+    """One candidate per series, by number."""
     series: dict[str, list[Plane]] = {}
     for plane in planes:
         series.setdefault(plane.series, []).append(plane)
     ordered = sorted(series.values(), key=lambda group: (group[0].number or 0, group[0].series))
-    return [Stack(tuple(group)) for group in ordered]
+    return [CineCandidate(tuple(group)) for group in ordered]
 
 
-def _put_together(series: list[Stack]) -> list[Stack]:
-    """Stacks of parallel one-slice cines of one size and spacing."""
-    groups: list[list[Stack]] = []
+def _joined(series: list[CineCandidate]) -> list[CineCandidate]:
+    """Single-slice cines joined into stacks where they are parallel and of one size and spacing."""
+    groups: list[list[CineCandidate]] = []
     for stack in series:
         if stack.slices == 1 and stack.phases >= FEWEST_PHASES:
             group = next((group for group in groups if _belong(stack, group[0])), None)
@@ -168,39 +163,43 @@ def _put_together(series: list[Stack]) -> list[Stack]:
             else:
                 group.append(stack)
     return [
-        Stack(tuple(plane for stack in group for plane in stack.planes))
+        CineCandidate(tuple(plane for stack in group for plane in stack.planes))
         for group in groups
         if len(group) > 1
     ]
 
 
-def _belong(one: Stack, other: Stack) -> bool:
+def _belong(one: CineCandidate, other: CineCandidate) -> bool:
     a, b = one.planes[0], other.planes[0]
     return parallel(a, b) and a.size == b.size and np.allclose(a.spacing, b.spacing, rtol=1e-3)
 
 
-def _asked_for(planes: Sequence[Plane], wanted: tuple[int, ...], source: Path) -> Stack:
+def _requested(planes: Sequence[Plane], wanted: tuple[int, ...], source: Path) -> CineCandidate:
     missing = sorted(set(wanted) - {plane.number for plane in planes})
     if missing:
-        there = ranges(sorted({plane.number for plane in planes if plane.number is not None}))
-        found, cure = f"no series {ranges(missing)} in {source}", "correct --series"
-        raise UsageError("--series", found=found, expected=f"numbers among {there}", cure=cure)
-    return Stack(tuple(plane for plane in planes if plane.number in wanted))
+        present = ranges(sorted({plane.number for plane in planes if plane.number is not None}))
+        raise UsageError(
+            "--series",
+            found=f"no series {ranges(missing)} in {source}",
+            expected=f"numbers among {present}",
+            cure="correct --series",
+        )
+    return CineCandidate(tuple(plane for plane in planes if plane.number in wanted))
 
 
-def _undecided(stacks: list[Stack], several: bool, source: Path) -> InputError:
+def _undecided(stacks: list[CineCandidate], several: bool, source: Path) -> InputError:
     listed = "; ".join(stack.described for stack in stacks[:LONGEST_LIST])
     more = f"; and {len(stacks) - LONGEST_LIST} more" if len(stacks) > LONGEST_LIST else ""
-    found = (
-        "several series that could be the short-axis cine"
-        if several
-        else "no series that looks like a short-axis cine"
-    )
+    if several:
+        found, cure = "several series that could be the short-axis cine", "choose one"
+    else:
+        found, cure = (
+            "no series that looks like a short-axis cine",
+            "check the export, or choose one",
+        )
     return InputError(
         source,
         found=f"{found}: {listed}{more}",
-        expected="one",
-        cure="choose it with --series NUMBER"
-        if several
-        else "check the export, or choose one with --series NUMBER",
+        expected="exactly one",
+        cure=f"{cure} with --series NUMBER",
     )

@@ -1,7 +1,7 @@
-"""A folder of DICOM files, or one multi-frame file, as an image: the short-axis cine, one frame in memory at a time.
+"""The short-axis cine of a DICOM folder or multi-frame file as an image.
 
-Headers are read at once (``dicom_planes``), the series is chosen (``dicom_series``), its planes are sorted (``dicom_grid``), and
-voxels wait on the disk until a frame is asked for. It does not know who the patient is.
+All headers are read first (``planes``), then the series is chosen (``series``) and its planes are
+sorted (``grid``). Voxels are read one frame at a time. Nothing here identifies the patient.
 """
 
 from pathlib import Path
@@ -9,54 +9,49 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pydicom
-from pydicom.pixels import get_decoder, iter_pixels, pixel_array
-from pydicom.pixels.utils import get_expected_length
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.utils import get_expected_length, iter_pixels, pixel_array
 from pydicom.uid import UID
 
 from cardioseg.core.errors import InputError
-from cardioseg.imaging.dicom.grid import Grid, sort_grid
-from cardioseg.imaging.dicom.planes import (
-    Plane,
-    damaged,
-    dicom_files,
-    one_line,
-    read_planes,
-    unwarned,
-)
-from cardioseg.imaging.dicom.series import choose_stack
+from cardioseg.imaging.dicom.grid import PlaneGrid, sort_grid
+from cardioseg.imaging.dicom.headers import damaged, dicom_files, one_line, unwarned
+from cardioseg.imaging.dicom.planes import read_planes
+from cardioseg.imaging.dicom.series import choose_cine
 from cardioseg.imaging.image import ImageFile
 from cardioseg.imaging.nifti import new_header
+from cardioseg.imaging.plane import Plane
 
 
 def open_dicom(path: Path, *, series: tuple[int, ...] = ()) -> ImageFile:
     """Open the short-axis cine below a folder, or in one multi-frame file, without reading voxels.
 
     Args:
-        path: folder, searched below, or file.
-        series: numbers of the series to use; () lets the geometry decide.
+        path: a folder, searched recursively, or a file.
+        series: numbers of the series to use; () chooses by geometry.
 
     Raises:
-        InputError: no MR image there, no single series that could be the cine, or a compression nothing here can undo.
-        GeometryError: a slice or phase is missing or doubled, or slices differ in size, spacing or orientation.
-        UsageError: a series asked for is not there.
+        InputError: no MR image, not exactly one candidate series, or no decoder for its voxels.
+        GeometryError: a slice or phase is missing or duplicated, or slices differ in size, spacing
+            or orientation.
+        UsageError: a requested series does not exist.
     """
     files = dicom_files(path)
     planes = [plane for file in files for plane in read_planes(file)]
     if not planes:
-        found = f"{len(files)} DICOM files, none of them a grey-scale MR image with a position"
         raise InputError(
             path,
-            found=found,
+            found=f"{len(files)} DICOM files, but no grey-scale MR image with a position",
             expected="a short-axis cine",
             cure="pass the folder that holds the images",
         )
-    stack = choose_stack(planes, series, source=path)
-    grid = sort_grid(stack.planes, source=path)
+    cine = choose_cine(planes, series, source=path)
+    grid = sort_grid(cine.planes, source=path)
     _check_decoders(grid, path)
-    return _image_file(path, grid, ((stack.note,) if stack.note else ()) + grid.notes)
+    return _image_file(path, grid, ((cine.note,) if cine.note else ()) + grid.notes)
 
 
-def _image_file(path: Path, grid: Grid, notes: tuple[str, ...]) -> ImageFile:
+def _image_file(path: Path, grid: PlaneGrid, notes: tuple[str, ...]) -> ImageFile:
     frames = len(grid.planes)
     ordered = [plane for phase in grid.planes for plane in phase]
     shape = (*ordered[0].size, len(grid.planes[0]))
@@ -86,7 +81,7 @@ def _image_file(path: Path, grid: Grid, notes: tuple[str, ...]) -> ImageFile:
 
 
 def _header(
-    grid: Grid, shape: tuple[int, ...], frames: int, seconds: float | None
+    grid: PlaneGrid, shape: tuple[int, ...], frames: int, seconds: float | None
 ) -> nib.Nifti1Header:
     """The geometry as a NIfTI header, for results written on this grid."""
     if frames == 1:
@@ -95,8 +90,8 @@ def _header(
     return new_header((*shape, frames), zooms, grid.affine, time_unit="sec" if seconds else None)
 
 
-def _frame_seconds(grid: Grid) -> float | None:
-    """Mean time between phases; slices differ a little, as the heart does not beat evenly."""
+def _frame_seconds(grid: PlaneGrid) -> float | None:
+    """Mean seconds between phases over all slices; None without trigger times."""
     if grid.order != "trigger time" or len(grid.planes) == 1:
         return None
     first, last = ([plane.trigger_ms or 0.0 for plane in grid.planes[index]] for index in (0, -1))
@@ -104,50 +99,55 @@ def _frame_seconds(grid: Grid) -> float | None:
 
 
 def read_plane(plane: Plane, *, scaled: bool = True) -> np.ndarray:
-    """Voxels [column, row] of a plane, after slope and intercept as float32 when ``scaled``, else as stored.
+    """Voxels [column, row] of a plane.
+
+    Args:
+        plane: where they are.
+        scaled: apply slope and intercept and return float32; otherwise as stored.
 
     Raises:
-        InputError: they cannot be read, or are of another size than the header says.
+        InputError: they cannot be read, or their size differs from the header's.
     """
     try:
         with unwarned():
             array = pixel_array(plane.path, index=plane.frame, raw=True)
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001 — pydicom and its decoders raise a dozen unrelated types on damaged files
+    except Exception as error:  # noqa: BLE001 - pydicom raises a dozen unrelated types on bad files
         raise damaged(plane.path, f"unreadable voxels ({one_line(error)})") from None
     if array.shape != plane.size[::-1]:
         raise damaged(
-            plane.path, f"voxels of shape {array.shape}, the header says {plane.size[::-1]}"
+            plane.path, f"voxels of shape {array.shape}, but {plane.size[::-1]} in the header"
         )
     if not scaled:
         return array.T
     return array.T.astype(np.float32) * np.float32(plane.slope) + np.float32(plane.intercept)
 
 
-def _check_decoders(grid: Grid, path: Path) -> None:
-    """Before the first frame is worked on, not after."""
+def _check_decoders(grid: PlaneGrid, path: Path) -> None:
+    """Require a decoder for every compression, before any frame is processed."""
     for syntax in {UID(plane.syntax) for phase in grid.planes for plane in phase}:
-        try:
-            known = get_decoder(syntax).is_available
-        except (
-            NotImplementedError
-        ):  # pydicom's answer for a syntax that it has no decoder for at all
-            known = False
-        if not known:
+        if not _can_decode(syntax):
             raise InputError(
                 path,
                 found=f"voxels compressed as {syntax.name}",
-                expected="a compression that an installed decoder can undo",
-                cure="run pip install 'cardioseg[dicom]' for more decoders, or export without compression",
+                expected="a compression with an installed decoder",
+                cure="run pip install 'cardioseg[dicom]', or export without compression",
             )
 
 
+def _can_decode(syntax: UID) -> bool:
+    try:
+        return bool(get_decoder(syntax).is_available)
+    except NotImplementedError:  # pydicom knows no decoder for this syntax
+        return False
+
+
 def check_voxels(path: Path) -> None:
-    """Read a DICOM file to its end: all voxels must be there, and compressed ones must unpack.
+    """Read a DICOM file to its end and decode compressed voxels.
 
     Raises:
-        InputError: it was damaged or cut off, or holds no voxels.
+        InputError: the file is damaged or truncated, or holds no voxels.
     """
     try:
         with unwarned():
@@ -160,7 +160,7 @@ def check_voxels(path: Path) -> None:
                     pass
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001 — as in read_plane
+    except Exception as error:  # noqa: BLE001 - as in read_plane
         raise damaged(path, f"unreadable data ({one_line(error)})") from None
     if not expected:
         raise damaged(path, "no voxels")
