@@ -6,7 +6,6 @@ import json
 import os
 from urllib.parse import unquote_to_bytes
 
-import numpy as np
 import pytest
 from browser import Page
 from PIL import Image
@@ -14,8 +13,6 @@ from small_case import LOOPS, QUALITY, write_case
 from small_case import write_reported_case as case
 
 from cardioseg.core.errors import OutputError
-from cardioseg.core.labels import PALETTE
-from cardioseg.figures.curve_svg import HEIGHT, WIDTH, Rows, darker, drawing, read_rows
 from cardioseg.pages.html import NOTICE, POLICY
 from cardioseg.pages.index import index_facts, write_index
 from cardioseg.pages.report import (
@@ -224,54 +221,6 @@ def test_a_closed_folder_is_an_output_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
         write_report(tmp_path / "file", "heart", record)
-
-
-# ---------------------------------------------------------------------------------------------------------------- curve
-
-
-def test_the_curve_is_the_table(tmp_path):
-    case(tmp_path)
-    rows, clinical = read_rows(tmp_path / "heart_curve.csv"), read(tmp_path)
-    assert rows.phases == {"ED": clinical["ed_frame"], "ES": clinical["es_frame"]}
-    assert rows.frame_ms == 50
-    assert max(rows.structures["lv"]) == pytest.approx(clinical["lv"]["edv_ml"], abs=0.01)
-    drawn = drawing(rows, PALETTE)
-    assert [line["name"] for line in drawn["lines"]] == ["RV", "MYO", "LV"]
-    (lv,) = (line for line in drawn["lines"] if line["name"] == "LV")
-    heights = [float(point.split(",")[1]) for point in lv["points"].split()]
-    assert np.argsort(heights).tolist() == np.argsort(-np.array(rows.structures["lv"])).tolist(), (
-        "more is higher"
-    )
-    assert (lv["dark"], lv["light"], lv["dash"]) == (PALETTE["LV"], darker(PALETTE["LV"]), "")
-    zero, top = drawn["levels"][0]["y"], drawn["levels"][-1]
-    ml = [(zero - y) / (zero - top["y"]) * float(top["text"]) for y in heights]
-    np.testing.assert_allclose(ml, rows.structures["lv"], atol=0.5)
-
-
-@pytest.mark.parametrize(
-    "volumes", [[0.0], [0.0, 0.0], [5000.0, 1.0], [0.4] * 40], ids=["one", "empty", "huge", "flat"]
-)
-def test_odd_curves_are_drawn_inside(volumes):
-    drawn = drawing(Rows({"lv": volumes, "x": volumes}, {}, None), PALETTE)
-    points = [
-        float(part)
-        for line in drawn["lines"]
-        for point in line["points"].split()
-        for part in point.split(",")
-    ]
-    assert all(0 <= part <= max(WIDTH, HEIGHT) for part in points)
-    assert len(drawn["ticks"]) <= 17
-    labels = [line["label"] for line in drawn["lines"]]
-    assert abs(labels[0] - labels[1]) >= 15, "names apart"
-
-
-@pytest.mark.parametrize(
-    "content", ["", "frame\n1\n", "frame,lv_ml,phase,time_ms\n1,x,,\n", "\x00"]
-)
-def test_a_table_that_is_none_gives_no_curve(tmp_path, content):
-    (tmp_path / "a.csv").write_text(content)
-    assert read_rows(tmp_path / "a.csv") is None
-    assert read_rows(tmp_path / "b.csv") is None
 
 
 # ---------------------------------------------------------------------------------------------------------------- index

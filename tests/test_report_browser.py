@@ -34,7 +34,7 @@ const contrast = (e) => {
   return [e.textContent.trim().slice(0, 40), (a + 0.05) / (b + 0.05)];
 };
 const says = (e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
-const seen = (e) => !['SCRIPT', 'STYLE', 'title', 'desc'].includes(e.tagName);
+const seen = (e) => !['SCRIPT', 'STYLE', 'style', 'title', 'desc'].includes(e.tagName);
 return [...document.querySelectorAll('body *')].filter((e) => seen(e) && says(e)).map(contrast);
 """
 
@@ -93,7 +93,7 @@ class TestInABrowser:
         browser.open(pages[0])
         assert browser.run("return document.querySelector('figure img').naturalWidth") == 80
         box = browser.run(
-            "const b = document.querySelector('polyline').getBBox(); return [b.width, b.height]"
+            "const b = document.querySelector('.volume-curve polyline[stroke-linejoin][opacity]').getBBox(); return [b.width, b.height]"
         )
         assert box[0] > 400
         assert box[1] > 5
@@ -121,7 +121,7 @@ class TestInABrowser:
             browser.open(page, scheme=scheme)
             found = browser.run(
                 """return [...document.querySelectorAll('svg.bullseye g')].map(g => [
-                     Number(g.querySelector('.value').textContent), getComputedStyle(g.querySelector('path')).fill,
+                     Number(g.querySelectorAll('text')[1].textContent), getComputedStyle(g.querySelector('path')).fill,
                      g.querySelector('path').getBBox().width])"""
             )
             assert len(found) == 17

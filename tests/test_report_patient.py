@@ -201,5 +201,5 @@ def test_a_pair_without_a_heart_says_so(tmp_path, pair):
             key: {} if isinstance(value, dict) else None for key, value in clinical[part].items()
         }
     facts = facts_of(tmp_path, pair, clinical)
-    assert facts["wall"]["segments"] == []
+    assert facts["wall"]["svg"] is None
     assert {cell for row in facts["numbers"]["rows"] for cell in row["cells"]} == {"–", ""}

@@ -1,157 +1,144 @@
-"""Wall thickness in the segments of the American Heart Association as facts for an SVG: the bull's-eye, its scale, its words.
+"""The bull's-eye: wall thickness in the 17 segments of the American Heart Association.
 
-Source: Cerqueira et al., Circulation 105, 2002: the base outside, the apex in the middle, anterior on top, the septum left,
-numbers counterclockwise. The scale is the same for every heart, so that two reports can be laid side by side. A page draws
-it in its own light and dark colours. Coordinates are pixels of a view box, from its top left. Knows ``wall_thickness`` and
-``reasons`` of ``X_clinical.json``, nothing of masks.
+Source: Cerqueira et al., Circulation 105, 2002: the base outside, the apex in the middle, anterior
+on top, the septum on the left, segments numbered counterclockwise. The colour scale is the same for
+every heart, so that two reports can be compared.
 """
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 from cardioseg.clinical.wall import SEGMENTS
+from cardioseg.figures.drawing import Drawing, Gradient, Group, Point, Sector, Shape, Text
+from cardioseg.figures.palette import (
+    RULE,
+    THICK,
+    THICKEST_MM,
+    THIN,
+    THINNEST_MM,
+    Shade,
+    thickness_shade,
+)
 
 WIDTH, HEIGHT = 440, 404
-X, Y = 220, 176
-RADII = (150, 110, 70, 28)  # outer radius of base, middle, apical ring and apex
-RINGS = ((0, 6), (6, 6), (12, 4))  # first segment and their number
-LEAST_MM, MOST_MM = 4.0, 16.0
+CENTRE = (220.0, 176.0)
+RADII = (150, 110, 70, 28)  # outer radius of the basal, mid and apical ring and of the apex
+RINGS = ((0, 6), (6, 6), (12, 4))  # index of a ring's first segment, and its number of segments
 TICKS = ((4, "≤ 4"), (8, "8"), (12, "12"), (16, "≥ 16 mm"))
-SCALE = {"left": 120, "top": 362, "width": 200, "height": 12}
-THIN, THICK = (
-    {"light": "#eaf2fb", "dark": "#1d2a38"},
-    {"light": "#5b9bd5", "dark": "#2563a3"},
-)  # text is readable on all of them
-ASSUMED = " (assumed)"
+BAR_LEFT, BAR_TOP, BAR_WIDTH, BAR_HEIGHT = 120.0, 362.0, 200.0, 12.0
+FROM_AFFINE = "from the affine"
 ANTERIOR = {
-    "from the affine": "Which side is anterior follows from the orientation in the image's header.",
-    "as displayed": "Which side is anterior is assumed: the image's header tells no orientation of a short-axis plane, so the"
-    " image was taken as viewers show it. Where that is wrong, anterior and inferior change places.",
+    FROM_AFFINE: "The anterior side follows from the orientation in the image header.",
+    "as displayed": "The anterior side is assumed: the image header has no short-axis orientation, "
+    "so the image was read as viewers display it. If that is wrong, anterior and inferior are "
+    "swapped.",
 }
-UNTOLD = "Which side is anterior is assumed: nothing is on record about it."
-UNRECORDED = "no reason is on record"
+UNTOLD = "The anterior side is assumed: the record does not say how it was found."
+UNRECORDED = "no reason on record"
 
 
-def drawing(wall: Mapping[str, Any], reasons: Mapping[str, str]) -> dict[str, Any]:
-    """What the template draws.
+def draw_bullseye(
+    segments_mm: Mapping[str, float | None], *, anterior: str | None, phase: str
+) -> Drawing | None:
+    """The bull's-eye as a drawing.
 
     Args:
-        wall: ``wall_thickness`` of ``X_clinical.json``.
-        reasons: dotted name → why that number is None.
+        segments_mm: segment → thickness in mm; None, or missing, where it was not computed.
+        anterior: how the anterior side was found, as in ``clinical.wall.Wall``.
+        phase: "ED" or "ES".
 
     Returns:
-        Among others "segments", empty where none has a thickness, and "missing": reason → the segments without one.
+        The drawing; None when no segment has a thickness.
     """
-    millimetres = [(wall.get("segments_mm") or {}).get(name) for name in SEGMENTS]
-    known = any(mm is not None for mm in millimetres)
-    segments = [_segment(index, mm) for index, mm in enumerate(millimetres)] if known else []
-    told = wall.get("anterior") == "from the affine"
-    return {
-        "width": WIDTH,
-        "height": HEIGHT,
-        "phase": wall.get("phase") or "ED",
-        "segments": segments,
-        "words": _words("" if told else ASSUMED),
-        "anterior": ANTERIOR.get(str(wall.get("anterior")), UNTOLD),
-        "description": "; ".join(segment["said"] for segment in segments),
-        "missing": _missing(millimetres, reasons),
-        "scale": SCALE
-        | {
-            "thin": THIN,
-            "thick": THICK,
-            "ticks": [{"x": _along(mm), "text": text} for mm, text in TICKS],
-        },
-    }
+    found = [segments_mm.get(name) for name in SEGMENTS]
+    if all(mm is None for mm in found):
+        return None
+    said = [_said(index, mm) for index, mm in enumerate(found)]
+    return Drawing(
+        "bullseye",
+        WIDTH,
+        HEIGHT,
+        f"Bull's-eye of the left ventricle's wall thickness at {phase} in mm",
+        f"{'; '.join(said)}. {anterior_note(anterior)}",
+        (
+            *(_segment(index, mm) for index, mm in enumerate(found)),
+            *_sides("" if anterior == FROM_AFFINE else " (assumed)"),
+            *_scale(),
+        ),
+    )
 
 
-def _segment(index: int, mm: float | None) -> dict[str, Any]:
-    """Outline, colours and words of one segment; without a thickness it has no colours."""
-    outline, (x, y) = _outline(index)
-    said = f"{index + 1} {SEGMENTS[index]}: {'not computed' if mm is None else f'{mm:.1f} mm'}"
-    found = {
-        "number": index + 1,
-        "path": outline,
-        "x": x,
-        "y": y,
-        "said": said,
-        "text": "–" if mm is None else f"{mm:.1f}",
-    }
-    return found | {"colours": None if mm is None else shade(mm)}
+def anterior_note(anterior: str | None) -> str:
+    """How the anterior side was found, in one or two sentences."""
+    return ANTERIOR.get(str(anterior), UNTOLD)
 
 
-def shade(mm: float) -> dict[str, str]:
-    """A thickness as "light" and "dark" "#rrggbb": between those of the ends of the scale, and theirs beyond."""
-    share = min(1.0, max(0.0, (mm - LEAST_MM) / (MOST_MM - LEAST_MM)))
-    return {look: _between(THIN[look], THICK[look], share) for look in THIN}
+def missing_segments(
+    segments_mm: Mapping[str, float | None], reasons: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Reason → the segments that have no thickness because of it, as pairs.
+
+    Args:
+        segments_mm: segment → thickness in mm.
+        reasons: segment → why it has none.
+    """
+    names: dict[str, list[str]] = {}
+    for number, name in enumerate(SEGMENTS, start=1):
+        if segments_mm.get(name) is None:
+            names.setdefault(reasons.get(name, UNRECORDED), []).append(f"{number} {name}")
+    return [(reason, ", ".join(found)) for reason, found in names.items()]
 
 
-def _between(low: str, high: str, share: float) -> str:
-    ends = zip(bytes.fromhex(low[1:]), bytes.fromhex(high[1:]), strict=True)
-    return "#" + "".join(f"{round(a + share * (b - a)):02x}" for a, b in ends)
+def _said(index: int, mm: float | None) -> str:
+    return f"{index + 1} {SEGMENTS[index]}: {'not computed' if mm is None else f'{mm:.1f} mm'}"
 
 
-def _along(mm: float) -> float:
-    """Where a thickness lies on the scale."""
-    return round(SCALE["left"] + (mm - LEAST_MM) / (MOST_MM - LEAST_MM) * SCALE["width"], 1)
+def _segment(index: int, mm: float | None) -> Group:
+    """A segment with its number and thickness; grey and dashed without one."""
+    fill = RULE if mm is None else thickness_shade(mm)
+    sector, (x, y) = _place(index, fill, dashed=mm is None)
+    number = Text((x, y - 5), str(index + 1), "middle", size=9.5)
+    value = "–" if mm is None else f"{mm:.1f}"
+    words = Text((x, y + 10), value, "middle", size=13.5, bold=True)
+    return Group((sector, number, words), said=_said(index, mm))
 
 
-# ------------------------------------------------------------------------------------------------------------------ geometry
-
-
-def _outline(index: int) -> tuple[str, tuple[float, float]]:
-    """Path of a segment, and where its words stand."""
+def _place(index: int, fill: Shade, *, dashed: bool) -> tuple[Sector, Point]:
+    """The outline of a segment, and the middle of its text."""
     for ring, (first, count) in enumerate(RINGS):
         if first <= index < first + count:
             middle, half = 90 + 360 / count * (index - first), 180 / count
             outer, inner = RADII[ring : ring + 2]
-            return _sector(inner, outer, middle - half, middle + half), _at(
-                (inner + outer) / 2, middle
-            )
-    radius = RADII[-1]
-    half_turns = (
-        f"A {radius} {radius} 0 0 0 {X + radius} {Y} A {radius} {radius} 0 0 0 {X - radius} {Y}"
-    )
-    return f"M {X - radius} {Y} {half_turns} Z", (X, Y)
+            ends = (middle - half, middle + half)
+            sector = Sector(CENTRE, inner, outer, *ends, fill=fill, dashed=dashed)
+            return sector, point_at((inner + outer) / 2, middle)
+    return Sector(CENTRE, 0, RADII[-1], 0, 360, fill=fill, dashed=dashed), CENTRE
 
 
-def _sector(inner: float, outer: float, start: float, end: float) -> str:
-    """Part of a ring between two angles, counterclockwise."""
-    (a, b), (c, d), (e, f), (g, h) = (
-        _at(outer, start),
-        _at(outer, end),
-        _at(inner, end),
-        _at(inner, start),
-    )
-    return f"M {a} {b} A {outer} {outer} 0 0 0 {c} {d} L {e} {f} A {inner} {inner} 0 0 1 {g} {h} Z"
-
-
-def _at(radius: float, degrees: float) -> tuple[float, float]:
-    """A point at an angle counterclockwise from the right."""
+def point_at(radius: float, degrees: float) -> Point:
+    """The point at a distance from the centre and an angle counterclockwise from the right."""
     angle = math.radians(degrees)
-    return round(X + radius * math.cos(angle), 1), round(Y - radius * math.sin(angle), 1)
+    x, y = CENTRE
+    return round(x + radius * math.cos(angle), 1), round(y - radius * math.sin(angle), 1)
 
 
-# --------------------------------------------------------------------------------------------------------------------- words
-
-
-def _words(assumed: str) -> list[dict[str, Any]]:
-    """Names of the four sides, around the figure."""
-    outer = RADII[0]
+def _sides(assumed: str) -> list[Shape]:
+    """The names of the four sides, around the figure."""
+    (x, y), outer = CENTRE, RADII[0]
     return [
-        {"x": X, "y": Y - outer - 9, "anchor": "middle", "text": f"Anterior{assumed}"},
-        {"x": X - outer - 9, "y": Y + 4, "anchor": "end", "text": "Septum"},
-        {"x": X, "y": Y + outer + 19, "anchor": "middle", "text": f"Inferior{assumed}"},
-        {"x": X + outer + 9, "y": Y + 4, "anchor": "start", "text": "Lateral"},
+        Text((x, y - outer - 9), f"Anterior{assumed}", "middle"),
+        Text((x - outer - 9, y + 4), "Septum", "end"),
+        Text((x, y + outer + 19), f"Inferior{assumed}", "middle"),
+        Text((x + outer + 9, y + 4), "Lateral"),
     ]
 
 
-def _missing(millimetres: list[float | None], reasons: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Reason → the segments that it left out, each reason once."""
-    names: dict[str, list[str]] = {}
-    for number, (name, mm) in enumerate(zip(SEGMENTS, millimetres, strict=True), start=1):
-        if mm is None:
-            names.setdefault(
-                reasons.get(f"wall_thickness.segments_mm.{name}", UNRECORDED), []
-            ).append(f"{number} {name}")
-    return [(reason, ", ".join(found)) for reason, found in names.items()]
+def _scale() -> list[Shape]:
+    """The colour scale with its numbers."""
+    bar = Gradient((BAR_LEFT, BAR_TOP), BAR_WIDTH, BAR_HEIGHT, THIN, THICK)
+    shapes: list[Shape] = [bar]
+    for mm, text in TICKS:
+        share = (mm - THINNEST_MM) / (THICKEST_MM - THINNEST_MM)
+        at = (BAR_LEFT + share * BAR_WIDTH, BAR_TOP + BAR_HEIGHT + 16)
+        shapes.append(Text(at, text, "middle"))
+    return shapes

@@ -13,7 +13,7 @@ import numpy as np
 
 from cardioseg.core.labels import LabelTable
 from cardioseg.figures.agg import DPI, new_figure, printable, shortened, write_png
-from cardioseg.figures.palette import FAINT, INK, PAPER
+from cardioseg.figures.palette import FAINT, INK, INTENSITIES, PAPER
 from cardioseg.figures.sheet import Sheet, Stack
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Page:
         """All slices in one grey scale, and at the left of every block what the row shows."""
         low, high = np.percentile(self.stack.image, GREY_PERCENTILES)
         style: dict[str, Any] = {
-            "cmap": "gray",
+            "cmap": INTENSITIES,
             "vmin": low,
             "vmax": max(high, low + 1e-6),
             "interpolation": "bicubic",

@@ -21,6 +21,7 @@ ZERO_LINE = "#bfbfbf"
 # Inferno starts at black for one loop: tissue that halts at once stays grey, the rest glows.
 LOOPS = "inferno"
 STOPPED = "#000000"
+INTENSITIES = "gray"
 
 READABLE = 4.5  # least contrast of text against its background (WCAG 2, level AA)
 THINNEST_MM, THICKEST_MM = 4.0, 16.0

@@ -12,11 +12,11 @@ from cardioseg.core.atomic import write_text
 from cardioseg.core.labels import LabelTable
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
+from cardioseg.figures.drawing import NOTICE
 from cardioseg.figures.page import Page
 from cardioseg.figures.palette import expert_colours, loop_colours
 from cardioseg.figures.sheet import cropped, lay_out, upright
 
-NOTICE = "Research use only; not a medical device."
 LOOP_OPACITY = (0.35, 0.75)
 VIEWER_TABLES = ("labels.txt", "labels.ctbl")
 SNAP_HEADER = (

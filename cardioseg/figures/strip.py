@@ -12,7 +12,7 @@ import numpy as np
 
 from cardioseg.core.atomic import replacing
 from cardioseg.figures.agg import new_figure, printable, shortened, write_png
-from cardioseg.figures.palette import FAINT, INK, PAPER, STOPPED
+from cardioseg.figures.palette import FAINT, INK, INTENSITIES, PAPER, STOPPED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -175,7 +175,7 @@ def _draw(axes: "Axes", shown: Slice, moment: Moment) -> None:
     axes.set_axis_off()
     axes.imshow(
         shown.image,
-        cmap="gray",
+        cmap=INTENSITIES,
         vmin=low,
         vmax=high,
         interpolation="bicubic",

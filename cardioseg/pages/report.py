@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from cardioseg.core.labels import LabelTable
-from cardioseg.figures import bullseye as bullseye_svg
-from cardioseg.figures.curve_svg import drawing, read_rows
+from cardioseg.figures.bullseye import anterior_note, draw_bullseye, missing_segments
+from cardioseg.figures.curve import read_curve
+from cardioseg.figures.svg import drawing_svg
+from cardioseg.figures.volume_curve import draw_volume_curve
 from cardioseg.pages.html import is_page, render, write_page
 from cardioseg.results.function import CLINICAL, CURVE_TABLE, read_clinical
 
@@ -73,7 +75,8 @@ def report_facts(folder: Path, name: str, record: Mapping[str, Any]) -> dict[str
     labels = LabelTable.from_mapping(record["labels"])
     frames = record["frames"]
     clinical = read_clinical(folder / f"{name}{CLINICAL}") if frames > 1 else None
-    rows = read_rows(folder / f"{name}{CURVE_TABLE}") if frames > 1 else None
+    table = folder / f"{name}{CURVE_TABLE}"
+    curve = read_curve(table, labels.structures) if frames > 1 else None
     return {
         "title": name,
         "facts": f"{f'{frames} frames' if frames > 1 else 'one volume'} · {made_with(record)}",
@@ -82,7 +85,7 @@ def report_facts(folder: Path, name: str, record: Mapping[str, Any]) -> dict[str
         "wall": None if clinical is None else wall(clinical),
         "volumes": [] if clinical else volumes(record),
         "why_none": record.get("clinical_reason", "the function of this case was not computed"),
-        "curve": None if rows is None else drawing(rows, labels.colours),
+        "curve": None if curve is None else drawing_svg(draw_volume_curve(curve)),
         "pictures": pictures(
             folder,
             {
@@ -163,8 +166,18 @@ def numbers(clinical: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def wall(clinical: Mapping[str, Any]) -> dict[str, Any]:
-    """The bull's-eye, and why segments are empty."""
-    return bullseye_svg.drawing(clinical.get("wall_thickness") or {}, clinical.get("reasons", {}))
+    """The bull's-eye, how its anterior side was found, and why segments are empty."""
+    found, prefix = clinical.get("wall_thickness") or {}, "wall_thickness.segments_mm."
+    segments_mm, anterior = found.get("segments_mm") or {}, found.get("anterior")
+    phase = found.get("phase") or "ED"
+    reasons = {name.removeprefix(prefix): why for name, why in clinical.get("reasons", {}).items()}
+    drawing = draw_bullseye(segments_mm, anterior=anterior, phase=phase)
+    return {
+        "phase": phase,
+        "svg": None if drawing is None else drawing_svg(drawing),
+        "anterior": anterior_note(anterior),
+        "missing": missing_segments(segments_mm, reasons),
+    }
 
 
 def _shown(value: float | None) -> str:

@@ -23,7 +23,10 @@ from cardioseg.core.report import Table
 from cardioseg.core.volume import Volume
 from cardioseg.data.patients import body_of
 from cardioseg.evaluation.scores import title
-from cardioseg.figures.curve import Curve, draw_curve, write_curve
+from cardioseg.figures.curve import VolumeCurve, write_curve
+from cardioseg.figures.drawing import captioned
+from cardioseg.figures.raster import write_drawing
+from cardioseg.figures.volume_curve import draw_volume_curve
 
 if TYPE_CHECKING:
     from cardioseg.workflows.products import Segmented
@@ -58,7 +61,7 @@ class CineFunction:
     """What a cine's masks say: the content of ``X_clinical.json``, and its curve."""
 
     clinical: dict[str, Any]
-    curve: Curve
+    curve: VolumeCurve
 
 
 def segmented_function(segmented: "Segmented") -> dict[str, Any]:
@@ -131,7 +134,10 @@ def cine_function(
     )
     found = heart_function(at_ed, at_es, labels, beat.body, why_none=why_none)
     clinical = clinical_facts(case, found, phases=phases, why_none=why_none)
-    return CineFunction(clinical, Curve(volumes, labels, cavity, phases, beat.frame_ms))
+    smoothed = () if cavity is None else phases.smoothed_ml
+    marked = {"ED": phases.ed, "ES": phases.es}
+    frames = {phase: frame + 1 for phase, frame in marked.items() if frame is not None}
+    return CineFunction(clinical, VolumeCurve(volumes, smoothed, frames, beat.frame_ms))
 
 
 def check_frames(frames: int, beat: Beat) -> None:
@@ -210,7 +216,8 @@ def write_function(output: Path, name: str, found: CineFunction) -> tuple[Path, 
     paths = tuple(output / f"{name}{ending}" for ending in (CLINICAL, CURVE_TABLE, CURVE_PICTURE))
     write_json(paths[0], found.clinical)
     write_curve(paths[1], found.curve)
-    draw_curve(paths[2], found.curve, title=name, facts=headline(found.clinical))
+    drawing = draw_volume_curve(found.curve)
+    write_drawing(paths[2], captioned(drawing, title=name, facts=headline(found.clinical)))
     return paths
 
 

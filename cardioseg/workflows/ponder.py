@@ -11,9 +11,9 @@ import numpy as np
 from cardioseg.clinical.volumes import structure_value
 from cardioseg.core.errors import OutputError, UsageError
 from cardioseg.core.report import Report, Table
+from cardioseg.figures.drawing import NOTICE
 from cardioseg.figures.page import GREY_PERCENTILES
 from cardioseg.figures.palette import loop_colours
-from cardioseg.figures.preview import NOTICE
 from cardioseg.figures.sheet import Stack, cropped, heart_slice, upright
 from cardioseg.figures.strip import Moment, Slice, Words, draw_animation, draw_strip
 from cardioseg.results.finished import Finished, open_finished
