@@ -1,4 +1,4 @@
-"""Attention against a loop over heads and queries, and rotary positions that know distance alone."""
+"""Attention against a loop over heads and queries; rotary positions depend on distance alone."""
 
 import math
 
@@ -127,9 +127,8 @@ def test_a_part_of_the_queries_gives_a_part_of_the_output():
     index = torch.tensor([[0, 5, 11], [2, 3, 7]])
     with torch.no_grad():
         key, value = layer.keys_values(x, rotary)
-        some = layer.attend(
-            x.gather(1, index[..., None].expand(-1, -1, 16)), rotary.at(index), key, value
-        )
+        chosen = Rotary(rotary.cos[index].unsqueeze(1), rotary.sin[index].unsqueeze(1))
+        some = layer.attend(x.gather(1, index[..., None].expand(-1, -1, 16)), chosen, key, value)
         full = layer(x, rotary)
     assert_close(some, full.gather(1, index[..., None].expand(-1, -1, 16)), atol=1e-5, rtol=1e-5)
 

@@ -1,4 +1,4 @@
-"""The benchmark scripts on a tiny model: rows train, stop and resume; the page lists every table."""
+"""The benchmark scripts on a tiny model: rows train, stop and resume; the page lists all tables."""
 
 import importlib
 import json
@@ -42,7 +42,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture
 def script(monkeypatch, data, tmp_path):
-    """Run ``main`` (or another function) of a script on the tiny data, into ``tmp_path/results``."""
+    """Run ``main`` or another function of a script on the tiny data, into ``tmp_path/results``."""
 
     def run(name, *options, call="main"):
         folder = data / ("raw" if name == "robustness" else "prepared")

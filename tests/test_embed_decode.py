@@ -1,4 +1,4 @@
-"""Stems and decoders: token order, patch grids of any shape, skips that fit, in two and three dimensions."""
+"""Stems and decoders: token order, patch grids of any shape, skips that fit, in 2-D and 3-D."""
 
 import math
 
@@ -59,7 +59,7 @@ def test_a_patch_is_one_linear_map_of_its_own_voxels(patch, grid):
 
 
 @torch.no_grad()
-def test_the_decoder_listens_to_every_skip_and_to_the_tokens():
+def test_the_decoder_uses_every_skip_and_the_tokens():
     torch.manual_seed(0)
     decoder = SkipDecoder(16, 4, (8, 8), (8, 12))
     features, skips = torch.randn(1, 16, 2, 2), (torch.randn(1, 8, 8, 8), torch.randn(1, 12, 4, 4))
@@ -90,11 +90,11 @@ def test_halvings_reach_the_patch(patch, strides):
 
 @pytest.mark.parametrize("patch", [(6, 8), (8, 0), (3,), (-2, 2)])
 def test_other_patches_are_refused(patch):
-    with pytest.raises(ValueError, match="powers of two"):
+    with pytest.raises(ValueError, match="power of two"):
         stage_strides(patch)
 
 
-def test_the_stem_says_how_many_widths_it_needs():
+def test_the_stem_refuses_a_wrong_number_of_widths():
     with pytest.raises(ValueError, match="needs 2 stem widths, got 1"):
         ConvStem(3, 16, (8, 8), (8,))
 

@@ -1,4 +1,4 @@
-"""Experts: sorted dispatch against two loops, routing that sums to 1, and a balance that moves tokens."""
+"""Experts: sorted dispatch against two loops, routing that sums to 1, load balancing."""
 
 import pytest
 import torch
@@ -70,7 +70,7 @@ def test_the_router_learns_from_the_output(top_k):
     )
 
 
-def test_every_expert_that_worked_and_the_shared_one_learn():
+def test_every_chosen_expert_and_the_shared_one_get_a_gradient():
     experts = layer()
     out, routing = experts(torch.randn(4, 64, 8))
     out.square().mean().backward()
@@ -103,7 +103,7 @@ def test_one_step_of_rebalance_goes_by_sign_and_stops_at_the_limit():
 
 
 def test_a_score_near_one_for_every_token_is_outweighed():
-    """What a bias on the scores, bounded by 0.5, could not do: one expert had taken every token of a real run."""
+    """A bias on the scores, bounded by 0.5, could not do this: one expert took every token."""
     experts = layer(routed=3)
     x = torch.randn(4, 50, 8) + 0.5
     with torch.no_grad():

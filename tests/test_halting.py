@@ -1,4 +1,4 @@
-"""The halting account keeps its sums whatever the scores say, and the oracle calls settled only what is."""
+"""ACT keeps its sums for any scores, and the oracle calls only settled patches settled."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def run_account(probabilities, threshold):
 
 
 def naive_account(probabilities, threshold):
-    """Weights, steps and remainder of one token, as Graves writes it: halt at the first loop that crosses, or at the last."""
+    """Weights, steps and remainder of one token as in Graves: halt at the first crossing or last loop."""
     weights, spent = [0.0] * len(probabilities), np.float32(0)
     for loop, p in enumerate(probabilities):
         if spent + p >= np.float32(threshold) or loop == len(probabilities) - 1:

@@ -1,4 +1,4 @@
-"""Decay stays between 0 and 1 whatever the optimiser does, and both updates are the published formulas."""
+"""Decay stays in (0, 1) for any weights, and both updates are the published formulas."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Depth-wise LoRA: rank 0 is none, it starts as none, and loops past the table take its last row."""
+"""Depth-wise LoRA: rank 0 is none, the start is zero, loops past the table use its last row."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ def test_rank_zero_is_no_lora(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_starts_as_none_and_learns_to_be_something(kind):
+def test_it_starts_at_zero_and_learns(kind):
     torch.manual_seed(0)
     adapter = depthwise_lora(kind, 8, 3, 4)
     x = torch.randn(2, 5, 8)

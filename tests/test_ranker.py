@@ -29,7 +29,7 @@ def test_expected_depth_lies_between_one_and_all(seed: int) -> None:
     assert (depth <= 5 + 1e-5).all()
 
 
-def test_expected_depth_of_a_sure_ranker_is_its_choice() -> None:
+def test_expected_depth_of_a_certain_ranker_is_its_choice() -> None:
     scores = scores_of(0, spread=500.0)
     assert torch.allclose(
         ranker.expected_depth(scores), ranker.chosen_depth(scores).float(), atol=1e-3

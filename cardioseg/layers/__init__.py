@@ -1,1 +1,1 @@
-"""Equations that networks share, one module each; shape legend: B batch, N tokens, D width, H heads, E experts, T loops."""
+"""Parts that networks are built of, named as in the papers; they import no network."""

@@ -1,10 +1,11 @@
 """Multi-head self-attention with axial rotary positions.
 
-Sources: Vaswani et al. 2017 (attention); Su et al., RoFormer (rotary), applied per spatial axis so that any window size and
-two or three dimensions share one rule. Keys and values depend on the token state alone, never on the loop index: that is
-what makes skipping halted tokens exact. Knows nothing of loops.
+Sources: Vaswani et al. 2017 (attention); Su et al., RoFormer (rotary), applied per spatial axis so
+that one rule covers any window size in two or three dimensions. Keys and values depend on the
+token's state alone, never on the loop index; this makes skipping exited tokens exact.
 
-Shape legend: B batch, N tokens, D width, H heads, C = D / H, M query tokens (M = N unless some are skipped).
+Shape legend: B batch, N tokens, D width, H heads, C = D / H, M query tokens (M = N unless some are
+skipped).
 """
 
 import math
@@ -24,21 +25,17 @@ class Rotary:
     cos: Tensor
     sin: Tensor
 
-    def at(self, index: Tensor) -> "Rotary":
-        """The rows of the tokens in ``index`` (B, M), each (B, 1, M, C / 2)."""
-        return Rotary(self.cos[index].unsqueeze(1), self.sin[index].unsqueeze(1))
-
 
 def axial_rotary(
     grid: tuple[int, ...], head_width: int, *, device: torch.device, base: float = 100.0
 ) -> Rotary:
-    """Rotary angles of a token grid: every axis owns an equal share of the head's channel pairs.
+    """Rotary angles of a token grid: every axis gets an equal share of channel pairs.
 
     Args:
         grid: tokens per axis, 2-D or 3-D.
         head_width: C; pairs that do not divide evenly among axes stay unrotated.
-        device: where the tables live.
-        base: longest wavelength over 2 pi, in tokens; windows have at most a few dozen.
+        device: of the tables.
+        base: longest wavelength over 2 pi, in tokens; windows are a few dozen wide at most.
     """
     pairs = head_width // 2
     per_axis = pairs // len(grid)
@@ -53,7 +50,7 @@ def axial_rotary(
 
 
 def rotate(x: Tensor, rotary: Rotary) -> Tensor:
-    """Turn channel pairs (c, c + C / 2) of x (B, H, N, C) by each token's angles; norms are kept."""
+    """Rotate channel pairs (c, c + C / 2) of x (B, H, N, C) by each token's angles."""
     first, second = x.chunk(2, dim=-1)
     cos, sin = rotary.cos.to(x.dtype), rotary.sin.to(x.dtype)
     return torch.cat((first * cos - second * sin, first * sin + second * cos), dim=-1)
@@ -62,8 +59,9 @@ def rotate(x: Tensor, rotary: Rotary) -> Tensor:
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """softmax(q kᵀ / sqrt(C)) v for (B, H, M, C), (B, H, N, C), (B, H, N, C).
 
-    On CPUs with bf16 matrix units the fused kernel is slower than three plain products: 2 to 3 times backward (64 against 26 ms
-    per layer, 16 × 256 tokens), 1.6 times forward (8.1 against 5.1 ms for 784 tokens). The products need memory for all scores.
+    On CPUs with bf16 matrix units the fused kernel is slower than three plain products: 2 to 3
+    times backward (64 against 26 ms per layer, 16 × 256 tokens) and 1.6 times forward (8.1 against
+    5.1 ms for 784 tokens). The products need memory for all scores, so their number is limited.
     """
     if query.device.type == "cpu" and (torch.is_grad_enabled() or _few_in_bf16(query, key)):
         scores = (query * (1.0 / math.sqrt(query.shape[-1]))) @ key.transpose(-1, -2)
@@ -77,7 +75,7 @@ def _few_in_bf16(query: Tensor, key: Tensor) -> bool:
 
 
 class Attention(nn.Module):
-    """Self-attention whose keys and values can be kept from an earlier call."""
+    """Self-attention whose keys and values can be stored between calls."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -97,7 +95,8 @@ class Attention(nn.Module):
         """Output (B, M, D) of query tokens x (B, M, D) against all keys and values (B, H, N, C)."""
         (query,) = self._split(self.query(x), 1)
         mixed = attend(rotate(query, rotary), key, value)
-        return self.out(mixed.transpose(1, 2).flatten(2))
+        out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return out
 
     def forward(self, x: Tensor, rotary: Rotary) -> Tensor:
         """(B, N, D) to (B, N, D)."""

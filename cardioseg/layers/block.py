@@ -1,6 +1,7 @@
 """The transformer block that every network here repeats, looped or stacked.
 
-Pre-norm attention and feed-forward with residuals (Xiong et al. 2020); LayerNorm, which is fused on CPU where RMSNorm is not.
+Pre-norm attention and feed-forward layer with residuals (Xiong et al. 2020). LayerNorm, because it
+is fused on CPUs and RMSNorm is not.
 """
 
 from torch import Tensor, nn
@@ -15,9 +16,9 @@ class Block(nn.Module):
 
     Args:
         width: D.
-        heads: of the attention.
-        hidden: width of the feed-forward layer; not used with experts.
-        experts: takes the feed-forward layer's place.
+        heads: attention heads.
+        hidden: width of the feed-forward layer; unused with experts.
+        experts: replaces the feed-forward layer.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Block(nn.Module):
         return self.feed_forward(x + self.attention(self.norm_attention(x), rotary))
 
     def feed_forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The second half of the block, token by token."""
+        """The second half of the block, which acts on each token alone."""
         normed = self.norm_mlp(x)
         if self.experts is None:
             assert self.mlp is not None
@@ -44,12 +45,12 @@ class Block(nn.Module):
         return x + worked, routing
 
     def flops(self, *, refreshed: int, active: int, keys: int) -> int:
-        """Multiplications and additions in matrix products of one pass.
+        """Multiplications and additions in the matrix products of one pass.
 
         Args:
             refreshed: tokens whose keys and values are computed.
-            active: tokens that attend and go through the feed-forward layer.
-            keys: tokens each of them attends to.
+            active: tokens that attend and pass through the feed-forward layer.
+            keys: tokens that each active token attends to.
         """
         width = self.norm_mlp.normalized_shape[0]
         feed_forward = self.mlp or self.experts

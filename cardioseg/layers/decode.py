@@ -1,4 +1,4 @@
-"""From tokens back to class scores at full resolution, two- or three-dimensional by ``len(patch_size)``."""
+"""From tokens to class scores at full resolution; ``len(patch_size)`` decides on 2-D or 3-D."""
 
 from collections.abc import Sequence
 
@@ -9,13 +9,13 @@ from cardioseg.layers.embed import CONV_TRANSPOSE, conv_unit, stage_strides
 
 
 class SkipDecoder(nn.Module):
-    """Double the resolution, join the stem's features, convolve; the last doubling gives the class scores themselves.
+    """Double the resolution, join the stem's features, convolve; the last doubling gives scores.
 
-    No convolution runs at full resolution: there, memory traffic would cost more than all blocks of the core together.
+    No convolution runs at full resolution, where memory traffic would outweigh the whole core.
 
     Args:
         width: D of the tokens.
-        classes: number of output channels.
+        classes: output classes.
         patch_size: voxels per token along each axis.
         channels: the stem's widths, finest first.
     """
@@ -37,7 +37,8 @@ class SkipDecoder(nn.Module):
             )
             join = conv_unit(2 * sizes[i], sizes[i], dimensions)
             self.joins.append(nn.Sequential(join, conv_unit(sizes[i], sizes[i], dimensions)))
-        # Twice as wide as its stride: every voxel sees its neighbours' features, so that borders do not follow 2 × 2 cells.
+        # Twice as wide as its stride: each voxel sees its neighbours' features, and borders do not
+        # follow 2 × 2 cells.
         kernel = [2 * step if step > 1 else 3 for step in strides[0]]
         self.classify = CONV_TRANSPOSE[dimensions](
             sizes[0], classes, kernel, stride=strides[0], padding=1
@@ -48,11 +49,12 @@ class SkipDecoder(nn.Module):
         x = features
         for up, join, skip in zip(self.ups, self.joins, reversed(skips), strict=True):
             x = join(torch.cat((up(x), skip.to(x.dtype)), dim=1))
-        return self.classify(x)
+        logits: Tensor = self.classify(x)
+        return logits
 
 
 class PatchDecoder(nn.Module):
-    """One linear map per token, as the mirror of plain patches; ``skips`` are ignored."""
+    """One linear map per token, the inverse of plain patches; ``skips`` are ignored."""
 
     def __init__(self, width: int, classes: int, patch_size: Sequence[int]) -> None:
         super().__init__()
@@ -62,4 +64,5 @@ class PatchDecoder(nn.Module):
 
     def forward(self, features: Tensor, skips: Sequence[Tensor]) -> Tensor:
         """Logits (B, classes, *S) from token features (B, D, *G)."""
-        return self.expand(features)
+        logits: Tensor = self.expand(features)
+        return logits

@@ -1,9 +1,9 @@
-"""From voxels to tokens: the plain patches of ViT, or a small convolutional stem that keeps skips for the decoder.
+"""From voxels to tokens: plain patches, as in ViT, or a convolutional stem with skips.
 
-2-D and 3-D differ by ``len(patch_size)`` only. A patch may be anisotropic (1 × 8 × 8): an axis is halved as often as its
-patch size asks, the longest axes first to reach full resolution in the decoder.
+2-D and 3-D differ by ``len(patch_size)`` only. A patch may be anisotropic (1 × 8 × 8): each axis is
+halved as often as its patch size asks. Short axes are halved last, at the coarsest stages.
 
-Shape legend: B batch, C channels, S* spatial axes, G* token grid, N tokens = product of G*, D width.
+Shape legend: B batch, C channels, S* spatial axes, G* token grid, N tokens, D width.
 """
 
 import math
@@ -20,12 +20,12 @@ CONV_TRANSPOSE: dict[int, type[Any]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspo
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens of an image, where they lie, and the finer features beside them.
+    """Tokens of a batch of images, their grid, and the finer features of the stem.
 
     Attributes:
         sequence: (B, N, D).
         grid: tokens per axis.
-        skips: features at strides below the token's, finest first; empty for plain patches.
+        skips: features at finer strides, finest first; empty for plain patches.
     """
 
     sequence: Tensor
@@ -33,18 +33,18 @@ class Tokens:
     skips: tuple[Tensor, ...]
 
     def first(self, share: slice) -> "Tokens":
-        """The tokens of the images in ``share``."""
+        """The tokens of some of the images."""
         return Tokens(self.sequence[share], self.grid, tuple(skip[share] for skip in self.skips))
 
 
 def stage_strides(patch_size: Sequence[int]) -> list[tuple[int, ...]]:
-    """Strides of the halvings that reach the patch, finest first: (1, 8, 8) → three times (1, 2, 2).
+    """Strides of the halvings down to a token, finest first: (1, 8, 8) → three times (1, 2, 2).
 
     Raises:
-        ValueError: a patch size is not a power of two.
+        ValueError: a size is not a power of two.
     """
     if any(size < 1 or size & (size - 1) for size in patch_size):
-        raise ValueError(f"patch size {tuple(patch_size)} is not made of powers of two")
+        raise ValueError(f"patch size {tuple(patch_size)} has a size that is not a power of two")
     halvings = [int(math.log2(size)) for size in patch_size]
     depth = max(halvings)
     return [tuple(2 if stage >= depth - axis else 1 for axis in halvings) for stage in range(depth)]
@@ -73,13 +73,13 @@ class PatchStem(nn.Module):
 
 
 class ConvStem(nn.Module):
-    """Halve, convolve, keep; the last halving makes the tokens.
+    """Halve, convolve and keep the features as a skip; the last halving makes the tokens.
 
     Args:
         channels_in: channels of the image.
         width: D.
         patch_size: voxels per token along each axis.
-        channels: features at each stride below the token's, finest first; one fewer than the halvings.
+        channels: features at each finer stride, finest first; one fewer than the halvings.
     """
 
     def __init__(
@@ -89,7 +89,8 @@ class ConvStem(nn.Module):
         strides = stage_strides(patch_size)
         if len(channels) != len(strides) - 1:
             raise ValueError(
-                f"patch size {tuple(patch_size)} needs {len(strides) - 1} stem widths, got {len(channels)}"
+                f"patch size {tuple(patch_size)} needs {len(strides) - 1} stem widths, "
+                f"got {len(channels)}"
             )
         dimensions = len(patch_size)
         sizes = [channels_in, *channels]
@@ -118,12 +119,16 @@ def _tokens(features: Tensor, skips: tuple[Tensor, ...]) -> Tokens:
 def token_map(values: Tensor, grid: Sequence[int]) -> Tensor:
     """Per-token values (B, N) or (B, N, K) as a map (B, *G) or (B, K, *G)."""
     if values.dim() == 2:
-        return values.unflatten(1, tuple(grid))
-    return values.transpose(1, 2).unflatten(2, tuple(grid))
+        return values.reshape(len(values), *grid)
+    return values.transpose(1, 2).reshape(len(values), -1, *grid)
 
 
 def pad_to_multiple(image: Tensor, multiple: Sequence[int]) -> tuple[Tensor, tuple[slice, ...]]:
-    """Pad the far end of every axis to a multiple, repeating the edge, and the slices that undo it."""
+    """Pad the far end of every axis to a multiple by repeating the edge.
+
+    Returns:
+        The padded image, and the slices that undo the padding.
+    """
     shape = image.shape[2:]
     missing = [-size % step for size, step in zip(shape, multiple, strict=True)]
     undo = (slice(None), slice(None), *(slice(0, size) for size in shape))

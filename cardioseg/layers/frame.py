@@ -1,6 +1,7 @@
-"""What stands around the blocks of every network here: how an image becomes tokens, and tokens class scores.
+"""What surrounds the blocks of every network: the stem (image to tokens) and the decoder.
 
-All networks are compared with the same stem and decoder, so that a difference between two tables is one between cores.
+All networks are compared with the same stem and decoder, so that differences between them come from
+their cores.
 """
 
 from typing import Literal
@@ -21,14 +22,18 @@ class FrameConfig(Settings):
     patch_size: tuple[int, ...] = Field(
         (8, 8), description="voxels per token; its length makes the network 2-D or 3-D"
     )
-    width: int = Field(256, ge=8)
-    heads: int = Field(4, ge=1, description="64 channels a head are fastest on CPU")
-    stem: Literal["conv", "patch"] = "conv"
+    width: int = Field(256, ge=8, description="channels of a token")
+    heads: int = Field(
+        4, ge=1, description="attention heads; 64 channels per head are fastest on CPU"
+    )
+    stem: Literal["conv", "patch"] = Field(
+        "conv", description="conv: convolutions with skips for the decoder; patch: one linear map"
+    )
     stem_channels: tuple[int, ...] = Field(
-        (32, 64), description="features at strides 2, 4, …; the conv stem only"
+        (32, 64), description="features of the conv stem at strides 2, 4, …"
     )
     mlp_ratio: float = Field(
-        4.0, gt=0, description="hidden width of the plain feed-forward layers, in widths"
+        4.0, gt=0, description="hidden width of the plain feed-forward layers, relative to width"
     )
 
 
@@ -47,6 +52,6 @@ def build_decoder(config: FrameConfig) -> nn.Module:
 
 
 def decode_tokens(decoder: nn.Module, states: Tensor, tokens: Tokens) -> Tensor:
-    """Logits of token states (B, N, D) that lie on the grid of ``tokens``."""
+    """Logits (B, classes, *S) of token states (B, N, D) on the grid of ``tokens``."""
     logits: Tensor = decoder(token_map(states, tokens.grid), tokens.skips)
     return logits

@@ -1,11 +1,15 @@
-"""When a token stops looping: adaptive computation time, and its supervised relative.
+"""When a token stops looping: adaptive computation time (ACT), and halting taught by an oracle.
 
-Sources: Graves 2016 (ACT); Dehghani et al. 2019 (per-token ACT in a universal transformer). Published recurrent-depth code
-gives a token that never crosses the threshold no remainder, so its weights sum to less than 1 and its state shrinks just
-when loops are few; here the last loop always takes the rest.
+Sources: Graves 2016 (ACT); Dehghani et al. 2019 (per-token ACT in a universal transformer). In
+published recurrent-depth code a token that never reaches the threshold gets no remainder: its
+weights sum to less than 1, and its state shrinks when loops are few. Here the last loop always
+takes the remainder.
 
-``ACT`` mixes the states of the loops a token used. ``HaltingHead`` scores "this token is settled"; under ACT the score is the
-halting probability, under oracle halting it is trained on whether the token's patch still changes (``settled_target``).
+``ACT`` mixes the states of the loops that a token used. ``HaltingHead`` scores how settled a token
+is: under ACT the score is the halting probability; under oracle halting it learns whether the
+token's patch still changes (``settled_target``).
+
+Shape legend: B batch, N tokens, D width.
 """
 
 from dataclasses import dataclass
@@ -16,9 +20,10 @@ from torch.nn import functional as F
 
 
 class HaltingHead(nn.Module):
-    """Score of a token from its normalised state and how far the last loop moved it.
+    """Score of a token from its normalised state and the size of its last change.
 
-    The state is normalised because its scale drifts over loops; the relative step is the cheapest sign of convergence.
+    The state is normalised because its scale drifts over loops. The relative change is the cheapest
+    sign of convergence.
     """
 
     def __init__(self, width: int, hidden: int = 64, bias: float = 0.0) -> None:
@@ -30,16 +35,17 @@ class HaltingHead(nn.Module):
         nn.init.constant_(self.score.bias, bias)
 
     def forward(self, state: Tensor, previous: Tensor) -> Tensor:
-        """Logit (B, N) of halting after the loop that turned ``previous`` into ``state``, both (B, N, D)."""
+        """Halting logit (B, N) after the loop from ``previous`` to ``state``, both (B, N, D)."""
         change = (state - previous).float().norm(dim=-1, keepdim=True)
         size = state.float().norm(dim=-1, keepdim=True)
         step = torch.log((change + 1e-6) / (size + 1e-6))
         features = torch.cat((self.norm(state), step.to(state.dtype)), dim=-1)
-        return self.score(F.gelu(self.hidden(features))).squeeze(-1)
+        logit: Tensor = self.score(F.gelu(self.hidden(features)))
+        return logit.squeeze(-1)
 
 
 class LinearHaltingHead(nn.Module):
-    """As published for the recurrent-depth transformer: one weight per channel of the state as it is, and a bias."""
+    """As published for the recurrent-depth transformer: a linear map of the state itself."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -47,8 +53,9 @@ class LinearHaltingHead(nn.Module):
         self.score = nn.Linear(width, 1)
 
     def forward(self, state: Tensor, previous: Tensor) -> Tensor:
-        """Logit (B, N) of halting after the loop that made ``state`` (B, N, D); where it came from does not matter."""
-        return self.score(state).squeeze(-1)
+        """Halting logit (B, N) of ``state`` (B, N, D); ``previous`` is not used."""
+        logit: Tensor = self.score(state)
+        return logit.squeeze(-1)
 
 
 Head = HaltingHead | LinearHaltingHead
@@ -56,13 +63,13 @@ Head = HaltingHead | LinearHaltingHead
 
 @dataclass(frozen=True)
 class ACT:
-    """Running account of a batch of tokens under adaptive computation time.
+    """State of a batch of tokens under adaptive computation time.
 
     Attributes:
         threshold: cumulative probability at which a token halts (Graves' 1 - epsilon).
         cumulative: (B, N) halting mass spent so far.
         steps: (B, N) loops used so far.
-        remainder: (B, N) weight of the last loop, the differentiable part of the ponder cost.
+        remainder: (B, N) weight of the last loop; the differentiable part of the ponder cost.
         active: (B, N) bool, not halted yet.
     """
 
@@ -79,7 +86,7 @@ class ACT:
         return cls(threshold, zeros, zeros, zeros, torch.ones_like(zeros, dtype=torch.bool))
 
     def step(self, probability: Tensor, *, last: bool) -> tuple[Tensor, "ACT"]:
-        """Weight (B, N) of this loop's state, and the account after it; over all loops the weights sum to 1."""
+        """Weight (B, N) of this loop's state, and the next ``ACT``; the weights sum to 1."""
         halts = self.active & ((self.cumulative + probability >= self.threshold) | last)
         rest = 1 - self.cumulative
         active = self.active.to(probability.dtype)
@@ -102,13 +109,13 @@ class ACT:
 def settled_target(
     early: Tensor, final: Tensor, patch_size: tuple[int, ...], tolerance: float
 ) -> Tensor:
-    """Whether each token's patch already looks as it will after the last loop: the oracle's exit, (B, N) of 0 and 1.
+    """Whether each token's patch already looks as after the last loop, (B, N) of 0 and 1.
 
     Args:
-        early: (B, classes, *spatial) logits decoded after an early loop.
+        early: (B, classes, *S) logits decoded after an early loop.
         final: the same after the last loop.
         patch_size: voxels per token along each axis.
-        tolerance: largest change of any class probability, anywhere in the patch, that counts as settled.
+        tolerance: largest change of a class probability in the patch that counts as settled.
     """
     change = (
         (early.detach().float().softmax(1) - final.detach().float().softmax(1))

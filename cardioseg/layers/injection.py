@@ -1,13 +1,17 @@
-"""How the prelude's output enters every loop without the state blowing up.
+"""Injection of the prelude's output into every loop, without the state diverging.
 
-Two forms of a linear time-invariant update whose per-channel decay lies in (0, 1) whatever the optimiser does:
+Two forms of a linear time-invariant update whose per-channel decay lies in (0, 1) for any weights:
 
 - ``ParcaeInjection`` (Prairie et al. 2026, arXiv 2604.12946): inject, then block.
-  h_{t+1} = Block(Ā ⊙ h_t + B̄ e), Ā = exp(-softplus(dt) exp(log A)), B̄ = softplus(dt) ⊙ B with B a full matrix.
-- ``RDTInjection`` (the recurrent-depth transformer that RD-ViT, arXiv 2605.03999, adapts): block, then inject.
+  h_{t+1} = Block(Ā ⊙ h_t + B̄ e), Ā = exp(-softplus(dt) exp(log A)), B̄ = softplus(dt) ⊙ B with a
+  full matrix B.
+- ``RDTInjection`` (the recurrent-depth transformer that RD-ViT, arXiv 2605.03999, adapts): block,
+  then inject.
   h_{t+1} = A ⊙ h_t + B ⊙ e + Block(norm(h_t + e)), A = exp(-exp(log_dt + log_A)), scalar log_dt.
 
 A decay below 1 bounds the linear part only; it does not make the whole loop a contraction.
+
+Shape legend: B batch, N tokens, D width.
 """
 
 import math
@@ -18,7 +22,7 @@ from torch.nn import functional as F
 
 
 class ParcaeInjection(nn.Module):
-    """Per-channel step size; starts at decay sqrt(1/5) and B = identity."""
+    """Per-channel step size; starts with decay sqrt(1/5) and B = identity."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -37,7 +41,8 @@ class ParcaeInjection(nn.Module):
 
     def drive(self, e: Tensor) -> Tensor:
         """B̄ e, the same in every loop: (B, N, D)."""
-        return F.softplus(self.step_bias) * self.input(e)
+        injected: Tensor = self.input(e)
+        return F.softplus(self.step_bias) * injected
 
     def forward(self, h: Tensor, drive: Tensor) -> Tensor:
         """Ā h + B̄ e, what the block sees: (B, N, D)."""
@@ -45,7 +50,7 @@ class ParcaeInjection(nn.Module):
 
 
 class RDTInjection(nn.Module):
-    """As published: scalar step, diagonal B; the block's output is added after the linear part."""
+    """As published: scalar step and diagonal B; the block's output is added to the linear part."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -69,7 +74,7 @@ def _open_unit(decay: Tensor) -> Tensor:
 
 
 def loop_index_embedding(loop: int, width: int, *, device: torch.device) -> Tensor:
-    """Sine and cosine of the loop index in the first eighth of the channels, zero elsewhere: (D,)."""
+    """Sine and cosine of the loop index in the first eighth of the channels, else zero: (D,)."""
     channels = max(width // 8 // 2, 1)
     frequency = 10000.0 ** (-torch.arange(channels, device=device) / channels)
     wave = torch.cat((torch.sin(loop * frequency), torch.cos(loop * frequency)))

@@ -1,8 +1,9 @@
 """Depth-wise LoRA: a small low-rank difference between the loops of a shared block.
 
-``scale`` as published for the recurrent-depth transformer: down (D → r) and up (r → D) are shared, only an r-vector is per
-loop. ``full`` (Bae et al. 2024, arXiv 2410.20672): every loop owns a pair. Both act on the block's output, not on keys and
-values, so that halted tokens can be skipped exactly. Loops beyond the table use its last row.
+``scale``, as published for the recurrent-depth transformer: down (D → r) and up (r → D) are shared,
+and each loop has an r-vector. ``full`` (Bae et al. 2024, arXiv 2410.20672): each loop has its own
+pair. Both act on the block's output, not on keys and values, so that exited tokens can be skipped
+exactly. Loops beyond the table use its last row.
 """
 
 import torch
@@ -10,10 +11,10 @@ from torch import Tensor, nn
 
 
 class LoRA(nn.Module):
-    """What all adapters have.
+    """What all adapters have in common.
 
     Attributes:
-        flops_per_token: multiplications and additions of a loop.
+        flops_per_token: multiplications and additions per loop.
     """
 
     flops_per_token: int
@@ -32,7 +33,8 @@ class ScaleLoRA(LoRA):
 
     def forward(self, x: Tensor, loop: int) -> Tensor:
         """What loop number ``loop`` (from 0) adds to x (B, N, D)."""
-        return self.up(self.down(x) * self.scale[min(loop, len(self.scale) - 1)])
+        out: Tensor = self.up(self.down(x) * self.scale[min(loop, len(self.scale) - 1)])
+        return out
 
 
 class FullLoRA(LoRA):
@@ -51,7 +53,7 @@ class FullLoRA(LoRA):
 
 
 class NoLoRA(LoRA):
-    """Rank 0: every loop is the same."""
+    """Rank 0: all loops are the same."""
 
     flops_per_token = 0
 
@@ -61,7 +63,7 @@ class NoLoRA(LoRA):
 
 
 def depthwise_lora(kind: str, width: int, rank: int, loops: int) -> LoRA:
-    """The adapter of a kind ("scale" or "full"); rank 0 is none."""
+    """The adapter of a kind ("scale" or "full"), or none at rank 0."""
     if rank == 0:
         return NoLoRA()
     kinds: dict[str, type[ScaleLoRA | FullLoRA]] = {"scale": ScaleLoRA, "full": FullLoRA}

@@ -1,4 +1,4 @@
-"""Feed-forward layers: the plain one of ViT, and the gated one that experts are made of (SwiGLU, Shazeer 2020)."""
+"""Feed-forward layers: the plain one of ViT, and the gated one of experts (Shazeer 2020)."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,7 +14,8 @@ class MLP(nn.Module):
         self.down = nn.Linear(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down(F.gelu(self.up(x)))
+        out: Tensor = self.down(F.gelu(self.up(x)))
+        return out
 
 
 class SwiGLU(nn.Module):
@@ -27,7 +28,8 @@ class SwiGLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         gate, up = self.gate_up(x).chunk(2, dim=-1)
-        return self.down(F.silu(gate) * up)
+        out: Tensor = self.down(F.silu(gate) * up)
+        return out
 
     @staticmethod
     def flops(width: int, hidden: int) -> int:

@@ -1,9 +1,9 @@
 """A ranker that gives each token its depth before the loops begin.
 
-Source: Edge-RecViT (CVPR 2026): H = GELU(W1 X), Z = W2 H without biases, p = softmax(Z), depth = argmax p, confidence = max p;
-losses that keep the scores small (STB) and the depths in use (DU). As published nothing ties depth to usefulness: the task's
-only gradient to the ranker goes through the confidence. ``depth_gate`` gives it one (straight-through), ``oracle_loss`` a
-teacher.
+Source: Edge-RecViT (CVPR 2026): H = GELU(W1 X), Z = W2 H without biases, p = softmax(Z),
+depth = argmax p, confidence = max p; losses that keep the scores small (STB) and all depths in use
+(DU). As published, nothing ties depth to usefulness: the ranker's only gradient from the task comes
+through the confidence. ``depth_gate`` adds a straight-through gradient, ``oracle_loss`` a teacher.
 
 Shape legend: B batch, N tokens, D features, L depths (1 to L loops), S* spatial axes.
 """
@@ -22,19 +22,19 @@ class Ranker(nn.Module):
         self.score = nn.Linear(2 * features, depths, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.score(F.gelu(self.hidden(features)))
+        scores: Tensor = self.score(F.gelu(self.hidden(features)))
+        return scores
 
 
 def chosen_depth(scores: Tensor) -> Tensor:
-    """Depth 1 to L of each token, (B, N), by argmax."""
+    """Depth of each token, 1 to L, by argmax: (B, N)."""
     return scores.argmax(-1) + 1
 
 
 def depth_gate(scores: Tensor, *, temperature: float = 1.0) -> Tensor:
-    """(B, N, L) of 1 while a token loops and 0 after; a Gumbel sample forward, its softmax's gradient backward."""
-    noise = (
-        -torch.empty(scores.shape).exponential_().log()
-    )  # drawn on the CPU, whose generator a checkpoint holds
+    """(B, N, L) of 1 while a token loops, else 0: a Gumbel sample with its softmax's gradient."""
+    # Drawn on the CPU, because checkpoints hold the state of its generator.
+    noise = -torch.empty(scores.shape).exponential_().log()
     soft = ((scores.float() + noise.to(scores.device)) / temperature).softmax(-1)
     hard = F.one_hot(soft.argmax(-1), soft.shape[-1]).to(soft.dtype)
     return running(hard - soft.detach() + soft)
@@ -56,19 +56,22 @@ def stability_loss(scores: Tensor) -> Tensor:
 
 
 def use_loss(scores: Tensor) -> Tensor:
-    """DU: L Σ_l E_l A_l with the mean probability E and the share A of tokens at depth l; 1 when depths are used evenly."""
+    """DU: L Σ_l E_l A_l, for mean probability E_l and share A_l of the tokens at depth l.
+
+    It is 1 when all depths are used equally.
+    """
     probability = scores.float().softmax(-1)
     share = F.one_hot(scores.argmax(-1), scores.shape[-1]).float().mean((0, 1))
     return scores.shape[-1] * (probability.mean((0, 1)) * share).sum()
 
 
 def budget_loss(scores: Tensor, budget: float) -> Tensor:
-    """Squared distance of the mean expected depth, as a share of L, from ``budget``."""
+    """Squared difference between the mean expected depth, as a share of L, and ``budget``."""
     return (expected_depth(scores).mean() / scores.shape[-1] - budget).square()
 
 
 def oracle_loss(scores: Tensor, settled: Tensor, loop: int) -> Tensor:
-    """Ordinal cross-entropy: P(depth <= ``loop``) against whether the token's patch is settled after that loop.
+    """Ordinal cross-entropy of P(depth <= ``loop``) against whether the patch is settled then.
 
     Args:
         scores: (B, N, L).
@@ -80,10 +83,10 @@ def oracle_loss(scores: Tensor, settled: Tensor, loop: int) -> Tensor:
 
 
 def edge_energy(image: Tensor, patch_size: tuple[int, ...]) -> Tensor:
-    """Mean in-plane Sobel magnitude of the middle channel in each token's patch, (B, N, 1).
+    """Mean in-plane Sobel magnitude of the middle channel in each patch, (B, N, 1).
 
     Args:
-        image: (B, channels, U, V) or (B, channels, U, V, W); each slice on its own.
+        image: (B, channels, U, V) or (B, channels, U, V, W), filtered slice by slice.
         patch_size: voxels per token along each axis.
     """
     middle = image[:, image.shape[1] // 2]
@@ -96,6 +99,6 @@ def edge_energy(image: Tensor, patch_size: tuple[int, ...]) -> Tensor:
     both = F.conv2d(padded, torch.stack((kernel, kernel.T))[:, None])
     magnitude = both.square().sum(1).sqrt()
     if middle.dim() == 4:
-        magnitude = magnitude.unflatten(0, (len(image), -1)).movedim(1, -1)
+        magnitude = magnitude.reshape(len(image), -1, *magnitude.shape[1:]).movedim(1, -1)
     pool = F.avg_pool2d if len(patch_size) == 2 else F.avg_pool3d
     return pool(magnitude[:, None], patch_size, patch_size).flatten(2).transpose(1, 2)
