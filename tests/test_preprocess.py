@@ -1,4 +1,4 @@
-"""From a volume to what the network sees: slices found by spacing, labels that survive the trip, one path for everybody."""
+"""Preprocessing: the slice axis, resampled images and labels, and one path for all callers."""
 
 import itertools
 
@@ -147,7 +147,7 @@ def test_labels_survive_the_trip_to_the_working_grid_and_back(phantom):
 
 
 def test_image_and_label_stay_on_top_of_each_other(phantom):
-    """The blood pool shifted by half a voxel against its mask would lose its contrast to the wall."""
+    """A shift of half a voxel between image and mask would blur the contrast of blood and wall."""
     label = phantom.label[..., 0]
     seen = preprocess(
         volume((label == 3).astype(np.float32)), PreparationConfig(clip_percentiles=(0, 100))

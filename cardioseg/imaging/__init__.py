@@ -1,1 +1,1 @@
-"""Volumes in, volumes out; the only part that reads image files."""
+"""Reading and writing image files, and preprocessing; no other package reads image files."""

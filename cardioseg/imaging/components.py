@@ -1,36 +1,34 @@
 """Specks: pieces of a structure far smaller than its largest piece.
 
-Nothing keeps only the largest component: breath-hold shifts tear real ventricles apart between slices, and on one expert
-mask of ACDC "keep the largest" deletes 43 % of the cavity. Every removal is counted.
+Keeping only the largest piece would be wrong: breath-hold shifts tear real ventricles apart between
+slices, and on one expert mask of ACDC it deletes 43 % of the cavity. Every removal is counted.
 """
 
 import numpy as np
-from scipy.ndimage import generate_binary_structure, label
-
-CORNERS = generate_binary_structure(3, 3)
+from skimage.measure import label
 
 
 def remove_specks(
     mask: np.ndarray, *, smallest_share: float = 0.1
 ) -> tuple[np.ndarray, dict[int, int]]:
-    """Drop the components of each structure below a share of its largest one.
+    """Remove the pieces of each structure below a share of its largest one.
 
     Args:
-        mask: (X, Y, Z) label values, 0 background; components touch by faces, edges or corners.
-        smallest_share: of the largest component's voxels; smaller ones become background.
+        mask: (X, Y, Z) label values, 0 background; pieces connect by faces, edges or corners.
+        smallest_share: of the largest piece's voxels; smaller pieces become background.
 
     Returns:
-        The cleaned mask, and the number of voxels removed by label value (only where some were).
+        The cleaned mask, and the number of removed voxels by label value, where there are any.
     """
+    pieces = label(mask, background=0, connectivity=3)  # touching pieces differ in value
+    sizes = np.bincount(pieces.ravel())
+    value_of = np.zeros(len(sizes), mask.dtype)
+    value_of[pieces] = mask
     cleaned, removed = mask.copy(), {}
     for value in np.unique(mask[mask > 0]):
-        pieces, count = label(mask == value, structure=CORNERS)
-        if count < 2:
-            continue
-        sizes = np.bincount(pieces.ravel())
-        sizes[0] = 0
-        specks = (sizes < smallest_share * sizes.max())[pieces] & (pieces > 0)
+        own = np.where(value_of == value, sizes, 0)
+        specks = (own > 0) & (own < smallest_share * own.max())
         if specks.any():
-            cleaned[specks] = 0
-            removed[int(value)] = int(specks.sum())
+            cleaned[specks[pieces]] = 0
+            removed[int(value)] = int(own[specks].sum())
     return cleaned, removed

@@ -1,8 +1,8 @@
-"""The geometry rule: which spacing counts when a header states two, and which shapes are images.
+"""The geometry rules: which of two spacings to use, and which shapes are images.
 
-The spacing is ``pixdim``. Where the affine disagrees (every ACDC file stores a unit affine), volumes computed from the
-affine are 5 to 38 times too small although every ratio still looks right. So the disagreement is noted and the affine's
-columns are rescaled; ``trust="affine"`` reverses the rule.
+The spacing is ``pixdim``. Every ACDC file stores a unit affine beside it; volumes computed from
+that affine are 5 to 38 times too small, although ratios still look right. A disagreement is noted,
+and the affine's columns are rescaled to ``pixdim``. ``trust="affine"`` reverses the rule.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from cardioseg.core.errors import GeometryError
 from cardioseg.imaging.image import ImageFile
 
 Trust = Literal["pixdim", "affine"]
-TWO_SPACINGS = "pixdim says"  # the note on a header that states two spacings begins like this
+TWO_SPACINGS = "pixdim says"  # how the note on two spacings begins
 SPACING_TOLERANCE = 0.01
 
 
@@ -24,10 +24,10 @@ def states_two_spacings(image: ImageFile) -> bool:
 
 
 def squeezed_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape without trailing axes of one voxel beyond the third.
+    """``shape`` without trailing axes of length 1 beyond the third.
 
     Raises:
-        GeometryError: fewer than two or more than four axes are left, or one is empty.
+        GeometryError: fewer than two or more than four axes remain, or one is empty.
     """
     kept = shape
     while len(kept) > 3 and kept[-1] == 1:
@@ -45,28 +45,36 @@ def squeezed_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, ...]:
 def settle_geometry(
     path: Path, pixdim: list[float], affine: np.ndarray, trust: Trust
 ) -> tuple[np.ndarray, tuple[float, float, float], tuple[str, ...]]:
-    """One spacing from the two a header states, the affine rescaled to it, and a note when they disagree.
+    """Choose between a header's two spacings.
+
+    Args:
+        path: the file, for messages.
+        pixdim: spacing along three axes in mm.
+        affine: (4, 4) voxel index → RAS world in mm.
+        trust: which spacing to use.
+
+    Returns:
+        The affine with columns of the chosen length, the spacing, and a note if the two disagree.
 
     Raises:
-        GeometryError: the trusted spacing is zero, negative or not a number.
+        GeometryError: the chosen spacing is zero, negative or not a number.
     """
     columns = np.linalg.norm(affine[:3, :3], axis=0)
     spacing = np.asarray(pixdim if trust == "pixdim" else columns, dtype=np.float64)
     if not np.isfinite(spacing).all() or (spacing <= 0).any():
         shown = " × ".join(f"{value:g}" for value in spacing)
-        cure = (
-            "correct the header, or pass --trust affine"
-            if trust == "pixdim"
-            else "correct the header, or pass --trust pixdim"
-        )
+        other = "affine" if trust == "pixdim" else "pixdim"
         raise GeometryError(
-            path, found=f"spacing {shown} mm", expected="three positive numbers", cure=cure
+            path,
+            found=f"spacing {shown} mm",
+            expected="three positive numbers",
+            cure=f"correct the header, or pass --trust {other}",
         )
     notes: tuple[str, ...] = ()
     if not np.allclose(pixdim, columns, rtol=SPACING_TOLERANCE):
         stated = " × ".join(f"{value:.4g}" for value in pixdim)
         implied = " × ".join(f"{value:.4g}" for value in columns)
-        notes = (f"{TWO_SPACINGS} {stated} mm, the affine {implied} mm; {trust} was trusted",)
+        notes = (f"{TWO_SPACINGS} {stated} mm, the affine {implied} mm; {trust} was used",)
     usable = np.isfinite(affine).all() and (columns > 0).all()
     rescaled = np.eye(4) if not usable else affine.copy()
     rescaled[:3, :3] *= spacing / (columns if usable else 1.0)

@@ -1,7 +1,4 @@
-"""An opened image, whatever its format: geometry now, voxels one frame at a time.
-
-It knows no format; ``imaging.nifti.open_image`` chooses the one that makes it.
-"""
+"""The record of an opened image of any format; ``imaging.open.open_image`` makes it."""
 
 import zlib
 from collections.abc import Callable
@@ -19,7 +16,7 @@ from cardioseg.imaging.plane import Plane
 NIFTI_ENDINGS = (".nii.gz", ".nii")
 ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
 ENDINGS = NIFTI_ENDINGS + ITK_ENDINGS
-LARGEST_INTENSITY = 1e18  # its square, which a standard deviation needs, still is a float32
+LARGEST_INTENSITY = 1e18  # its square, needed for a standard deviation, still fits a float32
 
 
 def stem(path: Path) -> str:
@@ -32,23 +29,23 @@ def stem(path: Path) -> str:
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An opened image: geometry now, voxels one frame at a time.
+    """An opened image: its geometry is read, its voxels are loaded one frame at a time.
 
     Attributes:
-        path: the file, or the folder of a DICOM study.
+        path: the file, the folder of a DICOM study, or the name of an image in memory.
         shape: stored shape, two to four axes.
-        frames: number of volumes; 1 for a 3-D file.
-        affine: (4, 4) voxel index → world in mm, columns of length ``spacing``.
+        frames: number of volumes; 1 for a 3-D image.
+        affine: (4, 4) voxel index → RAS world in mm, columns of length ``spacing``.
         spacing: voxel size in mm.
-        frame_seconds: time between frames as stored, None when the file does not say.
-        notes: decisions taken while reading.
-        header: geometry as the file stored it; results are written with it.
+        frame_seconds: time between frames, None when not stated.
+        notes: assumptions made while reading, for the run record.
+        header: geometry as stored, as a nibabel header; results are written with it.
         load: frame index → (X, Y, Z) array.
-        files: all the files it is made of, in the order of its voxels.
-        heart_rate_bpm: as the file states it, None when it does not.
-        height_cm: of the patient, where the file states it.
-        weight_kg: likewise.
-        planes: what DICOM says of every slice, by frame and slice; empty for other formats.
+        files: the files that hold the image, in voxel order; () for an image in memory.
+        heart_rate_bpm: as stated in the file, else None.
+        height_cm: the patient's height, where stated.
+        weight_kg: the patient's weight, where stated.
+        planes: the DICOM planes by frame and slice; () for other formats.
     """
 
     path: Path
@@ -67,10 +64,10 @@ class ImageFile:
     planes: tuple[tuple[Plane, ...], ...] = field(default=(), repr=False)
 
     def frame(self, index: int) -> Volume:
-        """One volume (X, Y, Z), values as stored after scaling.
+        """Load one volume (X, Y, Z), with the file's intensity scaling applied.
 
         Raises:
-            InputError: the voxels cannot be read, or are not finite, or more than memory holds.
+            InputError: the voxels cannot be read, are not finite, or do not fit in memory.
         """
         try:
             array = np.asarray(self.load(index))
@@ -84,10 +81,11 @@ class ImageFile:
         ) as error:
             raise broken(self.path, error) from None
         except MemoryError:
-            cure = "check the header, or use a machine with more memory"
-            found = f"shape {self.shape}, more than memory holds"
             raise InputError(
-                self.path, found=found, expected="an image that fits", cure=cure
+                self.path,
+                found=f"an image of shape {self.shape}, which does not fit in memory",
+                expected="an image that fits",
+                cure="check the header, or use a machine with more memory",
             ) from None
         array = array.reshape(array.shape + (1,) * (3 - array.ndim))
         if array.dtype.kind == "f":
@@ -128,10 +126,9 @@ def check_grey(path: Path, dtype: np.dtype[Any]) -> None:
 
 
 def broken(path: Path, error: Exception) -> InputError:
-    """The error of a file whose content no reader could make sense of."""
-    reason = (
-        " ".join(str(error).replace(str(path), path.name).split())[:120] or type(error).__name__
-    )  # the path stands first
+    """The error for a file that its reader cannot parse; the message starts with the path."""
+    text = " ".join(str(error).replace(str(path), path.name).split())
+    reason = text[:120] or type(error).__name__
     return InputError(
         path,
         found=f"unreadable data ({reason})",

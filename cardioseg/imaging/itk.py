@@ -1,6 +1,6 @@
-"""NRRD and MetaImage through SimpleITK, brought to the same record as NIfTI.
+"""NRRD and MetaImage files, read by SimpleITK.
 
-ITK's world is LPS, NIfTI's RAS: the first two world axes change sign.
+ITK's world coordinates are LPS, ours RAS: the first two axes change sign.
 """
 
 from pathlib import Path
@@ -14,11 +14,11 @@ from cardioseg.imaging.image import ImageFile
 
 
 def open_itk(path: Path) -> ImageFile:
-    """Open a file SimpleITK reads; voxels come at once, as these formats have no cheap frame access.
+    """Open an NRRD or MetaImage file; all frames are read at once.
 
     Raises:
         InputError: unreadable, or several values per voxel.
-        GeometryError: five axes.
+        GeometryError: more than four axes.
     """
     try:
         image = sitk.ReadImage(str(path))
@@ -38,7 +38,7 @@ def open_itk(path: Path) -> ImageFile:
             cure="convert the image to greyscale",
         )
     shape = squeezed_shape(path, tuple(image.GetSize()))
-    array = sitk.GetArrayFromImage(image).T.reshape(shape)  # a copy: a view would outlive its image
+    array = sitk.GetArrayFromImage(image).T.reshape(shape)  # copied, as a view would dangle
     pixdim = [*image.GetSpacing(), 1.0][:3]
     affine, spacing, notes = settle_geometry(path, pixdim, _ras_affine(image, pixdim), "pixdim")
     frames = shape[3] if len(shape) == 4 else 1
@@ -46,7 +46,18 @@ def open_itk(path: Path) -> ImageFile:
     def load(index: int) -> np.ndarray:
         return np.asarray(array[..., index] if array.ndim == 4 else array)
 
-    return ImageFile(path, shape, frames, affine, spacing, None, notes, None, load, (path,))
+    return ImageFile(
+        path=path,
+        shape=shape,
+        frames=frames,
+        affine=affine,
+        spacing=spacing,
+        frame_seconds=None,
+        notes=notes,
+        header=None,
+        load=load,
+        files=(path,),
+    )
 
 
 def _ras_affine(image: sitk.Image, pixdim: list[float]) -> np.ndarray:

@@ -14,7 +14,7 @@ from cardioseg.imaging.image import ImageFile, broken, check_grey
 
 MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}
 
-# nibabel prints a line for every header field that it mends, without saying in which file.
+# nibabel logs every header field that it repairs, without naming the file.
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
 
 
@@ -106,7 +106,7 @@ def _frame_seconds(header: Any, frames: int) -> float | None:
 
 
 def _units(header: Any) -> tuple[str, str]:
-    """Units of space and time; a code that NIfTI does not know names none."""
+    """Units of space and time; "unknown" for missing or invalid codes."""
     try:
         space, time = header.get_xyzt_units()
     except (AttributeError, KeyError):
@@ -115,12 +115,12 @@ def _units(header: Any) -> tuple[str, str]:
 
 
 def write(path: Path, volume: Volume, *, frames: int | None = None) -> None:
-    """Write voxels as compressed NIfTI with the geometry the volume came with, atomically.
+    """Write voxels as compressed NIfTI with the volume's stored geometry, atomically.
 
     Args:
         path: ends in .nii.gz.
         volume: array (X, Y, Z) or, for maps and cines, (X, Y, Z, K); uint8 or float32.
-        frames: K when the last axis is time on the source's own 4-D grid; its time step is then kept.
+        frames: K when the last axis is the source's time axis, whose step is then kept.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -132,7 +132,7 @@ def write(path: Path, volume: Volume, *, frames: int | None = None) -> None:
     header.set_data_dtype(array.dtype)
     header.set_data_shape(data.shape)
     header["cal_max"] = float(array.max(initial=0)) if array.dtype == np.uint8 else 0.0
-    kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
+    kind: Any = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
     image = kind(data, None, header)
     image.header.set_slope_inter(1, 0)
     with replacing(path, suffix=".nii.gz") as temporary:
@@ -144,9 +144,9 @@ def _spatial(header: nib.Nifti1Header) -> tuple[int, ...]:
 
 
 def _geometry_header(volume: Volume, *, time_axis: bool) -> nib.Nifti1Header:
-    """The source's header stripped of everything but geometry; a fresh one when the source was no NIfTI."""
+    """The source's header reduced to its geometry, or a new one if the source was not NIfTI."""
     if isinstance(volume.header, nib.Nifti1Header):
-        header = volume.header.copy()
+        header: nib.Nifti1Header = volume.header.copy()
         header.extensions.clear()
         for text in ("descrip", "aux_file", "db_name", "intent_name"):
             if text in header:
@@ -166,7 +166,7 @@ def new_header(
     *,
     time_unit: str | None = None,
 ) -> nib.Nifti1Header:
-    """A NIfTI header in mm for an image that came without one; one zoom per axis of ``shape``."""
+    """A NIfTI header in mm for an image without one; ``zooms`` has one value per axis."""
     header = nib.Nifti1Header()
     header.set_data_shape(shape)
     header.set_zooms(zooms)

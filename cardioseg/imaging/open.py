@@ -1,4 +1,4 @@
-"""Opening an image of any supported format: NIfTI, NRRD, MetaImage, a DICOM file or a DICOM study."""
+"""Opening images of any supported format: NIfTI, NRRD, MetaImage, DICOM file or study."""
 
 import gzip
 import zlib
@@ -12,12 +12,12 @@ from cardioseg.imaging.nifti import open_nifti
 
 
 def check_whole(path: Path) -> None:
-    """Read a .gz file to its end, where its checksum stands: whoever stops at the last voxel misses flipped bits before it.
+    """Check a file for damage that loading its voxels does not reveal.
 
-    Of a DICOM file, all voxels must be there.
+    A .gz file is read to the checksum at its end. A DICOM file must hold all its voxels.
 
     Raises:
-        InputError: the file was damaged or cut off.
+        InputError: the file is damaged or truncated.
     """
     if _is_dicom(path):
         from cardioseg.imaging.dicom.study import check_voxels
@@ -34,10 +34,10 @@ def check_whole(path: Path) -> None:
 
 
 def read(path: Path, *, trust: Trust = "pixdim") -> Volume:
-    """The one volume of a 2-D or 3-D file.
+    """Read a 2-D or 3-D file as one volume.
 
     Raises:
-        InputError: not a readable image, or a cine with several frames.
+        InputError: not a readable image, or an image with several frames.
     """
     image = open_image(path, trust=trust)
     if image.frames > 1:
@@ -51,23 +51,25 @@ def open_image(path: Path, *, trust: Trust = "pixdim", series: tuple[int, ...] =
     """Open a NIfTI, NRRD or MetaImage file, or a DICOM study or file, without reading its voxels.
 
     Args:
-        path: file, or folder of a DICOM study.
-        trust: which of two spacings in a NIfTI header to believe.
-        series: numbers of the DICOM series to use; () lets the geometry decide.
+        path: a file, or the folder of a DICOM study.
+        trust: which spacing to use where pixdim and affine of a NIfTI header disagree.
+        series: numbers of the DICOM series to use; () chooses by geometry.
 
     Raises:
         InputError: missing, empty, truncated, or not an image.
-        GeometryError: five axes, or a spacing that is zero or not a number.
-        UsageError: a series asked for in a file that has none.
+        GeometryError: more than four axes, or a spacing that is not positive.
+        UsageError: ``series`` given for an image that is not DICOM.
     """
     if path.is_dir() or (path.is_file() and _is_dicom(path)):
         from cardioseg.imaging.dicom.study import open_dicom
 
         return open_dicom(path, series=series)
     if series:
-        cure = "leave the option out, or pass the DICOM folder"
         raise UsageError(
-            "--series", found=f"{path}, which is no DICOM", expected="a DICOM study", cure=cure
+            "--series",
+            found=f"{path}, which is not DICOM",
+            expected="a DICOM study",
+            cure="leave the option out, or pass the DICOM folder",
         )
     if not path.is_file():
         raise InputError(
@@ -88,7 +90,7 @@ def open_image(path: Path, *, trust: Trust = "pixdim", series: tuple[int, ...] =
 
 
 def _is_dicom(path: Path) -> bool:
-    """Whether a file is DICOM, by its mark; pydicom stays unimported for the formats that have endings."""
+    """Whether a file has DICOM's mark; pydicom is not imported for formats known by ending."""
     if path.name.lower().endswith(ENDINGS):
         return False
     from cardioseg.imaging.dicom.headers import is_dicom

@@ -1,6 +1,6 @@
-"""From a volume to what the network sees, and back: one path for training and inference.
+"""Preprocessing for the networks, shared by training and inference.
 
-The settings (``PreparationConfig``) travel inside the model, so the two cannot drift apart.
+Its settings (``PreparationConfig``) are saved with the model, so the two cannot differ.
 
 Shape legend: X, Y, Z the file's grid with slices last; U, V, W the working grid.
 """
@@ -13,11 +13,11 @@ from cardioseg.core.config import PreparationConfig
 from cardioseg.core.errors import GeometryError, InputError
 from cardioseg.core.volume import Volume
 
-LARGEST_FIELD_MM = 2000  # a person from head to foot
+LARGEST_FIELD_MM = 2000  # the height of a person
 
 
 class Grid(Protocol):
-    """Anything with a shape and a spacing: a volume, or an image file not read yet."""
+    """Anything with a shape and a spacing: a ``Volume`` or an ``ImageFile``."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -29,10 +29,10 @@ class Grid(Protocol):
 
 
 def slice_axis(grid: Grid) -> int:
-    """The axis across slices: the last of a single slice, else the one with clearly the largest spacing, else the last.
+    """The axis across slices: the one with clearly the largest spacing, else the last.
 
-    Orientation codes cannot tell: short-axis planes are oblique, and after "closest canonical" the slice axis is R/L, A/P
-    and S/I about equally often.
+    For a single slice it is the last. Orientation codes do not help: short-axis planes are oblique,
+    and after "closest canonical" the slice axis is R/L, A/P and S/I about equally often.
     """
     if len(grid.shape) < 3 or grid.shape[2] == 1:
         return 2
@@ -47,7 +47,7 @@ def slices_last(array: np.ndarray, axis: int) -> np.ndarray:
 
 
 def slices_back(array: np.ndarray, axis: int) -> np.ndarray:
-    """Undo ``slices_last``; a trailing channel axis stays."""
+    """Undo ``slices_last``; a trailing channel axis stays in place."""
     return np.moveaxis(array, 2, axis)
 
 
@@ -62,25 +62,22 @@ def spacing_slices_last(
 def working_shape(
     shape: tuple[int, int, int], spacing: tuple[float, float, float], config: PreparationConfig
 ) -> tuple[int, int, int]:
-    """Voxels on the working grid (U, V, W) for a slices-last grid of ``shape`` and ``spacing`` in mm."""
+    """Shape (U, V, W) of the working grid for a slices-last grid; ``spacing`` in mm."""
     u, v = (
         max(1, round(n * s / config.spacing_mm))
         for n, s in zip(shape[:2], spacing[:2], strict=True)
     )
-    w = (
-        shape[2]
-        if config.slice_spacing_mm is None
-        else max(1, round(shape[2] * spacing[2] / config.slice_spacing_mm))
-    )
-    return u, v, w
+    if config.slice_spacing_mm is None:
+        return u, v, shape[2]
+    return u, v, max(1, round(shape[2] * spacing[2] / config.slice_spacing_mm))
 
 
 def preprocess(volume: Volume, config: PreparationConfig, *, name: str = "image") -> np.ndarray:
     """Resampled and standardised intensities, (U, V, W) float32.
 
     Raises:
-        InputError: every voxel has the same value, so there is nothing to see.
-        GeometryError: the field of view is that of no scanner.
+        InputError: every voxel has the same value.
+        GeometryError: the field of view is larger than any scanner's.
     """
     axis = slice_axis(volume)
     _check_field_of_view(volume, axis, name)
@@ -95,40 +92,41 @@ def preprocess(volume: Volume, config: PreparationConfig, *, name: str = "image"
         )
     if low < high:
         array = array.clip(low, high)
-    array = resize(
-        array[None], working_shape(array.shape, spacing_slices_last(volume.spacing, axis), config)
-    )[0]
-    return (array - array.mean()) / max(float(array.std()), 1e-6)
+    shape = working_shape(array.shape, spacing_slices_last(volume.spacing, axis), config)
+    array = resize(array[None], shape)[0]
+    return np.asarray((array - array.mean()) / max(float(array.std()), 1e-6))
 
 
 def _check_field_of_view(volume: Volume, axis: int, name: str) -> None:
-    """A spacing in the wrong unit would ask for more memory than there is."""
+    """Refuse a spacing in the wrong unit, which would need more memory than there is."""
     widest = max(
         n * s
         for i, (n, s) in enumerate(zip(volume.shape, volume.spacing, strict=True))
         if i != axis
     )
     if widest > LARGEST_FIELD_MM:
-        found, expected = f"a field of view of {widest:.0f} mm", f"at most {LARGEST_FIELD_MM} mm"
         raise GeometryError(
             name,
-            found=found,
-            expected=expected,
+            found=f"a field of view of {widest:.0f} mm",
+            expected=f"at most {LARGEST_FIELD_MM} mm",
             cure="correct the spacing or its unit in the header",
         )
 
 
 def preprocess_label(volume: Volume, config: PreparationConfig, *, classes: int) -> np.ndarray:
-    """A mask on the working grid, (U, V, W) uint8: every class resampled linearly, the strongest wins."""
+    """A mask on the working grid, (U, V, W) uint8: argmax of the linearly resampled classes."""
     axis = slice_axis(volume)
     array = slices_last(volume.array, axis).astype(np.int64)
     shape = working_shape(array.shape, spacing_slices_last(volume.spacing, axis), config)
     one_hot = np.stack([(array == value).astype(np.float32) for value in range(classes)])
-    return resize(one_hot, shape).argmax(0).astype(np.uint8)
+    return np.asarray(resize(one_hot, shape).argmax(0), dtype=np.uint8)
 
 
 def resize(maps: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Channels (C, X, Y, Z) on another grid of the same extent, linear, smoothed where it shrinks in-plane."""
+    """Resample (C, X, Y, Z) linearly to ``shape`` over the same extent.
+
+    In-plane, shrinking is antialiased.
+    """
     import torch
     from torch.nn import functional as F
 
@@ -144,7 +142,10 @@ def resize(maps: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def neighbouring_slices(array: np.ndarray, index: int, neighbours: int) -> np.ndarray:
-    """Slice ``index`` of (U, V, W) with those above and below as channels (1 + 2 n, U, V); the ends repeat."""
+    """Slice ``index`` of (U, V, W) and its n neighbours on both sides, as (1 + 2 n, U, V).
+
+    Beyond the ends, the first or last slice repeats.
+    """
     positions = np.clip(
         np.arange(index - neighbours, index + neighbours + 1), 0, array.shape[2] - 1
     )

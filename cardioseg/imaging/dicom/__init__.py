@@ -1,1 +1,1 @@
-"""DICOM studies in, DICOM-SEG objects out."""
+"""Reading DICOM studies and writing DICOM-SEG objects."""
