@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 
 from cardioseg import __version__
 from cardioseg.cli import app as cli
+from cardioseg.cli import progress
+from cardioseg.cli.alike import shortened
 from cardioseg.cli.progress import progress_bar
 from cardioseg.cli.render import envelope, finish
 from cardioseg.core import errors
@@ -302,6 +304,23 @@ def test_a_report_without_fault_returns(capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_many_warnings_are_one_line_a_kind(capsys):
+    spacings = [f"case{index}: pixdim {index}.5 mm was trusted" for index in range(12)]
+    verdicts = [f"case{index}: quality fail: no LV (frame {index})" for index in range(5)]
+    doubt = "case3: no structure found: the mask is empty"
+    shown = shortened([*spacings, *verdicts, doubt])
+    assert shown == [f"12 like this: {spacings[0]}", f"5 like this: {verdicts[0]}", doubt]
+    finish(Report("segment", warnings=(*spacings, doubt)), json_output=False)
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_few_warnings_and_every_failure_are_shown_as_they_are():
+    few = ["a: quality fail: x", "b: quality fail: x", "c: quality fail: x"]
+    assert shortened(few) == few
+    failed = [f"{index}.nii: found nothing; expected voxels; copy it again" for index in range(9)]
+    assert shortened(failed) == failed
+
+
 def test_numbers_stand_right_and_names_left(capsys):
     rows = (("a", "1.5", "9 mm"), ("bcd", "−12.25 %", "x"), ("e", "–", ""))
     finish(
@@ -327,6 +346,26 @@ def test_progress_off_a_terminal_is_plain_lines_on_stderr(capsys):
         "segment: 1/50 dice 0.9  case 1",
         "segment: 50/50 dice 0.9  case 50",
     ]
+
+
+def test_progress_by_case_off_a_terminal_is_one_line_a_case(capsys):
+    with progress_bar("segment", cases=True) as report:
+        for index, name in enumerate(("a", "b", "c")):
+            for share in (0, 0.25, 0.5, 1, 1):
+                report(Progress(index + share, 3, name))
+    assert capsys.readouterr().err.splitlines() == [
+        "segment: 1/3 a",
+        "segment: 2/3 b",
+        "segment: 3/3 c",
+    ]
+
+
+def test_a_long_case_off_a_terminal_says_how_far_it_is(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "SECONDS_IN_A_CASE", 0.0)
+    with progress_bar("segment", cases=True) as report:
+        report(Progress(2.25, 50, "c"))
+        report(Progress(2.5, 50, "c"))
+    assert capsys.readouterr().err.splitlines()[-1] == "segment: 2/50 done, 50% of c"
 
 
 def test_progress_says_nothing_when_quiet(capsys):

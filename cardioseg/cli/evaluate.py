@@ -51,6 +51,6 @@ def evaluate_command(
     from cardioseg.workflows.evaluate import EvaluationRequest, evaluate
 
     request = EvaluationRequest(pred, ref, output, overwrite, split, trust)
-    with progress_bar("evaluate", quiet=quiet) as on_progress:
+    with progress_bar("evaluate", cases=True, quiet=quiet) as on_progress:
         report = evaluate(request, on_progress=on_progress)
     finish(report, json_output=json_output)

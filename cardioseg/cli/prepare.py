@@ -39,7 +39,7 @@ def prepare_command(
 
     overrides = parse_overrides(set_ or [])
     config = validate(PreparationConfig, overrides.get("preparation", overrides), source="--set")
-    with progress_bar("prepare", quiet=quiet) as on_progress:
+    with progress_bar("prepare", cases=True, quiet=quiet) as on_progress:
         report = prepare(
             raw, output=output, config=config, trust=trust, workers=workers, on_progress=on_progress
         )

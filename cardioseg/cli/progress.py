@@ -21,14 +21,18 @@ from cardioseg.cli.render import printable
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 
 SECONDS_BETWEEN_LINES = 20.0
+SECONDS_IN_A_CASE = 60.0
 
 
 @contextmanager
-def progress_bar(description: str, *, quiet: bool = False) -> Iterator[OnProgress]:
+def progress_bar(
+    description: str, *, cases: bool = False, quiet: bool = False
+) -> Iterator[OnProgress]:
     """Yield the callback that a workflow reports to.
 
     Args:
         description: the verb, in front of the bar.
+        cases: the workflow counts cases; without a terminal each gets a line when it ends.
         quiet: show nothing.
     """
     if quiet:
@@ -37,7 +41,7 @@ def progress_bar(description: str, *, quiet: bool = False) -> Iterator[OnProgres
         with _bar() as bar:
             yield _drawn(bar, description)
     else:
-        yield _Lines(description)
+        yield _CaseLines(description) if cases else _Lines(description)
 
 
 def _bar() -> RichProgress:
@@ -68,7 +72,7 @@ def _drawn(bar: RichProgress, description: str) -> OnProgress:
 
 
 class _Lines:
-    """The first state, the last, and one every so many seconds: a log that stays readable."""
+    """A line for the first state, for the last, and every ``SECONDS_BETWEEN_LINES`` between."""
 
     def __init__(self, description: str) -> None:
         self.description = description
@@ -80,9 +84,30 @@ class _Lines:
             return
         self.next_line = time.monotonic() + SECONDS_BETWEEN_LINES
         of = f"/{progress.total:g}" if progress.total else ""
-        typer.echo(
-            f"{self.description}: {progress.done:g}{of} {_beside(progress)}".rstrip(), err=True
-        )
+        text = f"{self.description}: {progress.done:g}{of} {_beside(progress)}"
+        typer.echo(text.rstrip(), err=True)
+
+
+class _CaseLines:
+    """A line for every case that ends, and one a minute during a long case."""
+
+    def __init__(self, description: str) -> None:
+        self.description = description
+        self.ended = 0
+        self.next_line = time.monotonic() + SECONDS_IN_A_CASE
+
+    def __call__(self, progress: Progress) -> None:
+        ended = int(progress.done)
+        if ended > self.ended:
+            self._print(f"{ended}/{progress.total:g} {_beside(progress)}")
+        elif time.monotonic() >= self.next_line:
+            share = f"{progress.done - ended:.0%} of {_beside(progress)}"
+            self._print(f"{ended}/{progress.total:g} done, {share}")
+        self.ended = max(self.ended, ended)
+
+    def _print(self, text: str) -> None:
+        self.next_line = time.monotonic() + SECONDS_IN_A_CASE
+        typer.echo(f"{self.description}: {text}", err=True)
 
 
 def _beside(progress: Progress) -> str:

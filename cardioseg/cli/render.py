@@ -12,6 +12,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from cardioseg import __version__
+from cardioseg.cli.alike import shortened
 from cardioseg.core.report import Report, Table
 
 SCHEMA = 1
@@ -62,13 +63,15 @@ def _print_json(data: dict[str, object]) -> None:
 
 
 def _show_tables(report: Report) -> None:
-    for warning in report.warnings:
-        typer.echo(f"warning: {printable(warning)}", err=True)
+    """The tables, the files to open and, on stderr, the warnings."""
     console = Console(highlight=False, width=_width())
     for table in report.tables:
         console.print(_rich_table(table))
     for path in report.files:
         console.print(Text(printable(str(path))), soft_wrap=True)
+    console.file.flush()
+    for warning in shortened(report.warnings):
+        typer.echo(f"warning: {printable(warning)}", err=True)
 
 
 def printable(text: str) -> str:

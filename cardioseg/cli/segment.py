@@ -1,6 +1,7 @@
 """``cardioseg segment``: options and help text of the workflow of the same name."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -79,8 +80,11 @@ def segment_command(
         overwrite=overwrite,
         strict=strict,
     )
-    with progress_bar("segment", quiet=quiet) as on_progress:
+    with progress_bar("segment", cases=True, quiet=quiet) as on_progress:
         report = segment(request, on_progress=on_progress)
+    index = output / "index.html"
+    if len(report.files) > 1 and index.is_file() and not json_output:
+        report = replace(report, files=(index,))  # it links to every case
     finish(report, json_output=json_output)
 
 
