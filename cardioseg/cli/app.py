@@ -8,6 +8,7 @@ import io
 import os
 import sys
 import traceback
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -55,22 +56,23 @@ def _options(
     """Options of ``cardioseg`` itself."""
 
 
-add_verb(app, demo_command, name="demo", example="cardioseg demo --output out/demo")
-add_verb(app, prepare_command, name="prepare", example="cardioseg prepare ACDC --output prepared")
-add_verb(app, train_command, name="train", example="cardioseg train prepared --output run --fold 0")
-add_verb(app, segment_command, name="segment", example="cardioseg segment scans --output out")
-add_verb(app, view_command, name="view", example="cardioseg view out/patient001 --open")
-add_verb(
-    app, measure_command, name="measure", example="cardioseg measure out/patient001_mask.nii.gz"
+INSTALLATION = "Models and installation"
+
+_segmenting = partial(add_verb, app, panel="Segment and measure")
+_segmenting(demo_command, name="demo", example="cardioseg demo --output out/demo")
+_segmenting(segment_command, name="segment", example="cardioseg segment scans --output out")
+_segmenting(view_command, name="view", example="cardioseg view out/patient001 --open")
+_segmenting(measure_command, name="measure", example="cardioseg measure out/patient001_mask.nii.gz")
+_segmenting(
+    evaluate_command, name="evaluate", example="cardioseg evaluate out reference --output scores"
 )
-add_verb(
-    app,
-    evaluate_command,
-    name="evaluate",
-    example="cardioseg evaluate out reference --output scores",
-)
-add_verb(app, doctor_command, name="doctor", example="cardioseg doctor")
-app.add_typer(models_app, name="models")
+
+_training = partial(add_verb, app, panel="Train")
+_training(prepare_command, name="prepare", example="cardioseg prepare ACDC --output prepared")
+_training(train_command, name="train", example="cardioseg train prepared --output run --fold 0")
+
+add_verb(app, doctor_command, name="doctor", example="cardioseg doctor", panel=INSTALLATION)
+app.add_typer(models_app, name="models", rich_help_panel=INSTALLATION)
 
 
 def main() -> None:

@@ -40,7 +40,7 @@ JSON_KEYS = {
     "verb": "The command, such as `segment`.",
     "exit_code": "The exit code of the process.",
     "data": "The results. Their keys depend on the command. Empty after an error.",
-    "warnings": "The warnings, one text each, all of them.",
+    "warnings": "All warnings, one text each.",
     "files": "Paths of the files to open first.",
     "error": "The error message. Only after an error.",
 }
@@ -50,7 +50,8 @@ INTRODUCTION = """\
 <!-- Made by `python -m cardioseg.cli.reference > docs/cli.md`; do not edit by hand. -->
 
 `cardioseg --help` lists the commands, and `cardioseg COMMAND --help` the options of one. Results go
-to standard output, progress, warnings and errors to standard error.
+to standard output; progress, warnings and errors go to standard error. More than three warnings are
+shortened to one line per kind, and `--json` prints all of them.
 """
 EXIT_RULES = """\
 ## Exit rules

@@ -20,7 +20,14 @@ class Verb(TyperCommand):
         return option
 
 
-def add_verb(app: typer.Typer, command: Callable[..., None], *, name: str, example: str) -> None:
+def add_verb(
+    app: typer.Typer,
+    command: Callable[..., None],
+    *,
+    name: str,
+    example: str,
+    panel: str | None = None,
+) -> None:
     """Add a verb to ``app``.
 
     Args:
@@ -28,5 +35,7 @@ def add_verb(app: typer.Typer, command: Callable[..., None], *, name: str, examp
         command: its parameters are the options, its docstring is the help text.
         name: the word that calls it.
         example: a typical call, as typed.
+        panel: heading in the list of verbs; None takes "Commands".
     """
-    app.command(name, cls=Verb, epilog=f"Example: `{example}`")(command)
+    epilog = f"Example: `{example}`"
+    app.command(name, cls=Verb, epilog=epilog, rich_help_panel=panel)(command)
