@@ -28,7 +28,7 @@ def draw_masks(monkeypatch):
 
     monkeypatch.setattr(native, "predict_volume", predict)
     monkeypatch.setattr(
-        maps, "draw_preview", lambda path, *given, **named: path.write_bytes(b"")
+        maps, "write_contact_sheet", lambda path, *given, **named: path.write_bytes(b"")
     )  # a second each
 
 

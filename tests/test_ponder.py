@@ -14,8 +14,8 @@ from tiny import cardioseg, save_image
 
 from cardioseg.core.errors import EXIT_OK, EXIT_USAGE, OutputError, UsageError
 from cardioseg.core.labels import PALETTE
-from cardioseg.figures.sheet import cropped, upright
-from cardioseg.figures.strip import GAP, HEADING, LAST_MS, PANEL, SIDE, STEP_MS, TOP
+from cardioseg.figures.ponder_strip import GAP, HEADING, LAST_MS, PANEL, SIDE, STEP_MS, TOP
+from cardioseg.figures.upright import cropped, upright
 from cardioseg.results.finished import open_finished
 from cardioseg.workflows.ponder import PonderRequest, fullest_frame, ponder
 

@@ -16,10 +16,11 @@ from cardioseg.core.errors import OutputError
 from cardioseg.core.labels import ACDC_LABELS, PALETTE, LabelTable
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
-from cardioseg.figures.page import LEFT, TOP
+from cardioseg.figures.contact_sheet import contact_sheet_png, write_contact_sheet
 from cardioseg.figures.palette import EXPERTS
-from cardioseg.figures.preview import draw_preview
-from cardioseg.figures.sheet import GAP, MARGIN_MM, MOST_COLUMNS, cropped, lay_out, upright
+from cardioseg.figures.sheet_canvas import LEFT, TOP
+from cardioseg.figures.tiles import GAP, MOST_COLUMNS, lay_out
+from cardioseg.figures.upright import MARGIN_MM, cropped, upright
 from cardioseg.phantom.draw import PhantomConfig, draw
 
 SPACING = (2.0, 1.0, 8.0)
@@ -55,7 +56,7 @@ def scene(mask=None, experts=True, loops=LOOPS, spacing=SPACING, affine=None):
 
 def drawn(path, image, prediction, labels=ACDC_LABELS, title="case"):
     """The picture as (height, width, 3) in 0 to 255."""
-    draw_preview(path, image, prediction, labels, title=title)
+    write_contact_sheet(path, image, prediction, labels, title=title)
     with Image.open(path) as picture:
         return np.asarray(picture.convert("RGB")).astype(int)
 
@@ -229,8 +230,7 @@ def test_the_maps_show_loops_and_experts_where_they_are(tmp_path):
     ground = seen["background"] - 0.5 * 255 * np.array(to_rgb(EXPERTS[0]))
     for number, name in enumerate(ACDC_LABELS.names):
         assert (
-            np.abs(seen[name] - ground - 0.5 * 255 * np.array(to_rgb(EXPERTS[number]))).max()
-            <= 3
+            np.abs(seen[name] - ground - 0.5 * 255 * np.array(to_rgb(EXPERTS[number]))).max() <= 3
         ), name
 
 
@@ -309,7 +309,7 @@ def test_a_noisy_picture_stays_below_two_megabytes(tmp_path):
         PhantomConfig(shape=(128, 144, 24), spacing_mm=(2.5, 2.5, 4.0), frames=1, noise=0.06)
     )
     image, prediction = scene(mask=phantom.label[..., 0], spacing=phantom.spacing_mm)
-    draw_preview(
+    write_contact_sheet(
         tmp_path / "a.png",
         image.with_array(phantom.image[..., 0]),
         prediction,
@@ -324,7 +324,7 @@ def test_the_notice_stands_at_the_foot_and_the_file_says_nothing_else(tmp_path, 
     path = tmp_path / "Müller" / "a.png"
     picture = drawn(path, image, prediction)
     assert (picture[-30:-8] < 130).any()
-    monkeypatch.setattr("cardioseg.figures.preview.NOTICE", "")
+    monkeypatch.setattr("cardioseg.figures.contact_sheet.NOTICE", "")
     assert (drawn(path, image, prediction)[-30:-8] > 250).all()
     with Image.open(io.BytesIO(path.read_bytes())) as written:
         assert set(written.info) <= {"dpi"}, "no text chunks: no software, no path, no date"
@@ -332,12 +332,14 @@ def test_the_notice_stands_at_the_foot_and_the_file_says_nothing_else(tmp_path, 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path):
     for name in ("a.png", "b.png"):
-        draw_preview(tmp_path / name, *scene(), ACDC_LABELS, title="case")
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+        write_contact_sheet(tmp_path / name, *scene(), ACDC_LABELS, title="case")
+    first = (tmp_path / "a.png").read_bytes()
+    assert first == (tmp_path / "b.png").read_bytes()
+    assert contact_sheet_png(*scene(), ACDC_LABELS, title="case") == first
 
 
 def test_a_closed_folder_is_an_output_error_and_leaves_nothing(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
-        draw_preview(tmp_path / "file" / "a.png", *scene(), ACDC_LABELS, title="case")
+        write_contact_sheet(tmp_path / "file" / "a.png", *scene(), ACDC_LABELS, title="case")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cardioseg.core.labels import ACDC_LABELS, PALETTE, LabelTable
-from cardioseg.figures import page as paper
+from cardioseg.figures import sheet_canvas
 from cardioseg.figures.agg import shortened
-from cardioseg.figures.page import ticks
-from cardioseg.figures.preview import label_table_file
+from cardioseg.figures.sheet_canvas import ticks
+from cardioseg.results.viewer_tables import write_viewer_table
 
 
 @given(st.integers(1, 255))
@@ -20,7 +20,7 @@ def test_ticks_are_few_integers_with_both_ends(loops):
     assert (found[0], found[-1]) == (1, loops)
     assert len(found) <= 11
     between = [after - before for before, after in itertools.pairwise(found)]
-    assert not between or min(between) * paper.BAR / loops >= 9, "labels overlap"
+    assert not between or min(between) * sheet_canvas.BAR / loops >= 9, "labels overlap"
 
 
 def test_ticks_are_round():
@@ -44,7 +44,7 @@ def hexes(parts):
 
 
 def test_itk_snap_reads_names_and_colours(tmp_path):
-    label_table_file(tmp_path / "labels.txt", ACDC_LABELS)
+    write_viewer_table(tmp_path / "labels.txt", ACDC_LABELS)
     lines = (tmp_path / "labels.txt").read_text(encoding="utf-8").splitlines()
     rows = [
         re.fullmatch(r'\s*(\d+)((?:\s+\d+){6})\s+"(.*)"', line)
@@ -62,7 +62,7 @@ def test_itk_snap_reads_names_and_colours(tmp_path):
 
 def test_slicer_reads_names_and_colours(tmp_path):
     labels = LabelTable(("background", "LV", 'left "atrium"'))
-    label_table_file(tmp_path / "labels.ctbl", labels)
+    write_viewer_table(tmp_path / "labels.ctbl", labels)
     first, *lines = (tmp_path / "labels.ctbl").read_text(encoding="utf-8").splitlines()
     assert first.startswith("# Color table file")
     rows = [line.split() for line in lines if not line.startswith("#")]
@@ -79,7 +79,7 @@ def test_slicer_reads_names_and_colours(tmp_path):
 
 
 def test_a_quote_in_a_name_does_not_end_it(tmp_path):
-    label_table_file(tmp_path / "labels.txt", LabelTable(("background", 'left "atrium"')))
+    write_viewer_table(tmp_path / "labels.txt", LabelTable(("background", 'left "atrium"')))
     last = (tmp_path / "labels.txt").read_text(encoding="utf-8").splitlines()[-1]
     assert last.count('"') == 2
     assert "left 'atrium'" in last

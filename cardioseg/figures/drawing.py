@@ -31,7 +31,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Sector:
-    """Part of a ring around ``centre``, from angle ``start`` to ``end``; a disc when ``inner`` is 0.
+    """Part of a ring around ``centre``, between two angles; a whole disc when ``inner`` is 0.
 
     The edge of a ``dashed`` sector is dashed.
     """
@@ -72,7 +72,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Group:
-    """Shapes that belong together, moved down by ``down``; a browser shows ``said`` as a tooltip."""
+    """Shapes that belong together, moved down by ``down``; ``said`` is their tooltip."""
 
     shapes: tuple["Shape", ...]
     said: str = ""

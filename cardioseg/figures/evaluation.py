@@ -1,7 +1,4 @@
-"""The two pictures of an evaluation: Dice as box plots, volumes and EF as Bland-Altman plots.
-
-Drawn with matplotlib's Agg canvas, so that no display is needed and no global state is touched.
-"""
+"""The two figures of an evaluation: Dice as box plots; volumes and EF as Bland-Altman plots."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cardioseg.evaluation.metrics import agreement
+from cardioseg.evaluation.metrics import StructureScore, agreement
 from cardioseg.evaluation.scores import QUANTITIES, PatientFunction, ScoredCase, title
 from cardioseg.figures.agg import DPI, new_figure, write_png
 from cardioseg.figures.palette import GROUPS, INK, MISSED, ZERO_LINE, group_colours
@@ -20,29 +17,29 @@ if TYPE_CHECKING:
 
 
 def draw_dice(path: Path, cases: Sequence[ScoredCase]) -> None:
-    """Box plot of Dice per structure over all volumes, and beside it per group; every volume is a point, misses are crosses."""
+    """Box plots of Dice per structure, over all volumes and per group.
+
+    Every volume is a point; volumes where only one mask has the structure are crosses.
+    """
     structures = list(cases[0].scores)
-    groups = sorted({case.pair.group for case in cases} - {""})
-    panels = [("all volumes", list(cases))]
-    if len(groups) > 1:
-        panels += [
-            (group, [case for case in cases if case.pair.group == group]) for group in groups
-        ]
+    panels = _dice_panels(cases)
     figure = _figure(2.2 + 0.62 * len(structures) * len(panels), 4.2)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    for axis, (name, chosen) in zip(axes, panels, strict=True):
+    for axis, (name, chosen) in zip(axes, panels.items(), strict=True):
         _dice_panel(axis, chosen, structures)
         axis.set_title(f"{name} (n = {len(chosen)})", fontsize=9)
     axes[0].set_ylabel("Dice")
     if any(score.missed for case in cases for score in case.scores.values()):
-        figure.supxlabel(
-            "× missed: only one of the two masks has the structure", fontsize=8, color=MISSED
-        )
+        words = "× missed: only one of the two masks has the structure"
+        figure.supxlabel(words, fontsize=8, color=MISSED)
     write_png(path, figure)
 
 
 def draw_bland_altman(path: Path, patients: Sequence[PatientFunction]) -> None:
-    """A panel per quantity, one row per ventricle: difference against mean, with bias and limits of agreement."""
+    """Difference against mean, with bias and limits of agreement.
+
+    One panel per quantity, one row per ventricle.
+    """
     rows = [
         [quantity for quantity in QUANTITIES if quantity.startswith(ventricle)]
         for ventricle in ("lv_", "rv_")
@@ -63,32 +60,40 @@ def draw_bland_altman(path: Path, patients: Sequence[PatientFunction]) -> None:
     write_png(path, figure)
 
 
+def _dice_panels(cases: Sequence[ScoredCase]) -> dict[str, list[ScoredCase]]:
+    """Title of a panel → its cases: all volumes, then every group when there are several."""
+    groups = sorted({case.pair.group for case in cases} - {""})
+    panels = {"all volumes": list(cases)}
+    if len(groups) > 1:
+        for group in groups:
+            panels[group] = [case for case in cases if case.pair.group == group]
+    return panels
+
+
 def _dice_panel(axis: "Axes", cases: Sequence[ScoredCase], structures: Sequence[str]) -> None:
     for position, structure in enumerate(structures, start=1):
-        scores = [case.scores[structure] for case in cases]
-        found, missed = (
-            np.array([s.dice for s in scores if s.dice is not None and s.missed is state])
-            for state in (False, True)
-        )
-        if not len(found) + len(missed):
-            continue
-        median = {"color": INK.light, "linewidth": 1.2}
-        axis.boxplot(
-            [np.append(found, missed)],
-            positions=[position],
-            widths=0.6,
-            showfliers=False,
-            medianprops=median,
-        )
-        colour = GROUPS[(position - 1) % len(GROUPS)]
-        axis.plot(position + _spread(len(found)), found, ".", color=colour, markersize=4, alpha=0.6)
-        axis.plot(position + _spread(len(missed)), missed, "x", color=MISSED, markersize=6)
-    axis.set_xticks(
-        range(1, len(structures) + 1), [_tick(name, cases) for name in structures], fontsize=8
-    )
+        _dice_box(axis, position, [case.scores[structure] for case in cases])
+    ticks = [_tick(name, cases) for name in structures]
+    axis.set_xticks(range(1, len(structures) + 1), ticks, fontsize=8)
     axis.set_xlim(0.4, len(structures) + 0.6)
     axis.set_ylim(-0.03, 1.01)
     axis.grid(axis="y", alpha=0.3)
+
+
+def _dice_box(axis: "Axes", position: int, scores: Sequence[StructureScore]) -> None:
+    """One structure: a box, points, and crosses for what was missed."""
+    found, missed = (
+        np.array([s.dice for s in scores if s.dice is not None and s.missed is state])
+        for state in (False, True)
+    )
+    if not len(found) + len(missed):
+        return
+    median = {"color": INK.light, "linewidth": 1.2}
+    values = [np.append(found, missed)]
+    axis.boxplot(values, positions=[position], widths=0.6, showfliers=False, medianprops=median)
+    colour = GROUPS[(position - 1) % len(GROUPS)]
+    axis.plot(position + _spread(len(found)), found, ".", color=colour, markersize=4, alpha=0.6)
+    axis.plot(position + _spread(len(missed)), missed, "x", color=MISSED, markersize=6)
 
 
 def _tick(structure: str, cases: Sequence[ScoredCase]) -> str:
@@ -97,7 +102,7 @@ def _tick(structure: str, cases: Sequence[ScoredCase]) -> str:
 
 
 def _spread(count: int) -> np.ndarray:
-    """Horizontal offsets so that equal values stay visible; the same in every run."""
+    """Horizontal offsets that keep equal values visible; the same in every run."""
     return np.array([0.18 * np.sin(2.4 * index) for index in range(count)])
 
 
@@ -105,19 +110,16 @@ def _bland_altman_panel(
     axis: "Axes", patients: Sequence[PatientFunction], quantity: str, colours: dict[str, str]
 ) -> None:
     for group, colour in colours.items():
-        pairs = np.array(list(_pairs([p for p in patients if p.group == group], quantity))).reshape(
-            -1, 2
-        )
-        style: dict[str, Any] = {
-            "color": colour,
-            "markersize": 4,
-            "alpha": 0.75,
-            "label": group or "no group",
-        }
-        axis.plot(pairs.mean(axis=1), pairs[:, 0] - pairs[:, 1], "o", **style)
-    found = agreement(
-        [p.predicted[quantity] for p in patients], [p.reference[quantity] for p in patients]
+        members = [patient for patient in patients if patient.group == group]
+        pairs = np.array(list(_pairs(members, quantity))).reshape(-1, 2)
+        style: dict[str, Any] = {"color": colour, "markersize": 4, "alpha": 0.75}
+        mean, difference = pairs.mean(axis=1), pairs[:, 0] - pairs[:, 1]
+        axis.plot(mean, difference, "o", label=group or "no group", **style)
+    predicted, reference = (
+        [getattr(patient, source)[quantity] for patient in patients]
+        for source in ("predicted", "reference")
     )
+    found = agreement(predicted, reference)
     axis.axhline(0, color=ZERO_LINE, linewidth=0.8)
     for key, dashes in (("bias", "-"), ("lower", "--"), ("upper", "--")):
         _line(axis, found[key], dashes)
@@ -146,5 +148,5 @@ def _line(axis: "Axes", value: float | None, dashes: str) -> None:
 
 
 def _figure(width: float, height: float) -> "Figure":
-    """A figure in inches, its panels placed by matplotlib."""
+    """A figure in inches; matplotlib arranges its panels."""
     return new_figure(DPI * width, DPI * height, layout="constrained")

@@ -1,4 +1,4 @@
-"""Every colour of the figures, except the structures' own, which every mask carries in ``core.labels``.
+"""Every colour of the figures, except those of the structures (``core.labels``).
 
 A report follows the reader's light or dark theme, so a colour of a drawing is a ``Shade``: one for
 each theme. PNG files are drawn in the light one.

@@ -12,8 +12,7 @@ import numpy as np
 
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.volume import Volume
-from cardioseg.figures.page import GREY_PERCENTILES
-from cardioseg.figures.sheet import boxed, heart_box, upright
+from cardioseg.figures.upright import GREY_PERCENTILES, boxed, heart_box, upright
 from cardioseg.imaging.preprocess import slice_axis
 from cardioseg.results.finished import Finished
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from cardioseg.core.atomic import PART, remove, write_bytes
 from cardioseg.core.errors import OutputError
-from cardioseg.figures.preview import VIEWER_TABLES
+from cardioseg.results.viewer_tables import VIEWER_TABLES
 from cardioseg.results.source import SOURCE
 from cardioseg.workflows.products import endings
 

@@ -13,9 +13,10 @@ from cardioseg import __version__
 from cardioseg.clinical.volumes import structure_value
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
-from cardioseg.figures.preview import draw_preview, label_table_file
+from cardioseg.figures.contact_sheet import write_contact_sheet
 from cardioseg.imaging.image import ImageFile
 from cardioseg.imaging.nifti import write
+from cardioseg.results.viewer_tables import VIEWER_TABLES, write_viewer_table
 
 if TYPE_CHECKING:
     from cardioseg.bundle import Model
@@ -94,9 +95,10 @@ def write_maps(output: Path, name: str, cine: Cine, model: "Model") -> None:
         if array is not None:
             frames = cine.frames if cine.frames > 1 else None
             write(output / f"{name}_{kind}.nii.gz", replace(volume, array=array), frames=frames)
-    draw_preview(output / f"{name}_preview.png", volume, prediction, model.labels, title=name)
-    for viewer_table in ("labels.txt", "labels.ctbl"):
-        label_table_file(output / viewer_table, model.labels)
+    preview = output / f"{name}_preview.png"
+    write_contact_sheet(preview, volume, prediction, model.labels, title=name)
+    for viewer_table in VIEWER_TABLES:
+        write_viewer_table(output / viewer_table, model.labels)
 
 
 def write_float_maps(

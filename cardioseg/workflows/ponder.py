@@ -12,13 +12,18 @@ from cardioseg.clinical.volumes import structure_value
 from cardioseg.core.errors import OutputError, UsageError
 from cardioseg.core.report import Report, Table
 from cardioseg.figures.drawing import NOTICE
-from cardioseg.figures.page import GREY_PERCENTILES
 from cardioseg.figures.palette import loop_colours
-from cardioseg.figures.sheet import Stack, cropped, heart_slice, upright
-from cardioseg.figures.strip import Moment, Slice, Words, draw_animation, draw_strip
+from cardioseg.figures.ponder_strip import (
+    Caption,
+    PonderPanel,
+    PonderSlice,
+    write_animation,
+    write_strip,
+)
+from cardioseg.figures.upright import UprightSlices, cropped, grey_window, heart_slice, upright
 from cardioseg.results.finished import Finished, open_finished
 
-DRAW = {".png": draw_strip, ".gif": draw_animation}
+DRAW = {".png": write_strip, ".gif": write_animation}
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ def fullest_frame(case: Finished) -> int:
     return int(np.argmax(sizes))
 
 
-def chosen_slice(case: Finished, stack: Stack, number: int | None) -> int:
+def chosen_slice(case: Finished, stack: UprightSlices, number: int | None) -> int:
     """The slice asked for, or the one with most myocardium; counted from 0."""
     return (
         heart_slice(stack.mask, case.labels)
@@ -130,15 +135,15 @@ def chosen(option: str, number: int, count: int) -> int:
     return number - 1
 
 
-def _moments(steps: np.ndarray, heart: np.ndarray, loops: int) -> list[Moment]:
+def _moments(steps: np.ndarray, heart: np.ndarray, loops: int) -> list[PonderPanel]:
     """The image with its mask, then what is still active after each loop, until nothing is; shares are of the heart."""
     colours = loop_colours(loops + 1)[1:]
     where, of = (heart, "heart") if heart.any() else (np.ones_like(heart), "slice")
-    moments = [Moment("mask")]
+    moments = [PonderPanel("mask")]
     for loop in range(1, int(steps.max()) + 1):
         active = steps > loop
         moments.append(
-            Moment(
+            PonderPanel(
                 f"after loop {loop}: {100 * active[where].mean():.0f} % of {of} active",
                 active,
                 colours[loop - 1],
@@ -147,18 +152,17 @@ def _moments(steps: np.ndarray, heart: np.ndarray, loops: int) -> list[Moment]:
     return moments
 
 
-def _slice(stack: Stack, index: int, case: Finished) -> Slice:
-    low, high = np.percentile(stack.image, GREY_PERCENTILES)
+def _slice(stack: UprightSlices, index: int, case: Finished) -> PonderSlice:
     colours = case.labels.colours
     structures = tuple(
         (colours[name], stack.mask[index] == case.labels.value(name))
         for name in case.labels.structures
     )
-    window = float(low), float(max(high, low + 1e-6))
-    return Slice(stack.image[index].astype(np.float32), window, structures, stack.pixel_mm)
+    shown = stack.image[index].astype(np.float32)
+    return PonderSlice(shown, grey_window(stack.image), structures, stack.pixel_mm)
 
 
-def _words(case: Finished, stack: Stack, index: int, frame: int, mean: float) -> Words:
+def _words(case: Finished, stack: UprightSlices, index: int, frame: int, mean: float) -> Caption:
     where = f"slice {index + 1} of {len(stack.image)}" + (
         f", frame {frame + 1}" if case.image.frames > 1 else ""
     )
@@ -166,4 +170,4 @@ def _words(case: Finished, stack: Stack, index: int, frame: int, mean: float) ->
     facts = (
         f"{where} · {case.facts['model']} · loops used in the {of}: mean {mean:.1f} of {case.loops}"
     )
-    return Words(case.name, facts, NOTICE)
+    return Caption(case.name, facts, NOTICE)

@@ -10,7 +10,7 @@ from typing import Any
 
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report, Table
-from cardioseg.figures.sheet import upright
+from cardioseg.figures.upright import upright
 from cardioseg.pages.html import render, write_page
 from cardioseg.pages.legend import Legend, legends
 from cardioseg.pages.scene import Scene, make_scene
