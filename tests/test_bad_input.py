@@ -173,9 +173,7 @@ def test_a_header_that_promises_more_than_memory_holds_is_named(tmp_path):
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (64 << 30, before[1]))
     try:
-        with pytest.raises(
-            InputError, match=r"shape \(30000, 30000, 30000\), more than memory holds"
-        ):
+        with pytest.raises(InputError, match=r"shape \(30000, 30000, 30000\)"):
             open_image(path).frame(0)
     finally:
         resource.setrlimit(resource.RLIMIT_AS, before)

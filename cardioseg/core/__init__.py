@@ -1,1 +1,1 @@
-"""What every other part speaks of: volumes, cases, predictions, labels, settings, errors, reports."""
+"""Records that all packages share: volumes, cases, predictions, labels, settings, errors."""

@@ -1,4 +1,4 @@
-"""Writing so that nothing half-done looks done: a temporary file in the same folder, fsync, then rename."""
+"""Atomic writes: a temporary file in the same folder, fsync, then rename."""
 
 import json
 import os
@@ -11,18 +11,18 @@ from typing import Any
 from cardioseg.core.errors import OutputError
 
 PART = ".part"
-LONGEST_NAME = 150  # of a temporary file's 255 bytes
+LONGEST_NAME = 150  # bytes taken from the final name; file systems allow 255 in all
 
 
 @contextmanager
 def replacing(path: Path, *, suffix: str = "") -> Iterator[Path]:
-    """Yield a temporary path to write; on success it becomes ``path`` in one step, on failure it is removed.
+    """Yield a temporary path; it replaces ``path`` on success and is removed on failure.
 
-    A kill leaves it: hidden, named after ``path``, with ``.part`` in its name.
+    A killed process leaves it behind: a hidden file with ``.part`` in its name.
 
     Args:
         path: the final file.
-        suffix: ending of the temporary name, for writers that go by it (".nii.gz").
+        suffix: ending of the temporary name, for writers that choose a format by it (".nii.gz").
 
     Raises:
         OutputError: the folder cannot be written or the disk is full.
@@ -61,15 +61,20 @@ def write_text(path: Path, content: str) -> None:
 
 
 def write_json(path: Path, data: Any, *, default: Callable[[Any], Any] | None = None) -> None:
-    """Write ``data`` as indented JSON, atomically; NaN and infinity are refused, as JSON has neither."""
+    """Write ``data`` as indented JSON, atomically.
+
+    Raises:
+        ValueError: ``data`` holds NaN or infinity, which JSON cannot express.
+        OutputError: the folder cannot be written or the disk is full.
+    """
     write_text(path, json.dumps(data, indent=1, allow_nan=False, default=default) + "\n")
 
 
 def remove(path: Path) -> None:
-    """Remove a file that may not be there.
+    """Remove a file if it exists.
 
     Raises:
-        OutputError: it is there to stay.
+        OutputError: it cannot be removed.
     """
     try:
         path.unlink(missing_ok=True)
@@ -83,7 +88,7 @@ def _cannot_write(path: Path, error: OSError) -> OutputError:
         path,
         found=reason,
         expected="a folder with space and write permission",
-        cure="choose another --output or free space",
+        cure="choose another --output or free some space",
     )
 
 

@@ -1,6 +1,6 @@
-"""Settings: one strict reader for every TOML file and every ``--set section.key=value``.
+"""Settings: one strict reader for TOML files and ``--set section.key=value``.
 
-A setting that no class names is an error, never ignored: a misspelt key that silently trains the default costs a day.
+An unknown setting is an error: a misspelt key that silently trains the default costs a day.
 """
 
 import tomllib
@@ -23,22 +23,23 @@ class Settings(BaseModel):
 
 
 class PreparationConfig(Settings):
-    """How a volume becomes what the network sees; travels inside the model so that training and inference agree.
+    """Preprocessing, saved with the model so that training and inference agree.
 
-    The slice axis stays native: short-axis slices are 5 to 10 mm apart, and resampling between them invents anatomy.
+    By default slices are not resampled: they are 5 to 10 mm apart, and interpolation between them
+    invents anatomy.
     """
 
     spacing_mm: float = Field(
-        1.5, gt=0, description="in-plane voxel size the network works at, in mm"
+        1.5, gt=0, description="in-plane voxel size of the working grid, in mm"
     )
     slice_spacing_mm: float | None = Field(
-        None, gt=0, description="resample the slice axis to this; None keeps it native"
+        None, gt=0, description="slice spacing of the working grid, in mm; None keeps the file's"
     )
     clip_percentiles: tuple[Percentile, Percentile] = Field(
-        (0.5, 99.5), description="intensities are clipped to these, then standardised"
+        (0.5, 99.5), description="intensity percentiles to clip to, before standardising"
     )
     neighbours: int = Field(
-        1, ge=0, description="slices above and below that come in as channels (2-D networks)"
+        1, ge=0, description="slices above and below given as extra channels (2-D networks)"
     )
 
     @property
@@ -48,29 +49,30 @@ class PreparationConfig(Settings):
 
 
 class WindowConfig(Settings):
-    """How a slice is cut into windows and put together again; travels inside the model."""
+    """How a volume is cut into windows and stitched; saved with the model."""
 
     size: tuple[Size, ...] = Field(
         (128, 128),
         min_length=2,
         max_length=3,
-        description="voxels on the working grid; three numbers for a 3-D network",
+        description="window size in voxels of the working grid; 3 numbers for a 3-D network",
     )
     overlap: float = Field(
-        0.5, ge=0, lt=1, description="share of a window that the next one covers again"
+        0.5, ge=0, lt=1, description="share of a window that its neighbour overlaps"
     )
     views: Literal["none", "flips", "all"] = Field(
-        "all", description="reflections and rotations averaged: 1, 4 or 8"
+        "all", description="orientations averaged: none (1), flips (4) or all (8)"
     )
     common_storage: bool = Field(
         True,
-        description="bring every image to the one of its eight storages that all share; off where training kept the files' own",
+        description="turn every slice to a common one of eight orientations; "
+        "off for models trained on the files' own",
     )
     focus: bool = Field(
         True,
-        description="find the heart with one view, look again there with all views, and clear the rest",
+        description="find the heart in one orientation, segment only there in all orientations",
     )
-    margin: int = Field(16, ge=0, description="voxels kept around what the first look found")
+    margin: int = Field(16, ge=0, description="voxels kept around the heart found first")
     batch: int = Field(8, ge=1, description="windows per forward pass")
 
 
@@ -78,7 +80,11 @@ SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file as nested dictionaries; ConfigError names the file and the line."""
+    """Read a TOML file as nested dictionaries.
+
+    Raises:
+        ConfigError: the file is missing, unreadable or not TOML.
+    """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -92,20 +98,25 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``changes`` laid over it, section by section."""
+    """``base`` updated with ``changes``, section by section."""
     merged = dict(base)
     for key, value in changes.items():
         inner = merged.get(key)
-        merged[key] = (
-            merge(inner, value)
-            if isinstance(inner, Mapping) and isinstance(value, Mapping)
-            else value
-        )
+        if isinstance(inner, Mapping) and isinstance(value, Mapping):
+            merged[key] = merge(inner, value)
+        else:
+            merged[key] = value
     return merged
 
 
 def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
-    """``section.key=value`` strings as nested dictionaries; values are TOML, bare words are text."""
+    """Parse ``section.key=value`` strings into nested dictionaries.
+
+    Values are TOML; anything that is not TOML is taken as text.
+
+    Raises:
+        ConfigError: a string without a key or an equals sign.
+    """
     settings: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
@@ -127,7 +138,11 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
 
 
 def validate(kind: type[SettingsT], values: Mapping[str, Any], *, source: Path | str) -> SettingsT:
-    """``values`` as ``kind``; ConfigError names the key, the value and what is allowed."""
+    """Check ``values`` against the settings class ``kind``.
+
+    Raises:
+        ConfigError: an unknown setting or an invalid value; names the key, value and limits.
+    """
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:

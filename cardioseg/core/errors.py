@@ -1,15 +1,15 @@
-"""Everything that can go wrong, with the exit code it ends a command with.
+"""All errors, with the exit code that each gives a command.
 
-    CardioSegError          1   internal; never shown on purpose
-    ├── UsageError          2   the call contradicts itself
-    │   └── ConfigError     2   a setting is unknown or out of range
-    ├── InputError          4   a file or data set cannot be used as it is
-    │   ├── GeometryError   4   spacing, grid or dimensions
-    │   └── LabelError      4   label values
-    ├── ModelError          5   a model is missing, broken or not the one its card names
+    CardioSegError          1   base class; never raised itself
+    ├── UsageError          2   invalid options or arguments
+    │   └── ConfigError     2   an unknown setting, or a value out of range
+    ├── InputError          4   an unusable file or data set
+    │   ├── GeometryError   4   invalid spacing, grid or dimensions
+    │   └── LabelError      4   unknown label values
+    ├── ModelError          5   a missing or damaged model, or one that differs from its metadata
     └── OutputError         6   the result cannot be written
 
-A message is one line: file · what was found · what was expected · what to do.
+A message is one line: file, what was found, what was expected, what to do.
 """
 
 import errno
@@ -29,13 +29,13 @@ EXIT_INTERRUPTED = 130
 
 
 class CardioSegError(Exception):
-    """An error a person can act on.
+    """An error that the user can fix.
 
     Args:
-        file: what it is about: a path, or the name of a setting.
-        found: what is there.
-        expected: what should be there.
-        cure: what the person can do, as a sentence without a full stop.
+        file: the path or the name of the option or setting at fault.
+        found: what was found.
+        expected: what was expected.
+        cure: what the user can do, without a full stop.
     """
 
     exit_code = EXIT_INTERNAL
@@ -46,14 +46,14 @@ class CardioSegError(Exception):
         super().__init__(" ".join(text.split()))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Cross from a worker process whole."""
+        """Pickle with all arguments, so that the error survives a worker process."""
         return partial(
             type(self), self.file, found=self.found, expected=self.expected, cure=self.cure
         ), ()
 
 
 class UsageError(CardioSegError):
-    """The call contradicts itself."""
+    """Options or arguments are invalid or contradict each other."""
 
     exit_code = EXIT_USAGE
 
@@ -63,33 +63,33 @@ class ConfigError(UsageError):
 
 
 class InputError(CardioSegError):
-    """A file or a data set cannot be used as it is."""
+    """A file or data set cannot be used."""
 
     exit_code = EXIT_INPUT
 
 
 class GeometryError(InputError):
-    """Spacing, grid or dimensions make no sense, or two grids differ."""
+    """Spacing, grid or dimensions are invalid, or two grids differ."""
 
 
 class LabelError(InputError):
-    """A mask holds values that its label table does not name."""
+    """A mask holds values that are not in its label table."""
 
 
 class ModelError(CardioSegError):
-    """A model is missing, broken or not the one its metadata names."""
+    """A model is missing, damaged, or differs from its metadata."""
 
     exit_code = EXIT_MODEL
 
 
 class OutputError(CardioSegError):
-    """A result cannot be written: the disk is full, the folder is closed, or the file is already there."""
+    """A result cannot be written: full disk, no permission, or the file exists already."""
 
     exit_code = EXIT_RESOURCES
 
 
 def exit_code(error: BaseException) -> int:
-    """What a command ends with when ``error`` ends it."""
+    """The exit code of a command that ``error`` stopped."""
     if isinstance(error, CardioSegError):
         return error.exit_code
     if isinstance(error, KeyboardInterrupt):
@@ -98,7 +98,7 @@ def exit_code(error: BaseException) -> int:
 
 
 def explain(error: BaseException) -> str:
-    """One line about any error, foreign ones included."""
+    """Describe any error, also those of other libraries, in one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, CardioSegError):
         return text
@@ -108,17 +108,20 @@ def explain(error: BaseException) -> str:
         return f"out of memory ({text}); use a smaller --window or another --device"
     if _out_of_resources(error):
         return f"out of resources ({text}); free space or memory and run the same command again"
-    return f"{type(error).__name__}: {text}; this is a fault of cardioseg: set CARDIOSEG_DEBUG=1 for the traceback"
+    return (
+        f"{type(error).__name__}: {text}; this is a bug in cardioseg; "
+        "set CARDIOSEG_DEBUG=1 for the traceback"
+    )
 
 
 def explain_of(file: Path, error: BaseException) -> str:
-    """As ``explain``, led by the file where the line does not name it."""
+    """As ``explain``, with the file in front where the text does not name it."""
     text = explain(error)
     return text if " ".join(str(file).split()) in text else f"{file}: {text}"
 
 
 def _out_of_resources(error: BaseException) -> bool:
-    """Disk or memory ran out; torch is recognised by name and text, since importing it here would cost seconds."""
+    """Whether disk or memory ran out; torch's errors are matched by text, to avoid importing it."""
     full_disk = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     return full_disk or out_of_memory or "DefaultCPUAllocator: can't allocate memory" in str(error)

@@ -1,7 +1,7 @@
-"""Structures by name; integers appear only here and in files.
+"""Names, values and colours of the structures in a mask.
 
-ACDC stores RV 1, MYO 2, LV 3. Other sources differ (UK Biobank and MONAI's model zoo: LV 1, MYO 2, RV 3), which is
-why nothing else in the package compares a mask with a number.
+ACDC stores RV 1, MYO 2, LV 3; UK Biobank and MONAI's model zoo store LV 1, MYO 2, RV 3. So no other
+module compares a mask with a literal number.
 """
 
 from collections.abc import Mapping
@@ -9,21 +9,25 @@ from dataclasses import dataclass
 
 MYOCARDIAL_DENSITY_G_PER_ML = 1.05
 
-# One colour per structure in every picture and viewer. All from Okabe and Ito's set, which colour-blind people can tell
-# apart; blue, yellow and vermilion also differ in brightness and stand out from grey.
+# Structure colours in every figure and viewer, from Okabe and Ito's set for colour-blind readers.
+# Blue, yellow and vermilion also differ in brightness and stand out from grey.
 PALETTE = {"RV": "#56b4e9", "MYO": "#f0e442", "LV": "#d55e00"}
 OTHER_COLOURS = ("#cc79a7", "#009e73", "#0072b2", "#e69f00")
 
 
 @dataclass(frozen=True)
 class LabelTable:
-    """Names of the classes, index = value in the mask; index 0 is the background."""
+    """Class names; a name's index is its value in the mask, and 0 is the background."""
 
     names: tuple[str, ...]
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, int]) -> "LabelTable":
-        """From name → value as data sets state it; values must be 0, 1, 2, … without a gap."""
+        """Build a table from name → value.
+
+        Raises:
+            ValueError: the values are not 0, 1, 2, … without a gap.
+        """
         by_value = {int(value): str(name) for name, value in mapping.items()}
         if sorted(by_value) != list(range(len(mapping))):
             raise ValueError(
@@ -38,7 +42,7 @@ class LabelTable:
 
     @property
     def colours(self) -> dict[str, str]:
-        """Structure → "#rrggbb": the palette's where it knows the name (in any case), else the others in turn."""
+        """Structure → "#rrggbb": from ``PALETTE`` by name in any case, else ``OTHER_COLOURS``."""
         others = [name for name in self.structures if name.upper() not in PALETTE]
         turns = {
             name: OTHER_COLOURS[index % len(OTHER_COLOURS)] for index, name in enumerate(others)

@@ -1,4 +1,4 @@
-"""What a network says about one volume, all of it on the image's own grid."""
+"""The result of a network for one volume, on the image's own grid."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,15 +14,18 @@ class Prediction:
 
     Attributes:
         mask: (X, Y, Z) uint8 label values.
-        halting: (X, Y, Z) uint8 loops each voxel's token used; windows and views that overlap are averaged, then rounded.
-        experts: (X, Y, Z) uint8 strongest expert counted from 1; None when the network routes nothing.
-        loops: the budget the core was given.
-        probabilities: (X, Y, Z, classes) float32, kept only when asked for.
-        routing: (X, Y, Z, experts) float32 summing to 1 over experts, kept only when asked for.
-        mean_steps: mean loops used over all tokens.
-        expert_shares: share of voxels by strongest expert; empty when the network routes nothing.
-        flops: multiplications and additions it took, by "total", "core" and "core_dense" (every token running every loop).
-        certainty: predictive entropy and loops used, in and around the heart, by name; a reason where there is no number.
+        halting: (X, Y, Z) uint8 loops that each voxel's token used, averaged over overlapping
+            windows and orientations, then rounded.
+        experts: (X, Y, Z) uint8 strongest expert, counted from 1; None without experts.
+        loops: the loop budget.
+        mean_steps: mean loops used, over all tokens.
+        expert_shares: share of voxels by strongest expert; () without experts.
+        probabilities: (X, Y, Z, classes) float32, only on request.
+        routing: (X, Y, Z, experts) float32 summing to 1 over experts, only on request.
+        flops: multiplications and additions by "total", "core" and "core_dense" (the core if every
+            token ran every loop).
+        certainty: predictive entropy and loops used, in and around the heart, by name; a text that
+            says why where there is no number.
     """
 
     mask: Volume

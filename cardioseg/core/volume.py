@@ -1,6 +1,6 @@
-"""A volume: voxels, where they lie, and what the file said about it.
+"""A volume: voxels with their geometry.
 
-Shape legend: X, Y in-plane, Z slices; arrays are indexed [x, y, z] as NIfTI stores them.
+Shape legend: X, Y in-plane, Z slices; arrays are indexed [x, y, z] as in NIfTI.
 """
 
 from dataclasses import dataclass, field, replace
@@ -17,10 +17,10 @@ class Volume:
 
     Attributes:
         array: (X, Y, Z) voxels; a 2-D file has Z = 1.
-        affine: (4, 4) voxel index → world in mm, with columns of length ``spacing``.
-        spacing: voxel size in mm along X, Y, Z; the one truth for every volume in ml and distance in mm.
-        header: the geometry as the file stored it, opaque here; written back bit for bit by ``imaging.nifti.write``.
-        notes: decisions taken while reading (say, that pixdim and affine disagreed), for the run record.
+        affine: (4, 4) voxel index → RAS world in mm, with columns of length ``spacing``.
+        spacing: voxel size in mm along X, Y, Z; all volumes in ml and distances in mm use it.
+        header: the stored geometry, opaque here; ``imaging.nifti.write`` keeps it bit for bit.
+        notes: assumptions made while reading, such as which of two spacings was used.
     """
 
     array: np.ndarray
@@ -41,16 +41,18 @@ class Volume:
         return float(np.prod(self.spacing)) / 1000.0
 
     def position_difference_mm(self, other: "Volume") -> float:
-        """Largest distance in mm between the world positions of the two grids' corner voxels; shapes must agree."""
-        corners = np.array([[x, y, z, 1] for x in (0, 1) for y in (0, 1) for z in (0, 1)]) * [
-            *(np.array(self.shape) - 1),
-            1,
-        ]
+        """Largest distance in mm between corresponding corner voxels of two grids of one shape."""
+        ends = np.array([[x, y, z, 1] for x in (0, 1) for y in (0, 1) for z in (0, 1)])
+        corners = ends * [*(np.array(self.shape) - 1), 1]
         apart = corners @ (self.affine - other.affine).T
         return float(np.linalg.norm(apart[:, :3], axis=1).max())
 
     def with_array(self, array: np.ndarray) -> "Volume":
-        """New voxels on the same grid; ValueError if the shape differs."""
+        """The same grid with other voxels.
+
+        Raises:
+            ValueError: the shape differs.
+        """
         if array.shape != self.array.shape:
-            raise ValueError(f"array has shape {array.shape}, the grid {self.array.shape}")
+            raise ValueError(f"array has shape {array.shape}, but the grid has {self.array.shape}")
         return replace(self, array=array)
