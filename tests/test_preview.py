@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib import colormaps
+from matplotlib import colormaps, rc_context
 from matplotlib.colors import to_rgb
 from PIL import Image
 
@@ -336,6 +336,13 @@ def test_the_same_input_gives_the_same_bytes(tmp_path):
     first = (tmp_path / "a.png").read_bytes()
     assert first == (tmp_path / "b.png").read_bytes()
     assert contact_sheet_png(*scene(), ACDC_LABELS, title="case") == first
+
+
+def test_the_settings_of_a_notebook_have_no_effect():
+    expected = contact_sheet_png(*scene(), ACDC_LABELS, title="case")
+    styled = {"savefig.bbox": "tight", "figure.facecolor": "black", "font.size": 30}
+    with rc_context(styled | {"savefig.facecolor": "red", "image.origin": "lower"}):
+        assert contact_sheet_png(*scene(), ACDC_LABELS, title="case") == expected
 
 
 def test_a_closed_folder_is_an_output_error_and_leaves_nothing(tmp_path):

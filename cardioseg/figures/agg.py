@@ -1,10 +1,12 @@
 """matplotlib figures on the Agg canvas: no display, no pyplot, no global state.
 
-matplotlib is imported after ``new_figure`` or ``backend.import_matplotlib`` in this package.
+A function that draws runs in ``default_style``, which also makes the first import of matplotlib.
 """
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +18,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 120
+
+
+@contextmanager
+def default_style() -> Iterator[None]:
+    """Default settings of matplotlib: a notebook's style or a matplotlibrc has no effect."""
+    import_matplotlib()
+    from matplotlib import style
+
+    with style.context("default"):
+        yield
 
 
 def new_figure(

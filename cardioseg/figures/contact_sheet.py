@@ -9,6 +9,7 @@ from cardioseg.core.atomic import write_bytes
 from cardioseg.core.labels import LabelTable
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
+from cardioseg.figures.agg import default_style
 from cardioseg.figures.drawing import NOTICE
 from cardioseg.figures.palette import expert_colours, loop_colours
 from cardioseg.figures.sheet_canvas import SheetCanvas
@@ -29,6 +30,7 @@ def write_contact_sheet(
     write_bytes(path, contact_sheet_png(image, prediction, labels, title=title))
 
 
+@default_style()
 def contact_sheet_png(
     image: Volume, prediction: Prediction, labels: LabelTable, *, title: str
 ) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 
 from cardioseg.evaluation.metrics import StructureScore, agreement
 from cardioseg.evaluation.scores import QUANTITIES, PatientFunction, ScoredCase, title
-from cardioseg.figures.agg import DPI, new_figure, write_png
+from cardioseg.figures.agg import DPI, default_style, new_figure, write_png
 from cardioseg.figures.palette import GROUPS, INK, MISSED, ZERO_LINE, group_colours
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@default_style()
 def draw_dice(path: Path, cases: Sequence[ScoredCase]) -> None:
     """Box plots of Dice per structure, over all volumes and per group.
 
@@ -35,6 +36,7 @@ def draw_dice(path: Path, cases: Sequence[ScoredCase]) -> None:
     write_png(path, figure)
 
 
+@default_style()
 def draw_bland_altman(path: Path, patients: Sequence[PatientFunction]) -> None:
     """Difference against mean, with bias and limits of agreement.
 

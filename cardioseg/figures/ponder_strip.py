@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cardioseg.core.atomic import replacing
-from cardioseg.figures.agg import new_figure, printable, shortened, write_png
+from cardioseg.figures.agg import default_style, new_figure, printable, shortened, write_png
 from cardioseg.figures.outlines import draw_outlines
 from cardioseg.figures.palette import FAINT, INK, INTENSITIES, PAPER, STOPPED
 
@@ -74,6 +74,7 @@ class Caption:
     notice: str
 
 
+@default_style()
 def write_strip(
     path: Path, shown: PonderSlice, panels: Sequence[PonderPanel], caption: Caption
 ) -> None:
@@ -85,6 +86,7 @@ def write_strip(
     write_png(path, _figure(shown, panels, caption))
 
 
+@default_style()
 def write_animation(
     path: Path, shown: PonderSlice, panels: Sequence[PonderPanel], caption: Caption
 ) -> None:

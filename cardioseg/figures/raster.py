@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cardioseg.core.atomic import write_bytes
-from cardioseg.figures.agg import new_figure, png_bytes
+from cardioseg.figures.agg import default_style, new_figure, png_bytes
 from cardioseg.figures.drawing import Drawing, Gradient, Group, Line, Sector, Shape, Text
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def write_drawing(path: Path, drawing: Drawing) -> None:
     write_bytes(path, drawing_png(drawing))
 
 
+@default_style()
 def drawing_png(drawing: Drawing) -> bytes:
     """The drawing as PNG."""
     width, height = drawing.width, drawing.height
