@@ -27,7 +27,7 @@ def run_account(probabilities, threshold):
 
 
 def naive_account(probabilities, threshold):
-    """Weights, steps and remainder of one token as in Graves: halt at the first crossing or last loop."""
+    """Weights, steps and remainder of one token as in Graves: halt at the first crossing."""
     weights, spent = [0.0] * len(probabilities), np.float32(0)
     for loop, p in enumerate(probabilities):
         if spent + p >= np.float32(threshold) or loop == len(probabilities) - 1:

@@ -128,7 +128,7 @@ def test_act_mixes_the_states_of_the_loops_with_weights_that_sum_to_one():
     network = rdvit(halting="act", halting_threshold=0.9).eval()
     image = image_for(network, batch=1)
     _, e, rotary = network._prelude(image)
-    trace = network._loop(e, rotary, 5, None)
+    trace = network._unroll(e, rotary, 5, None)
     h, drive = torch.zeros_like(e), network.injection.drive(e)
     expected = torch.zeros_like(e)
     spent, active = torch.zeros(e.shape[:2]), torch.ones(e.shape[:2], dtype=torch.bool)

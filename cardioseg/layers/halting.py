@@ -61,6 +61,12 @@ class LinearHaltingHead(nn.Module):
 Head = HaltingHead | LinearHaltingHead
 
 
+def halting_head(kind: str, width: int) -> Head:
+    """The head of a kind: "normalised" or "linear"."""
+    kinds: dict[str, type[Head]] = {"normalised": HaltingHead, "linear": LinearHaltingHead}
+    return kinds[kind](width)
+
+
 @dataclass(frozen=True)
 class ACT:
     """State of a batch of tokens under adaptive computation time.

@@ -1,6 +1,7 @@
-"""bViT (Byra et al. 2026, arXiv 2605.10661): one block, L times, nothing else; width is the dial.
+"""bViT (Byra et al. 2026, arXiv 2605.10661): one block, applied L times; its width sets the size.
 
-No step embedding: what a step does follows from the state alone, as the paper reads ("implicit depth multiplexing").
+There is no loop embedding: each loop depends on the state alone, as in the paper ("implicit depth
+multiplexing").
 
 Shape legend: B batch, S* spatial axes, G* token grid, N tokens, D width.
 """
@@ -23,22 +24,24 @@ from cardioseg.networks.output import SegOutput
 class BViTConfig(FrameConfig):
     """Sizes of bViT."""
 
-    loops: int = Field(6, ge=1, description="times the block is applied")
+    loops: int = Field(6, ge=1, description="loop budget: times the block is applied")
     random_depth: bool = Field(
         False,
         description="train with 1 + Poisson loops instead of a fixed number (not in the paper)",
     )
     mean_loops: float = Field(4.0, ge=1, description="mean of the random loop count")
-    max_loops: int = Field(6, ge=1, description="longest of the random loop counts")
+    max_loops: int = Field(6, ge=1, description="largest random loop count")
 
     @property
     def trained_loops(self) -> int:
-        """Longest loop count of training; more is extrapolation."""
+        """Largest loop count in training; more extrapolates."""
         return self.max_loops if self.random_depth else self.loops
 
 
 class BViT(nn.Module):
-    """The network of the module's first line."""
+    """One looped block between stem and decoder."""
+
+    exits = rules_for()
 
     def __init__(self, config: BViTConfig) -> None:
         super().__init__()
@@ -49,8 +52,6 @@ class BViT(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.decoder = build_decoder(config)
 
-    exits = rules_for()
-
     def forward(
         self, image: Tensor, *, loops: int | None = None, exits: ExitRule = OWN
     ) -> SegOutput:
@@ -58,8 +59,12 @@ class BViT(nn.Module):
 
         Args:
             image: (B, channels, *S); any size, padded inside to whole tokens.
-            loops: applications of the block; None takes the configured number, or a random one in training if so configured.
-            exits: when tokens leave, which the paper does not have; at inference only.
+            loops: loop budget; None takes the configured one, or a random one in training where
+                ``random_depth`` is set.
+            exits: exit rule, which the paper does not have; used at inference only.
+
+        Raises:
+            ValueError: fewer than 1 loop, or an exit rule that the network cannot follow.
         """
         config = self.config
         if loops is None:
@@ -71,14 +76,14 @@ class BViT(nn.Module):
         tokens = self.stem(image)
         rotary = axial_rotary(tokens.grid, config.width // config.heads, device=image.device)
         if not self.training:
-            return self._until_settled(tokens, rotary, loops, exits, undo)
+            return self._predict(tokens, rotary, loops, exits, undo)
         x = tokens.sequence
         for _ in range(loops):
             x, _ = self.block(x, rotary)
         steps = torch.full(x.shape[:2], float(loops), device=x.device)
         return SegOutput(self._decode(x, tokens)[undo], token_map(steps, tokens.grid))
 
-    def _until_settled(
+    def _predict(
         self, tokens: Tokens, rotary: Rotary, loops: int, exits: ExitRule, undo: tuple[slice, ...]
     ) -> SegOutput:
         x = tokens.sequence

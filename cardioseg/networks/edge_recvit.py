@@ -1,11 +1,13 @@
-"""Edge-RecViT (CVPR 2026): a ranker gives each token its depth; head block, one shared block looped, tail block.
+"""Edge-RecViT (CVPR 2026): head block, one looped block whose depth a ranker chooses, tail block.
 
-Adapted to dense prediction: no class token; head and tail run for every token, as each has an output; depth counts the loops
-of the shared block; the confidence weighs each patch's own scores instead of the image's (CCE).
+Adapted to dense prediction: there is no class token; head and tail run for every token, because
+each token has an output; depth counts loops of the shared block; the confidence weighs each patch's
+own scores instead of the image's (CCE).
 
-``preset = "paper"``: the ranker sees the stem's tokens, depth is the argmax, losses STB, DU and CCE. ``preset = "cardioseg"``: it
-sees the head's output and the patch's edge energy, and is taught twice: by the oracle, on steps where every token runs freely,
-and by the task through a straight-through gate under a budget, on the others.
+``preset = "paper"``: the ranker reads the stem's tokens, depth is the argmax, losses STB, DU and
+CCE. ``preset = "cardioseg"``: the ranker reads the head's output and the patch's edge energy. It
+learns from the oracle on steps in which every token runs all loops, and on the other steps from the
+task, through a straight-through gate and under a budget.
 
 Shape legend: B batch, S* spatial axes, G* token grid, N tokens, D width, L depths.
 """
@@ -34,33 +36,41 @@ from cardioseg.networks.output import SegOutput
 class EdgeRecViTConfig(FrameConfig):
     """Sizes and switches of Edge-RecViT."""
 
-    preset: Literal["cardioseg", "paper"] = "cardioseg"
-    loops: int = Field(8, ge=2, description="largest depth L: loops of the shared block")
+    preset: Literal["cardioseg", "paper"] = Field(
+        "cardioseg", description="ranker and losses of this project, or as published"
+    )
+    loops: int = Field(8, ge=2, description="largest depth L, and the loop budget")
     budget: float = Field(
-        0.4, gt=0, le=1, description="mean share of the loops that the budget loss asks for"
+        0.4, gt=0, le=1, description="mean share of the loops that the budget loss aims at"
     )
     free_share: float = Field(
-        0.5, ge=0, le=1, description="share of training steps on which every token runs all loops"
+        0.5, ge=0, le=1, description="share of training steps in which every token runs all loops"
     )
     halting_tolerance: float = Field(
-        0.05, gt=0, lt=1, description="probability change that counts as settled"
+        0.05, gt=0, lt=1, description="oracle: change of probability that counts as settled"
     )
     early_share: float = Field(
         0.25,
         gt=0,
         le=1,
-        description="share of a training batch also supervised after an earlier loop",
+        description="share of a training batch with a second loss after an earlier loop",
     )
 
     @property
     def trained_loops(self) -> int:
-        """Longest loop count of training; more is extrapolation."""
+        """Largest loop count in training; more extrapolates."""
         return self.loops
 
 
 @dataclass
-class Trace:
-    """What the loops leave behind: the state (B, N, D), the state after the early loop, the steps (B, N)."""
+class Gated:
+    """Result of the loops in training.
+
+    Attributes:
+        state: (B, N, D) state after the last loop.
+        steps: (B, N) loops used.
+        early: (B, N, D) state after the early loop; None without one.
+    """
 
     state: Tensor
     steps: Tensor
@@ -68,7 +78,9 @@ class Trace:
 
 
 class EdgeRecViT(nn.Module):
-    """The network of the module's first line."""
+    """Head, ranker, looped block, tail and decoder."""
+
+    exits = rules_for("ranker")
 
     def __init__(self, config: EdgeRecViTConfig) -> None:
         super().__init__()
@@ -84,8 +96,6 @@ class EdgeRecViT(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.decoder = build_decoder(config)
 
-    exits = rules_for("ranker")
-
     def forward(
         self, image: Tensor, *, loops: int | None = None, exits: ExitRule = OWN
     ) -> SegOutput:
@@ -93,8 +103,11 @@ class EdgeRecViT(nn.Module):
 
         Args:
             image: (B, channels, *S); any size, padded inside to whole tokens.
-            loops: budget; fewer than L cut the deepest tokens short, more let the tokens of depth L go on.
-            exits: when tokens leave; at inference only.
+            loops: budget. Below L it limits deeper tokens; above L, tokens of depth L use all of it.
+            exits: exit rule; used at inference only.
+
+        Raises:
+            ValueError: fewer than 1 loop, or an exit rule that the network cannot follow.
         """
         loops = self.config.loops if loops is None else loops
         if loops < 1:
@@ -107,7 +120,7 @@ class EdgeRecViT(nn.Module):
         h, _ = self.head(tokens.sequence, rotary)
         scores = self._scores(tokens, h, image)
         if self.training:
-            return self._train_forward(h, scores, tokens, rotary, loops, undo)
+            return self._train(h, scores, tokens, rotary, loops, undo)
         core = Core(self.block, rotary, lambda state, _: self.block(state, rotary), self.skips)
 
         def decode(rows: Tensor) -> Tensor:
@@ -123,11 +136,14 @@ class EdgeRecViT(nn.Module):
         )
 
     def _scores(self, tokens: Tokens, h: Tensor, image: Tensor) -> Tensor:
-        if self.config.preset == "paper":
-            return self.ranker(tokens.sequence)
-        edges = ranker.edge_energy(image, self.config.patch_size)
-        # The ranker reads the head, it does not steer it: the task alone decides what the head makes.
-        return self.ranker(torch.cat((self.ranker_norm(h.detach()), edges.to(h.dtype)), dim=-1))
+        """Depth scores (B, N, L)."""
+        features = tokens.sequence
+        if self.config.preset == "cardioseg":
+            # Detached: the ranker reads the head's output and does not shape it.
+            edges = ranker.edge_energy(image, self.config.patch_size).to(h.dtype)
+            features = torch.cat((self.ranker_norm(h.detach()), edges), dim=-1)
+        scores: Tensor = self.ranker(features)
+        return scores
 
     def _depths(self, scores: Tensor, loops: int) -> Tensor:
         """Loops of each token under a budget, (B, N)."""
@@ -135,7 +151,7 @@ class EdgeRecViT(nn.Module):
         deepest = depth == self.config.loops
         return torch.where(deepest, torch.full_like(depth, loops), depth.clamp(max=loops))
 
-    def _train_forward(
+    def _train(
         self,
         h: Tensor,
         scores: Tensor,
@@ -144,64 +160,80 @@ class EdgeRecViT(nn.Module):
         loops: int,
         undo: tuple[slice, ...],
     ) -> SegOutput:
-        config = self.config
-        paper = config.preset == "paper"
-        free = not paper and bool(torch.rand(()) < config.free_share)
-        early = early_loop(min(loops, config.loops)) if free else None
-        gate = torch.ones_like(scores) if free else self._gate(scores)
-        trace = self._gated(h, gate, rotary, loops, early)
-        logits = self._decode(trace.state, tokens, rotary)
-        penalties: dict[str, Tensor] = {}
-        early_logits = None
-        if paper:
-            penalties = {
-                "stability": ranker.stability_loss(scores),
-                "depth_use": ranker.use_loss(scores),
-            }
-            confidence = token_map(scores.float().softmax(-1).amax(-1, keepdim=True), tokens.grid)
-            logits = logits * nn.functional.interpolate(
-                confidence, size=logits.shape[2:], mode="nearest-exact"
-            )
-        elif not free:
-            penalties = {"budget": ranker.budget_loss(scores, config.budget)}
-        elif early is not None and trace.early is not None:
-            share = slice(0, math.ceil(len(h) * config.early_share))
-            early_logits = self._decode(trace.early[share], tokens.first(share), rotary)
-            settled = settled_target(
-                early_logits, logits[share], config.patch_size, config.halting_tolerance
-            )
-            penalties = {"depth": ranker.oracle_loss(scores[share], settled, early)}
-        steps = token_map(trace.steps, tokens.grid)
-        shown = None if early_logits is None else early_logits[undo]
-        return SegOutput(logits[undo], steps, penalties=penalties, early=shown)
-
-    def _gate(self, scores: Tensor) -> Tensor:
-        """(B, N, L) of 1 while a token loops: by argmax as published, by a straight-through sample in ours."""
+        """Segment with everything that the losses need."""
         if self.config.preset == "paper":
-            return ranker.running(
-                nn.functional.one_hot(scores.argmax(-1), self.config.loops).to(scores.dtype)
+            output = self._train_paper(h, scores, tokens, rotary, loops)
+        elif bool(torch.rand(()) < self.config.free_share):
+            output = self._train_free(h, scores, tokens, rotary, loops)
+        else:
+            output = self._train_gated(h, scores, tokens, rotary, loops)
+        output.logits = output.logits[undo]
+        output.early = None if output.early is None else output.early[undo]
+        return output
+
+    def _train_paper(
+        self, h: Tensor, scores: Tensor, tokens: Tokens, rotary: Rotary, loops: int
+    ) -> SegOutput:
+        """As published: depth by argmax, and logits weighed by the ranker's confidence."""
+        chosen = nn.functional.one_hot(scores.argmax(-1), self.config.loops).to(scores.dtype)
+        gated = self._gated(h, ranker.running(chosen), rotary, loops)
+        logits = self._decode(gated.state, tokens, rotary)
+        penalties = {
+            "stability": ranker.stability_loss(scores),
+            "depth_use": ranker.use_loss(scores),
+        }
+        confidence = token_map(scores.float().softmax(-1).amax(-1, keepdim=True), tokens.grid)
+        weight = nn.functional.interpolate(confidence, size=logits.shape[2:], mode="nearest-exact")
+        return SegOutput(logits * weight, token_map(gated.steps, tokens.grid), penalties=penalties)
+
+    def _train_free(
+        self, h: Tensor, scores: Tensor, tokens: Tokens, rotary: Rotary, loops: int
+    ) -> SegOutput:
+        """Every token in every loop; the oracle teaches the ranker after a random earlier loop."""
+        config = self.config
+        early = early_loop(min(loops, config.loops))
+        gated = self._gated(h, torch.ones_like(scores), rotary, loops, early=early)
+        logits = self._decode(gated.state, tokens, rotary)
+        output = SegOutput(logits, token_map(gated.steps, tokens.grid))
+        if early is not None and gated.early is not None:
+            share = slice(0, math.ceil(len(h) * config.early_share))
+            output.early = self._decode(gated.early[share], tokens.first(share), rotary)
+            settled = settled_target(
+                output.early, logits[share], config.patch_size, config.halting_tolerance
             )
-        return ranker.depth_gate(scores)
+            output.penalties = {"depth": ranker.oracle_loss(scores[share], settled, early)}
+        return output
+
+    def _train_gated(
+        self, h: Tensor, scores: Tensor, tokens: Tokens, rotary: Rotary, loops: int
+    ) -> SegOutput:
+        """Depth by a straight-through sample, under the budget loss."""
+        gated = self._gated(h, ranker.depth_gate(scores), rotary, loops)
+        return SegOutput(
+            self._decode(gated.state, tokens, rotary),
+            token_map(gated.steps, tokens.grid),
+            penalties={"budget": ranker.budget_loss(scores, self.config.budget)},
+        )
 
     def _gated(
-        self, h: Tensor, gate: Tensor, rotary: Rotary, loops: int, early: int | None
-    ) -> Trace:
-        """Every token computed, gates deciding what is kept; the form that has gradients."""
-        trace = Trace(h, torch.zeros(h.shape[:2], device=h.device))
+        self, h: Tensor, gate: Tensor, rotary: Rotary, loops: int, *, early: int | None = None
+    ) -> Gated:
+        """Compute every token in every loop, keeping the share ``gate`` (B, N, L) of the change."""
+        gated = Gated(h, torch.zeros(h.shape[:2], device=h.device))
         for loop in range(loops):
             keep = gate[..., min(loop, gate.shape[-1] - 1), None]
             out, _ = self.block(h, rotary)
             h = h + keep * (out - h)
-            trace.steps = trace.steps + keep[..., 0].detach().round()
+            gated.steps = gated.steps + keep[..., 0].detach().round()
             if loop + 1 == early:
-                trace.early = h
-        trace.state = h
-        return trace
+                gated.early = h
+        gated.state = h
+        return gated
 
     def _rule(
         self, exits: ExitRule, h: Tensor, scores: Tensor, decode: Decode, loops: int
     ) -> TokenRule:
-        """The exit rule asked for; with a compute share the ranker's expected depth ranks tokens."""
+        """The exit rule; under a compute share the ranker's expected depth orders the tokens."""
         shared = exits.compute is not None
         depth = ranker.expected_depth(scores) if shared else self._depths(scores, loops).float()
         parts = RuleParts(

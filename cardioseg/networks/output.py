@@ -10,16 +10,17 @@ from torch import Tensor
 
 @dataclass
 class SegOutput:
-    """Scores and the account of how they came about; not frozen, as Lightning Fabric casts its tensors in place.
+    """Logits, and what they cost; not frozen, because Lightning Fabric casts tensors in place.
 
     Attributes:
         logits: (B, K, *S) class scores after the last loop.
         steps: (B, *G) loops each token used, 1 to the budget.
-        routing: (B, E, *G) share of each expert in the token's routed work, summing to 1; None without experts.
-        penalties: scalar losses that the network's own parts ask for, unweighted, by name.
-        early: (b, K, *S) scores of the batch's first b images after a random earlier loop, in training only.
-        core_flops: multiplications and additions in matrix products that the looped (or stacked) blocks took, at inference.
-        dense_flops: what they would have taken with every token running every loop.
+        routing: (B, E, *G) share of each routed expert, summing to 1; None without experts.
+        penalties: scalar losses of the network's own parts, unweighted, by name.
+        early: (b, K, *S) logits of the first b images after an earlier loop; in training only.
+        core_flops: multiplications and additions in the matrix products of the looped (or
+            stacked) blocks; at inference only.
+        dense_flops: the same with every token in every loop.
     """
 
     logits: Tensor

@@ -1,6 +1,7 @@
-"""The plain vision transformer (Dosovitskiy et al. 2021), the baseline: L different blocks, each run once.
+"""The plain vision transformer (Dosovitskiy et al. 2021), the baseline: L blocks, each run once.
 
-Same stem, positions and decoder as the looped networks; nothing is shared, nothing halts, nobody routes.
+It has the stem, positions and decoder of the looped networks. Blocks are not shared, tokens do not
+exit, and there are no experts.
 
 Shape legend: B batch, S* spatial axes, G* token grid, N tokens, D width.
 """
@@ -20,16 +21,18 @@ from cardioseg.networks.output import SegOutput
 class ViTConfig(FrameConfig):
     """Sizes of the plain transformer."""
 
-    loops: int = Field(6, ge=1, description="number of blocks; the word is the looped networks'")
+    loops: int = Field(6, ge=1, description="number of blocks")
 
     @property
     def trained_loops(self) -> int:
-        """A block that is not there cannot be run."""
+        """All blocks."""
         return self.loops
 
 
 class ViT(nn.Module):
-    """The network of the module's first line."""
+    """A stack of blocks between stem and decoder."""
+
+    exits = ("fixed",)  # tokens pass each block once
 
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
@@ -43,8 +46,6 @@ class ViT(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.decoder = build_decoder(config)
 
-    exits = ("fixed",)
-
     def forward(
         self, image: Tensor, *, loops: int | None = None, exits: ExitRule = OWN
     ) -> SegOutput:
@@ -52,8 +53,11 @@ class ViT(nn.Module):
 
         Args:
             image: (B, channels, *S); any size, padded inside to whole tokens.
-            loops: blocks to run, from the first; more than there are runs all of them.
-            exits: only "fixed": no block sees the same tokens twice.
+            loops: blocks to run, counted from the first; None, or more than there are, runs all.
+            exits: only "fixed".
+
+        Raises:
+            ValueError: fewer than 1 block, or another exit rule.
         """
         loops = self.config.loops if loops is None else min(loops, self.config.loops)
         if loops < 1:
