@@ -1,4 +1,4 @@
-"""The contact sheet: what is upright, cropped and laid out, and that the right colours land in the right place."""
+"""The contact sheet: slices upright, cropped, laid out; colours in the right places."""
 
 import io
 import itertools
@@ -78,7 +78,7 @@ def sheet_of(image, prediction):
     return lay_out(len(stack.image), rows=2 if stack.experts is None else 3, tile_mm=stack.tile_mm)
 
 
-# ------------------------------------------------------------------------------------------------------------------------ upright
+# ------------------------------------------------------------------------------------------ upright
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_slices_are_those_across_the_thick_axis():
     assert [plane.any() for plane in stack.mask] == [False, True, True, True, False]
 
 
-# --------------------------------------------------------------------------------------------------------------------------- crop
+# --------------------------------------------------------------------------------------------- crop
 
 
 def test_the_crop_is_the_heart_and_a_margin_in_mm():
@@ -156,7 +156,7 @@ def test_the_crop_ends_at_the_picture_and_an_empty_mask_crops_nothing():
     assert cropped(upright(*scene(mask=mask))).image.shape == (SHAPE[2], SHAPE[1], SHAPE[0])
 
 
-# ------------------------------------------------------------------------------------------------------------------------- layout
+# ------------------------------------------------------------------------------------------- layout
 
 sizes_mm = st.floats(20, 400)
 
@@ -185,7 +185,7 @@ def test_ten_slices_make_two_blocks_of_five():
     assert (sheet.columns, sheet.blocks) == (5, 2)
 
 
-# ------------------------------------------------------------------------------------------------------------------------ picture
+# ------------------------------------------------------------------------------------------ picture
 
 
 def test_contours_lie_on_the_borders_of_the_mask_in_the_palette(tmp_path):

@@ -1,4 +1,4 @@
-"""Colours of the figures: readable in both themes, stated once; and matplotlib without a display."""
+"""Colours of the figures: readable in both themes, stated once; drawing without a display."""
 
 import os
 import re
