@@ -1,3 +1,49 @@
-"""cardioseg: short-axis cardiac MRI segmentation with recurrent-depth transformers."""
+"""Segment short-axis cardiac MRI with recurrent-depth transformers: masks, halting maps, expert maps, clinical numbers.
+
+Research use only. Not a medical device.
+
+Example:
+    >>> import cardioseg
+    >>> model = cardioseg.load_model()  # doctest: +SKIP
+    >>> heart = cardioseg.segment("patient.nii.gz", model=model)  # doctest: +SKIP
+    >>> heart.function.lv.ef_percent, heart.quality.verdict  # doctest: +SKIP
+    (58.3, 'pass')
+    >>> heart.save("out")  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cardioseg.bundle import load_model as load_model
+    from cardioseg.imaging.open import open_image as read
+    from cardioseg.workflows.evaluate import evaluate as evaluate
+    from cardioseg.workflows.measure import measure as measure
+    from cardioseg.workflows.segmentation import Segmentation as Segmentation
+    from cardioseg.workflows.segmentation import segment as segment
 
 __version__ = "0.1.0"
+__all__ = ["Segmentation", "evaluate", "load_model", "measure", "read", "segment"]
+
+# Loaded when first used, so that `import cardioseg` costs no torch.
+_HOMES = {
+    "Segmentation": ("cardioseg.workflows.segmentation", "Segmentation"),
+    "evaluate": ("cardioseg.workflows.evaluate", "evaluate"),
+    "load_model": ("cardioseg.bundle", "load_model"),
+    "measure": ("cardioseg.workflows.measure", "measure"),
+    "read": ("cardioseg.imaging.open", "open_image"),
+    "segment": ("cardioseg.workflows.segmentation", "segment"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cardioseg' has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    found = getattr(import_module(module), attribute)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -24,7 +24,7 @@ from torch import Tensor
 from cardioseg import __version__
 from cardioseg.core.atomic import write_bytes, write_json, write_text
 from cardioseg.core.config import PreparationConfig, WindowConfig, read_toml, validate
-from cardioseg.core.errors import ConfigError, ModelError
+from cardioseg.core.errors import ConfigError, ModelError, UsageError
 from cardioseg.core.labels import LabelTable
 from cardioseg.networks import ARCHITECTURES, Network
 
@@ -124,12 +124,49 @@ def find_model(name: str | Path) -> Path:
     raise ModelError(name, found="no such model", expected=expected, cure="check --model")
 
 
-def load_model(name: str | Path, *, device: torch.device | None = None) -> Model:
-    """Read a model, its weights checked against the hash in its metadata.
+def choose_device(name: str) -> torch.device:
+    """A torch device by name; "auto" takes CUDA where it is.
+
+    Raises:
+        UsageError: the device named is not there.
+    """
+    kind, _, number = name.partition(":")
+    if name not in ("auto", "cpu") and (
+        kind != "cuda" or not (number.isdecimal() or name == "cuda")
+    ):
+        raise UsageError(
+            "--device", found=repr(name), expected="auto, cpu or cuda", cure="choose one of them"
+        )
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise UsageError(
+            "--device",
+            found=name,
+            expected="a CUDA device on this machine",
+            cure="use --device cpu",
+        )
+    return torch.device(name)
+
+
+def load_model(name: str | Path = DEFAULT_MODEL, *, device: str = "auto") -> Model:
+    """Read a model; its weights are checked against the hash in its metadata and never unpickled.
+
+    Args:
+        name: name of a shipped model, or a model folder.
+        device: "auto" (CUDA if there is one), "cpu", "cuda" or "cuda:N".
 
     Raises:
         ModelError: missing, changed, or not safetensors.
+        UsageError: there is no such device.
+
+    Example:
+        >>> import cardioseg
+        >>> model = cardioseg.load_model("rdvit-2d", device="cpu")
+        >>> model.labels.structures
+        ('RV', 'MYO', 'LV')
     """
+    chosen = choose_device(device)
     folder = find_model(name)
     metadata = read_metadata(folder)
     weights, digest = _read_weights(folder, metadata)
@@ -141,7 +178,7 @@ def load_model(name: str | Path, *, device: torch.device | None = None) -> Model
             error.file, found=error.found, expected=error.expected, cure=cure
         ) from None
     _fill(model.network, weights, folder)
-    model.network.to(device or torch.device("cpu")).eval()
+    model.network.to(chosen).eval()
     return model
 
 

@@ -39,7 +39,7 @@ def measure_command(
     of `cardioseg segment`. Research use only; not a medical device.
     """
     from cardioseg.clinical.function import Body
-    from cardioseg.workflows.measure import MeasureRequest, measure
+    from cardioseg.workflows.measure import MeasureRequest, measure_masks
 
     request = MeasureRequest(
         cine=mask,
@@ -47,9 +47,9 @@ def measure_command(
         es=es,
         output=output,
         labels=labels,
-        body=Body(height_cm, weight_kg, heart_rate),
+        body=Body(height_cm=height_cm, weight_kg=weight_kg, heart_rate_bpm=heart_rate),
         trust=trust,
         overwrite=overwrite,
         strict=strict,
     )
-    finish(measure(request), json_output=json_output)
+    finish(measure_masks(request), json_output=json_output)

@@ -1,7 +1,6 @@
 """``cardioseg segment``: options and help text of the workflow of the same name."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -57,12 +56,12 @@ def segment_command(
     measured too. A case is skipped if it was already segmented with the same image, model and
     settings. Research use only; not a medical device.
     """
+    from cardioseg.clinical.beat import Beat
     from cardioseg.clinical.function import Body
     from cardioseg.core.exits import parse_exit
-    from cardioseg.results.function import Beat
-    from cardioseg.workflows.request import SegmentRequest
-    from cardioseg.workflows.segment import segment
+    from cardioseg.workflows.segment import SegmentRequest, segment_images
 
+    body = Body(height_cm=height_cm, weight_kg=weight_kg, heart_rate_bpm=heart_rate)
     request = SegmentRequest(
         inputs=tuple(inputs),
         output=output,
@@ -76,15 +75,12 @@ def segment_command(
         save=tuple(part.strip() for part in save.split(",") if part.strip()),
         trust=trust,
         series=_series(series),
-        beat=Beat(ed, es, Body(height_cm, weight_kg, heart_rate)),
+        beat=Beat(ed=ed, es=es, body=body),
         overwrite=overwrite,
         strict=strict,
     )
     with progress_bar("segment", cases=True, quiet=quiet) as on_progress:
-        report = segment(request, on_progress=on_progress)
-    index = output / "index.html"
-    if len(report.files) > 1 and index.is_file() and not json_output:
-        report = replace(report, files=(index,))  # it links to every case
+        report = segment_images(request, on_progress=on_progress)
     finish(report, json_output=json_output)
 
 

@@ -8,30 +8,37 @@ well-shaped heart lies where the heart is; children and hearts unlike those of A
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
+
+import numpy as np
 
 from cardioseg.clinical.shape import Measures, Value, shape_measures
 from cardioseg.clinical.volumes import ejection_fraction
 from cardioseg.core.labels import LabelTable
+from cardioseg.core.record import Record
 from cardioseg.core.volume import Volume
 
-SEVERITIES = ("note", "warn", "fail")
+Severity = Literal["note", "warn", "fail"]
+Verdict = Literal["pass", "warn", "fail"]
+GRAVEST_FIRST: tuple[Severity, ...] = ("fail", "warn", "note")
 BOTH = "ED and ES"  # where a finding lies that concerns neither alone
-VERDICTS = {"note": "pass", "warn": "warn", "fail": "fail"}
+VERDICTS: dict[Severity, Verdict] = {"note": "pass", "warn": "warn", "fail": "fail"}
 Certainty = Mapping[str, Value]  # what inference says of a frame beside its mask: entropy, steps
-Checked = Mapping[str, tuple[Measures, Sequence["Rule"]]]  # where → numbers, and the rules for them
+Checked = Mapping[
+    str, tuple[Measures, Sequence["QualityRule"]]
+]  # where → numbers, and the rules for them
 
 
 @dataclass(frozen=True)
-class Rule:
-    """A limit, or one for each severity, that a measure must keep.
+class QualityRule:
+    """A limit that a measure must keep, or one limit for each severity.
 
     Attributes:
-        name: of the rule.
+        name: name of the rule.
         text: sentence about a value, with ``{value}``.
-        note, warn, fail: limits; None where the rule has none of that severity.
-        least: the value must reach the limit; else it must not exceed it.
-        measure: what is looked at; the rule's own name when empty.
+        note, warn, fail: limits; None where the rule has no limit of that severity.
+        least: the value must reach the limit; otherwise it must not exceed it.
+        measure: what is looked at; the rule's own name if empty.
     """
 
     name: str
@@ -43,155 +50,154 @@ class Rule:
     measure: str = ""
 
     def finding(self, measures: Measures, where: str) -> "Finding | None":
-        """The gravest limit that is broken; None when all are kept or nothing was measured."""
+        """The gravest limit that is broken; None if all are kept or nothing was measured."""
         value = measures.values.get(self.measure or self.name)
         if value is None:
             return None
-        for severity in reversed(SEVERITIES):
-            limit: float | None = getattr(self, severity)
+        limits: dict[Severity, float | None] = {
+            "fail": self.fail,
+            "warn": self.warn,
+            "note": self.note,
+        }
+        for severity, limit in limits.items():
             if limit is not None and (value < limit if self.least else value > limit):
-                bound = f"{'at least' if self.least else 'at most'} {limit:g} expected"
+                text = f"{self.text.format(value=value)}; {self._bound(limit)}"
                 return Finding(
-                    self.name,
-                    where,
-                    severity,
-                    value,
-                    limit,
-                    f"{self.text.format(value=value)}; {bound}",
+                    rule=self.name,
+                    where=where,
+                    severity=severity,
+                    value=value,
+                    limit=limit,
+                    text=text,
                 )
         return None
 
+    def _bound(self, limit: float) -> str:
+        return f"{'at least' if self.least else 'at most'} {limit:g} expected"
 
-@dataclass(frozen=True)
-class Finding:
+
+class Finding(Record):
     """A rule that was broken.
 
     Attributes:
         rule: its name.
         where: "mask" of a single volume, "ED", "ES", ``BOTH``, or "cine".
-        severity: of ``SEVERITIES``.
-        value: that was measured.
-        limit: that it broke.
-        text: for a person.
+        severity: how grave it is.
+        value: the value measured.
+        limit: the limit that it broke.
+        text: sentence for a person.
     """
 
     rule: str
     where: str
-    severity: str
+    severity: Severity
     value: float
     limit: float
     text: str
 
-    def facts(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return dict(vars(self))
 
-
-@dataclass(frozen=True)
-class Quality:
-    """What the rules found.
+class Quality(Record):
+    """What the quality rules found.
 
     Attributes:
-        findings: broken rules, gravest first.
-        measures: where → every number that was looked at.
+        verdict: the gravest severity.
+        reasons: broken rules that decide the verdict, gravest first.
+        notes: broken rules that are worth knowing and do not change the verdict.
+        measures: "mask", "ED", "ES", … → every number that was looked at.
     """
 
-    findings: tuple[Finding, ...]
-    measures: Mapping[str, Measures]
+    verdict: Verdict
+    reasons: tuple[Finding, ...] = ()
+    notes: tuple[Finding, ...] = ()
+    measures: dict[str, Measures] = {}
 
     @property
-    def verdict(self) -> str:
-        """The gravest severity: "pass", "warn" or "fail"."""
-        return VERDICTS[self.findings[0].severity] if self.findings else "pass"
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """A line for every finding that moves the verdict."""
-        return tuple(
-            f"quality {found.severity} ({found.where}): {found.text}"
-            for found in self.findings
-            if found.severity != "note"
-        )
-
-    def facts(self) -> dict[str, Any]:
-        """For the run record: verdict, the reasons for it, notes that move nothing, and all measures."""
-        return {
-            "verdict": self.verdict,
-            "reasons": [found.facts() for found in self.findings if found.severity != "note"],
-            "notes": [found.facts() for found in self.findings if found.severity == "note"],
-            "measures": {where: measures.facts() for where, measures in self.measures.items()},
-        }
+    def findings(self) -> tuple[Finding, ...]:
+        """Every broken rule, gravest first."""
+        return (*self.reasons, *self.notes)
 
 
 MASK_RULES = (
-    Rule("missing_structures", "{value:g} of RV, myocardium and LV are missing", fail=0),
-    Rule("border_voxels", "{value:g} voxels lie on the border of the picture", fail=0),
-    Rule("gap_slices", "{value:g} slices are empty between two of the same structure", fail=0),
-    Rule("lv_slices", "the LV spans {value:g} slices", fail=6, least=True),
-    Rule("lv_length_mm", "the LV is {value:g} mm long", fail=50, least=True),
-    Rule("lv_slices_without_myo", "{value:g} slices show an LV without myocardium", warn=0, fail=1),
-    Rule("rv_slices_without_myo", "{value:g} slices show an RV without myocardium", note=0, warn=1),
-    Rule(
+    QualityRule("missing_structures", "{value:g} of RV, myocardium and LV are missing", fail=0),
+    QualityRule("border_voxels", "{value:g} voxels lie on the border of the picture", fail=0),
+    QualityRule(
+        "gap_slices", "{value:g} slices are empty between two of the same structure", fail=0
+    ),
+    QualityRule("lv_slices", "the LV spans {value:g} slices", fail=6, least=True),
+    QualityRule("lv_length_mm", "the LV is {value:g} mm long", fail=50, least=True),
+    QualityRule(
+        "lv_slices_without_myo", "{value:g} slices show an LV without myocardium", warn=0, fail=1
+    ),
+    QualityRule(
+        "rv_slices_without_myo", "{value:g} slices show an RV without myocardium", note=0, warn=1
+    ),
+    QualityRule(
         "open_ring",
         "{value:.3f} of the mid-ventricular LV border have no myocardium",
         warn=0.02,
         fail=0.05,
     ),
-    Rule("open_ring_anywhere", "{value:.3f} of the LV border have no myocardium", warn=0.1),
-    Rule(
+    QualityRule("open_ring_anywhere", "{value:.3f} of the LV border have no myocardium", warn=0.1),
+    QualityRule(
         "rv_against_lv",
         "{value:.3f} of the RV border lie against the LV, without a septum",
         warn=0.02,
         fail=0.06,
     ),
-    Rule(
+    QualityRule(
         "roughness",
         "the epicardial outline is {value:.3f} times that of its box",
         warn=1.06,
         fail=1.12,
     ),
-    Rule("slice_shift_mm", "the LV moves by {value:.1f} mm from one slice to the next", warn=35),
-    Rule("area_jump", "the epicardial area jumps by {value:.2f} of its largest", warn=0.45),
-    Rule("loose_share", "{value:.3f} of a structure lie apart from its largest piece", warn=0.1),
-    Rule("torn_in_plane", "{value:.3f} of the heart lie apart in their slice", warn=0.03),
-    Rule("rv_torn_in_plane", "{value:.3f} of the RV lie apart in their slice", warn=0.1),
-    Rule("lv_small", "the LV holds {value:.1f} ml", warn=10, least=True, measure="lv_ml"),
-    Rule("rv_small", "the RV holds {value:.1f} ml", warn=5, least=True, measure="rv_ml"),
-    Rule("lv_large", "the LV holds {value:.1f} ml", warn=500, measure="lv_ml"),
-    Rule(
+    QualityRule(
+        "slice_shift_mm", "the LV moves by {value:.1f} mm from one slice to the next", warn=35
+    ),
+    QualityRule("area_jump", "the epicardial area jumps by {value:.2f} of its largest", warn=0.45),
+    QualityRule(
+        "loose_share", "{value:.3f} of a structure lie apart from its largest piece", warn=0.1
+    ),
+    QualityRule("torn_in_plane", "{value:.3f} of the heart lie apart in their slice", warn=0.03),
+    QualityRule("rv_torn_in_plane", "{value:.3f} of the RV lie apart in their slice", warn=0.1),
+    QualityRule("lv_small", "the LV holds {value:.1f} ml", warn=10, least=True, measure="lv_ml"),
+    QualityRule("rv_small", "the RV holds {value:.1f} ml", warn=5, least=True, measure="rv_ml"),
+    QualityRule("lv_large", "the LV holds {value:.1f} ml", warn=500, measure="lv_ml"),
+    QualityRule(
         "entropy", "predictive entropy on and around the heart is {value:.3f}", warn=0.16, fail=0.19
     ),
-    Rule("entropy_rv", "predictive entropy on and around the RV is {value:.3f}", warn=0.20),
-    Rule(
+    QualityRule("entropy_rv", "predictive entropy on and around the RV is {value:.3f}", warn=0.20),
+    QualityRule(
         "entropy_myo", "predictive entropy on and around the myocardium is {value:.3f}", warn=0.23
     ),
-    Rule("entropy_lv", "predictive entropy on and around the LV is {value:.3f}", warn=0.15),
-    Rule("halting_spread", "every place used the same number of loops", warn=0.5, least=True),
+    QualityRule("entropy_lv", "predictive entropy on and around the LV is {value:.3f}", warn=0.15),
+    QualityRule(
+        "halting_spread", "every place used the same number of loops", warn=0.5, least=True
+    ),
 )
 PAIR_RULES = (
-    Rule("lv_ef_percent", "the LV ejects {value:.1f} %", fail=0.5, least=True),
-    Rule("rv_ef_percent", "the RV ejects {value:.1f} %", fail=0.5, least=True),
-    Rule(
+    QualityRule("lv_ef_percent", "the LV ejects {value:.1f} %", fail=0.5, least=True),
+    QualityRule("rv_ef_percent", "the RV ejects {value:.1f} %", fail=0.5, least=True),
+    QualityRule(
         "mass_falls",
         "the mass at ES is {value:.2f} of that at ED",
         warn=0.85,
         least=True,
         measure="mass_es_over_ed",
     ),
-    Rule(
+    QualityRule(
         "mass_grows",
         "the mass at ES is {value:.2f} of that at ED",
         warn=1.5,
         measure="mass_es_over_ed",
     ),
-    Rule(
+    QualityRule(
         "rv_ejects_less",
         "the RV ejects {value:.2f} of the LV's volume",
         note=0.49,
         least=True,
         measure="sv_rv_over_lv",
     ),
-    Rule(
+    QualityRule(
         "rv_ejects_more",
         "the RV ejects {value:.2f} of the LV's volume",
         note=1.99,
@@ -199,7 +205,7 @@ PAIR_RULES = (
     ),
 )
 CINE_RULES = (
-    Rule(
+    QualityRule(
         "failing_frames",
         "{value:g} of the other frames break a rule that expert masks keep",
         warn=0,
@@ -258,6 +264,31 @@ def check_cine(
     return _quality(_pair(found[ed], found[es]) | {"cine": (Measures.of(cine), CINE_RULES)})
 
 
+def check_cine_mask(
+    mask: np.ndarray,
+    grid: Volume,
+    labels: LabelTable,
+    *,
+    phases: tuple[int | None, int | None],
+    certainty: Sequence[Certainty] | None = None,
+) -> Quality:
+    """The rules for a cine; for its first frame alone if no phases were found.
+
+    Args:
+        mask: (X, Y, Z, T) label values.
+        grid: any volume on the grid of one frame.
+        labels: names of the values.
+        phases: frames at ED and ES, from 1.
+        certainty: of every frame.
+    """
+    ed, es = phases
+    if ed is None or es is None:
+        first = grid.with_array(mask[..., 0])
+        return check_volume(first, labels, certainty=certainty[0] if certainty else None)
+    frames = [grid.with_array(mask[..., index]) for index in range(mask.shape[3])]
+    return check_cine(frames, labels, ed=ed - 1, es=es - 1, certainty=certainty)
+
+
 def _quality(checked: Checked) -> Quality:
     broken = [
         found
@@ -265,22 +296,24 @@ def _quality(checked: Checked) -> Quality:
         for rule in rules
         if (found := rule.finding(measures, where))
     ]
-    gravest_first = sorted(broken, key=lambda found: -SEVERITIES.index(found.severity))
+    broken.sort(key=lambda found: GRAVEST_FIRST.index(found.severity))
     return Quality(
-        tuple(gravest_first), {where: measures for where, (measures, _) in checked.items()}
+        verdict=VERDICTS[broken[0].severity] if broken else "pass",
+        reasons=tuple(found for found in broken if found.severity != "note"),
+        notes=tuple(found for found in broken if found.severity == "note"),
+        measures={where: measures for where, (measures, _) in checked.items()},
     )
 
 
-def _verdict_of(measures: Measures) -> str:
+def _verdict_of(measures: Measures) -> Verdict:
     return _quality({"mask": (measures, MASK_RULES)}).verdict
 
 
 def _measured(mask: Volume, labels: LabelTable, certainty: Certainty | None) -> Measures:
-    shape, sure = shape_measures(mask, labels), Measures.of(certainty or {})
-    return Measures({**shape.values, **sure.values}, {**shape.reasons, **sure.reasons})
+    return shape_measures(mask, labels).with_others(Measures.of(certainty or {}))
 
 
-def _pair(ed: Measures, es: Measures) -> dict[str, tuple[Measures, Sequence["Rule"]]]:
+def _pair(ed: Measures, es: Measures) -> dict[str, tuple[Measures, Sequence[QualityRule]]]:
     both = Measures.of(_between(ed, es))
     return {"ED": (ed, MASK_RULES), "ES": (es, MASK_RULES), BOTH: (both, PAIR_RULES)}
 

@@ -8,13 +8,13 @@ not know: intensities, files, and which values are too small or too large.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from scipy.ndimage import generate_binary_structure, label
 
 from cardioseg.clinical.volumes import SPELLINGS
 from cardioseg.core.labels import LabelTable
+from cardioseg.core.record import Record
 from cardioseg.core.volume import Volume
 from cardioseg.imaging.preprocess import slice_axis, slices_last, spacing_slices_last
 
@@ -23,37 +23,36 @@ FEWEST_SLICES = 6  # of a stack that can show a whole ventricle; ACDC's shortest
 Value = float | str  # a number, or why there is none
 
 
-@dataclass(frozen=True)
-class Measures:
-    """Numbers by name; None where one could not be computed, and then the reason by the same name."""
+class Measures(Record):
+    """Numbers by name; None where one could not be computed, with the reason under the same name.
 
-    values: Mapping[str, float | None]
-    reasons: Mapping[str, str]
+    Attributes:
+        values: measure → number.
+        reasons: measure → why its number is None.
+    """
+
+    values: dict[str, float | None] = {}
+    reasons: dict[str, str] = {}
 
     @classmethod
     def of(cls, found: Mapping[str, Value]) -> "Measures":
-        """Sorted into numbers and reasons; numbers rounded to six decimals."""
+        """Sort into numbers, rounded to six decimals, and reasons."""
         values = {
             name: None if isinstance(value, str) else round(float(value), 6)
             for name, value in found.items()
         }
-        return cls(values, {name: value for name, value in found.items() if isinstance(value, str)})
+        reasons = {name: value for name, value in found.items() if isinstance(value, str)}
+        return cls(values=values, reasons=reasons)
 
-    @classmethod
-    def from_facts(cls, facts: Mapping[str, Any]) -> "Measures":
-        """What ``facts`` gave, back from a run record."""
-        return cls(
-            {name: value for name, value in facts.items() if name != "reasons"},
-            facts.get("reasons", {}),
+    def with_others(self, others: "Measures") -> "Measures":
+        """Both together; ``others`` wins where a name is in both."""
+        return Measures(
+            values={**self.values, **others.values}, reasons={**self.reasons, **others.reasons}
         )
-
-    def facts(self) -> dict[str, Any]:
-        """JSON-ready; "reasons" only where there are some."""
-        return dict(self.values) | ({"reasons": dict(self.reasons)} if self.reasons else {})
 
 
 @dataclass(frozen=True)
-class Heart:
+class HeartMask:
     """One mask, cut to its in-plane box with a rim of one voxel.
 
     Attributes:
@@ -79,7 +78,7 @@ class Heart:
         return self.parts["LV"] | self.parts["MYO"]
 
 
-def heart_of(mask: Volume, labels: LabelTable) -> Heart:
+def heart_of(mask: Volume, labels: LabelTable) -> HeartMask:
     """The structures of a mask by name, however its label table spells them and wherever its slice axis lies."""
     axis = slice_axis(mask)
     array = slices_last(mask.array, axis)
@@ -98,7 +97,7 @@ def heart_of(mask: Volume, labels: LabelTable) -> Heart:
         if name in values
     }
     border = int(np.count_nonzero(array)) - int(np.count_nonzero(inside))
-    return Heart(parts, cut > 0, spacing_slices_last(mask.spacing, axis), border)
+    return HeartMask(parts, cut > 0, spacing_slices_last(mask.spacing, axis), border)
 
 
 def shape_measures(mask: Volume, labels: LabelTable) -> Measures:
@@ -109,7 +108,9 @@ def shape_measures(mask: Volume, labels: LabelTable) -> Measures:
     )
 
 
-def _value(heart: Heart, needs: tuple[str, ...], measure: Callable[[Heart], Value]) -> Value:
+def _value(
+    heart: HeartMask, needs: tuple[str, ...], measure: Callable[[HeartMask], Value]
+) -> Value:
     for name in needs:
         if name not in heart.parts:
             return _unnamed(name)
@@ -122,12 +123,12 @@ def _unnamed(name: str) -> str:
     return f"the labels name no {name}"
 
 
-def volume_of(name: str) -> Callable[[Heart], Value]:
+def volume_of(name: str) -> Callable[[HeartMask], Value]:
     """The measure of a structure's volume in ml."""
     return lambda heart: int(heart.parts[name].sum()) * float(np.prod(heart.spacing_mm)) / 1000
 
 
-def missing_structures(heart: Heart) -> Value:
+def missing_structures(heart: HeartMask) -> Value:
     """Structures that the labels name and the mask lacks."""
     return (
         sum(not len(span) for span in heart.spans.values())
@@ -136,27 +137,27 @@ def missing_structures(heart: Heart) -> Value:
     )
 
 
-def border_voxels(heart: Heart) -> Value:
+def border_voxels(heart: HeartMask) -> Value:
     """Voxels on the in-plane border of the image; the first and last slice are no border, hearts reach beyond them."""
     return heart.border_voxels
 
 
-def gap_slices(heart: Heart) -> Value:
+def gap_slices(heart: HeartMask) -> Value:
     """Slices without a structure between two that have it, over all structures."""
     return sum(int(np.ptp(span)) + 1 - len(span) for span in heart.spans.values() if len(span))
 
 
-def lv_slices(heart: Heart) -> Value:
+def lv_slices(heart: HeartMask) -> Value:
     """Slices with LV; of a whole stack only."""
     return _whole_stack(heart) or len(heart.spans["LV"])
 
 
-def lv_length_mm(heart: Heart) -> Value:
+def lv_length_mm(heart: HeartMask) -> Value:
     """From the first slice with LV to the last, both included; of a whole stack only."""
     return _whole_stack(heart) or (int(np.ptp(heart.spans["LV"])) + 1) * heart.spacing_mm[2]
 
 
-def _whole_stack(heart: Heart) -> str:
+def _whole_stack(heart: HeartMask) -> str:
     slices = heart.whole.shape[2]
     return (
         f"the image has {slices} slices, fewer than {FEWEST_SLICES}"
@@ -165,40 +166,40 @@ def _whole_stack(heart: Heart) -> str:
     )
 
 
-def lv_slices_without_myo(heart: Heart) -> Value:
+def lv_slices_without_myo(heart: HeartMask) -> Value:
     """Slices with LV and no myocardium."""
     return len(np.setdiff1d(heart.spans["LV"], heart.spans["MYO"]))
 
 
-def rv_slices_without_myo(heart: Heart) -> Value:
+def rv_slices_without_myo(heart: HeartMask) -> Value:
     """Slices with RV and no myocardium."""
     return len(np.setdiff1d(heart.spans["RV"], heart.spans["MYO"]))
 
 
-def open_ring(heart: Heart) -> Value:
+def open_ring(heart: HeartMask) -> Value:
     """Share of the LV's in-plane border that is not against myocardium, in the middle third of its slices."""
     span = heart.spans["LV"]
     third = len(span) // 3
     return _open(heart, span[third : max(third + 1, len(span) - third)])
 
 
-def open_ring_anywhere(heart: Heart) -> Value:
+def open_ring_anywhere(heart: HeartMask) -> Value:
     """Share of the LV's in-plane border that is not against myocardium, over all its slices."""
     return _open(heart, heart.spans["LV"])
 
 
-def _open(heart: Heart, slices: np.ndarray) -> float:
+def _open(heart: HeartMask, slices: np.ndarray) -> float:
     lv = heart.parts["LV"][:, :, slices]
     return _contacts(lv, ~heart.ventricle[:, :, slices]) / _contacts(lv, ~lv)
 
 
-def rv_against_lv(heart: Heart) -> Value:
+def rv_against_lv(heart: HeartMask) -> Value:
     """Share of the RV's in-plane border that lies against the LV; a septum is between them."""
     rv = heart.parts["RV"]
     return _contacts(rv, heart.parts["LV"]) / _contacts(rv, ~rv)
 
 
-def roughness(heart: Heart) -> Value:
+def roughness(heart: HeartMask) -> Value:
     """In-plane outline of the epicardium over that of its box, mean over slices, counted along voxel edges; 1 when convex."""
     slices = np.flatnonzero(heart.ventricle.any((0, 1)))
     return float(np.mean([_outline_over_box(heart.ventricle[:, :, index]) for index in slices]))
@@ -209,7 +210,7 @@ def _outline_over_box(plane: np.ndarray) -> float:
     return _contacts(plane[:, :, None], ~plane[:, :, None]) / (2 * box)
 
 
-def slice_shift_mm(heart: Heart) -> Value:
+def slice_shift_mm(heart: HeartMask) -> Value:
     """Largest in-plane step of the centre of LV and myocardium from one slice to the next; breath-holds make some."""
     part, spacing = heart.ventricle, heart.spacing_mm
     count = part.sum((0, 1))
@@ -224,7 +225,7 @@ def slice_shift_mm(heart: Heart) -> Value:
     )
 
 
-def area_jump(heart: Heart) -> Value:
+def area_jump(heart: HeartMask) -> Value:
     """Largest second difference of the epicardial area along the slices, over the largest area; a smooth cone has little."""
     areas = heart.ventricle.sum((0, 1)).astype(float)
     filled = areas[areas > 0]
@@ -235,18 +236,18 @@ def area_jump(heart: Heart) -> Value:
     )
 
 
-def loose_share(heart: Heart) -> Value:
+def loose_share(heart: HeartMask) -> Value:
     """Share of a structure's voxels that are not of its largest 26-connected piece; of the structure where it is largest."""
     shares = [_outside_largest(part, CORNERS) for part in heart.parts.values() if part.any()]
     return max(shares) if shares else "the mask shows no part of a heart"
 
 
-def torn_in_plane(heart: Heart) -> Value:
+def torn_in_plane(heart: HeartMask) -> Value:
     """Share of the heart's voxels outside the largest 8-connected piece of their slice."""
     return _torn(heart.whole) if heart.whole.any() else "the mask is empty"
 
 
-def rv_torn_in_plane(heart: Heart) -> Value:
+def rv_torn_in_plane(heart: HeartMask) -> Value:
     """Share of the RV's voxels outside the largest 8-connected piece of their slice."""
     return _torn(heart.parts["RV"])
 
@@ -274,7 +275,7 @@ def _contacts(part: np.ndarray, other: np.ndarray) -> int:
 
 
 # Name → structures that must be there, and the function.
-MEASURES: dict[str, tuple[tuple[str, ...], Callable[[Heart], Value]]] = {
+MEASURES: dict[str, tuple[tuple[str, ...], Callable[[HeartMask], Value]]] = {
     "lv_ml": (("LV",), volume_of("LV")),
     "myo_ml": (("MYO",), volume_of("MYO")),
     "rv_ml": (("RV",), volume_of("RV")),

@@ -1,33 +1,84 @@
 """Volumes, ejection fraction and mass of both ventricles from an end-diastolic and an end-systolic mask.
 
-Sums of voxels times voxel volume (Simpson's rule over the slices); mass is the myocardium at ED times 1.05 g/ml.
-What cannot be computed is None with a reason, never 0. Structures are found by name. Knows no files and no frames.
+A volume is the number of voxels times the voxel volume (Simpson's rule over the slices); mass is the myocardium at ED
+times 1.05 g/ml. A number that cannot be computed is None with a reason, never 0. Structures are found by name.
+Does not know files or frames.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from cardioseg.core.labels import MYOCARDIAL_DENSITY_G_PER_ML, LabelTable
+from cardioseg.core.record import Record
 from cardioseg.core.volume import Volume
 
 # The second spellings are those of nnU-Net's own ACDC converter (Dataset027_ACDC).
 SPELLINGS = {"LV": ("lv", "lvc"), "MYO": ("myo", "mlv"), "RV": ("rv", "rvc")}
-LV_QUANTITIES = ("edv_ml", "esv_ml", "sv_ml", "ef_percent", "mass_g")
-RV_QUANTITIES = ("edv_ml", "esv_ml", "sv_ml", "ef_percent")
+
+
+class Chamber(Record):
+    """Function of one ventricle; None where it could not be computed.
+
+    Attributes:
+        edv_ml: end-diastolic volume.
+        esv_ml: end-systolic volume.
+        sv_ml: stroke volume.
+        ef_percent: ejection fraction.
+    """
+
+    edv_ml: float | None = None
+    esv_ml: float | None = None
+    sv_ml: float | None = None
+    ef_percent: float | None = None
+
+
+class LeftVentricle(Chamber):
+    """Function of the left ventricle.
+
+    Attributes:
+        mass_g: myocardial mass at end-diastole.
+    """
+
+    mass_g: float | None = None
+
+
+class Ventricles(Record):
+    """Function of both ventricles.
+
+    Attributes:
+        lv: left ventricle.
+        rv: right ventricle.
+        reasons: dotted name ("lv.mass_g") → why that number is None.
+    """
+
+    lv: LeftVentricle = LeftVentricle()
+    rv: Chamber = Chamber()
+    reasons: dict[str, str] = {}
+
+    def numbers(self) -> dict[str, float | None]:
+        """Every number by dotted name, LV first."""
+        return {
+            f"{side}.{name}": value
+            for side, chamber in (("lv", self.lv), ("rv", self.rv))
+            for name, value in chamber_numbers(chamber).items()
+        }
+
+
+LV_QUANTITIES = tuple(LeftVentricle.model_fields)
+RV_QUANTITIES = tuple(Chamber.model_fields)
+
+
+def chamber_numbers(chamber: Chamber) -> dict[str, float | None]:
+    """The numbers of a ventricle by name, in the order of its class."""
+    return {name: getattr(chamber, name) for name in type(chamber).model_fields}
 
 
 def structure_value(structure: str, labels: LabelTable) -> int | None:
-    """The mask's value of "LV", "MYO" or "RV" in any spelling; None when the table has no such structure."""
-    return next(
-        (
-            value
-            for value, name in enumerate(labels.names)
-            if name.casefold() in SPELLINGS[structure]
-        ),
-        None,
-    )
+    """The mask's value of "LV", "MYO" or "RV" in any spelling; None if the table has no such structure."""
+    spellings = SPELLINGS[structure]
+    values = (value for value, name in enumerate(labels.names) if name.casefold() in spellings)
+    return next(values, None)
 
 
 def volume_ml(mask: np.ndarray, label: int, spacing_mm: Sequence[float]) -> float:
@@ -36,7 +87,7 @@ def volume_ml(mask: np.ndarray, label: int, spacing_mm: Sequence[float]) -> floa
 
 
 def ejection_fraction(edv_ml: float, esv_ml: float) -> float | None:
-    """(EDV - ESV) / EDV in percent; None when there is no EDV to divide by."""
+    """(EDV - ESV) / EDV in percent; None if EDV is 0."""
     return 100.0 * (edv_ml - esv_ml) / edv_ml if edv_ml > 0 else None
 
 
@@ -53,56 +104,51 @@ def structure_volumes_ml(volume: Volume, labels: LabelTable) -> dict[str, float]
     }
 
 
-def ventricular_function(ed: Volume, es: Volume, labels: LabelTable) -> dict[str, dict[str, Any]]:
+def ventricular_function(ed: Volume, es: Volume, labels: LabelTable) -> Ventricles:
     """Function of both ventricles from two masks, each with its own spacing.
 
     Args:
         ed: (X, Y, Z) label values at end-diastole.
         es: (X, Y, Z) label values at end-systole.
         labels: names of the values.
-
-    Returns:
-        "lv" with edv_ml, esv_ml, sv_ml, ef_percent and mass_g (at ED), "rv" with the first four; each also holds
-        "reasons": quantity → why it is None.
     """
     return function_from_volumes(structure_volumes_ml(ed, labels), structure_volumes_ml(es, labels))
 
 
-def function_from_volumes(
-    ed_ml: Mapping[str, float], es_ml: Mapping[str, float]
-) -> dict[str, dict[str, Any]]:
+def function_from_volumes(ed_ml: Mapping[str, float], es_ml: Mapping[str, float]) -> Ventricles:
     """As ``ventricular_function``, from volumes in ml by structure name at ED and at ES."""
-    lv = _chamber("LV", ed_ml, es_ml)
+    reasons: dict[str, str] = {}
+    lv = _chamber("LV", ed_ml, es_ml, reasons)
+    rv = _chamber("RV", ed_ml, es_ml, reasons)
     myocardium = _find("MYO", ed_ml)
-    lv["mass_g"] = None if myocardium is None else mass_g(myocardium)
     if myocardium is None:
-        lv["reasons"]["mass_g"] = _absent("MYO", ed_ml)
-    return {"lv": lv, "rv": _chamber("RV", ed_ml, es_ml)}
+        reasons["lv.mass_g"] = _absent("MYO", ed_ml)
+    mass = None if myocardium is None else mass_g(myocardium)
+    return Ventricles(lv=LeftVentricle(**lv, mass_g=mass), rv=Chamber(**rv), reasons=reasons)
 
 
 def _chamber(
-    structure: str, ed_ml: Mapping[str, float], es_ml: Mapping[str, float]
-) -> dict[str, Any]:
+    structure: str,
+    ed_ml: Mapping[str, float],
+    es_ml: Mapping[str, float],
+    reasons: dict[str, str],
+) -> dict[str, float | None]:
+    """The numbers of a ventricle by name; why some are missing is added to ``reasons``."""
     edv, esv = _find(structure, ed_ml), _find(structure, es_ml)
+    side = structure.lower()
     if edv is None or esv is None:
-        return dict.fromkeys(RV_QUANTITIES) | {
-            "reasons": dict.fromkeys(RV_QUANTITIES, _absent(structure, ed_ml))
-        }
+        missing = _absent(structure, ed_ml)
+        reasons.update({f"{side}.{name}": missing for name in RV_QUANTITIES})
+        return dict.fromkeys(RV_QUANTITIES)
     fraction = ejection_fraction(edv, esv)
-    reasons = {} if fraction is not None else {"ef_percent": f"EDV is {edv:g} ml"}
-    return {
-        "edv_ml": edv,
-        "esv_ml": esv,
-        "sv_ml": edv - esv,
-        "ef_percent": fraction,
-        "reasons": reasons,
-    }
+    if fraction is None:
+        reasons[f"{side}.ef_percent"] = f"EDV is {edv:g} ml"
+    return {"edv_ml": edv, "esv_ml": esv, "sv_ml": edv - esv, "ef_percent": fraction}
 
 
 def _find(structure: str, volumes_ml: Mapping[str, float]) -> float | None:
-    return next(
-        (ml for name, ml in volumes_ml.items() if name.casefold() in SPELLINGS[structure]), None
-    )
+    spellings = SPELLINGS[structure]
+    return next((ml for name, ml in volumes_ml.items() if name.casefold() in spellings), None)
 
 
 def _absent(structure: str, volumes_ml: Mapping[str, float]) -> str:

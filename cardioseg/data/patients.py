@@ -1,50 +1,50 @@
-"""Whose heart an image shows, at which phase, and what lies beside it about the body: from paths and ACDC's Info.cfg alone.
+"""Whose heart an image shows, at which phase, and the patient's size: from paths and ACDC's Info.cfg alone.
 
-``patient001_ED`` and ``patient001_frame12`` are phases of patient001 (ACDC, and nnU-Net's copies of it, ``_0000`` included);
-which phase a frame is says Info.cfg in a folder of the patient's name, or ``--ed`` and ``--es``. Opens no image.
+``patient001_ED`` and ``patient001_frame12`` are phases of patient001 (ACDC, and nnU-Net's copies of it, ``_0000`` included).
+Info.cfg in a folder of the patient's name says which phase a frame is, or ``--ed`` and ``--es`` do. Opens no image.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Literal
 
+from cardioseg.clinical.beat import Beat
 from cardioseg.clinical.function import Body
 from cardioseg.core.errors import UsageError
+from cardioseg.core.record import Record
 from cardioseg.data.acdc import read_info
 from cardioseg.data.nnunet import PHASE
 from cardioseg.imaging.image import stem
 
-if TYPE_CHECKING:
-    from cardioseg.results.function import Beat
-
 HEIGHT_CM, WEIGHT_KG, HEART_RATE_BPM = (40.0, 250.0), (2.0, 400.0), (20.0, 250.0)
 CHANNEL = "_0000"
+Phase = Literal["ED", "ES", ""]
 
 
-@dataclass(frozen=True)
-class Patient:
-    """Who a case is of.
+class Patient(Record):
+    """Whose heart an image shows.
 
     Attributes:
-        name: of the patient: the case's without its phase.
-        phase: "ED", "ES" or "".
-        frame: number from 1 that the case's name states.
-        told_by: what named the phase: "Info.cfg", "--ed, --es" or "file names"; "" without one.
-        height_cm: as Info.cfg has it.
+        name: name of the patient: the case's name without its phase.
+        phase: "ED", "ES" or "" where it is not known.
+        frame: frame from 1 that the case's name states.
+        told_by: what named the phase: "Info.cfg", "--ed, --es" or "file names"; "" if nothing did.
+        height_cm: as Info.cfg or DICOM states it.
         weight_kg: likewise.
     """
 
     name: str
-    phase: str = ""
+    phase: Phase = ""
     frame: int | None = None
     told_by: str = ""
     height_cm: float | None = None
     weight_kg: float | None = None
 
-    def facts(self) -> dict[str, Any]:
-        """For the run record."""
-        return asdict(self)
+    def body(self, heart_rate_bpm: float | None = None) -> Body:
+        """What is recorded of the body."""
+        return Body(
+            height_cm=self.height_cm, weight_kg=self.weight_kg, heart_rate_bpm=heart_rate_bpm
+        )
 
 
 def patient_of(case: str, path: Path, *, ed: int | None = None, es: int | None = None) -> Patient:
@@ -53,63 +53,65 @@ def patient_of(case: str, path: Path, *, ed: int | None = None, es: int | None =
     Args:
         case: its name.
         path: of the image.
-        ed: frame from 1 that is end-diastole, when somebody said so.
+        ed: frame from 1 that is end-diastole, if somebody said so.
         es: likewise end-systole.
 
     Raises:
         InputError: the Info.cfg beside it is broken.
     """
     found = PHASE.match(case.removesuffix(CHANNEL))
-    name = found["patient"] if found else case
     info = _info(path)
-    height, weight = _number(info, "Height", HEIGHT_CM), _number(info, "Weight", WEIGHT_KG)
+    patient = Patient(
+        name=found["patient"] if found else case,
+        height_cm=_number(info, "Height", HEIGHT_CM),
+        weight_kg=_number(info, "Weight", WEIGHT_KG),
+    )
     if found is None:
-        return Patient(name, height_cm=height, weight_kg=weight)
-    if found["phase"].upper() in ("ED", "ES"):
-        return Patient(name, found["phase"].upper(), None, "file names", height, weight)
+        return patient
+    word = found["phase"].upper()
+    if word in ("ED", "ES"):
+        return patient.model_copy(update={"phase": word, "told_by": "file names"})
     frame = int(found["phase"][len("frame") :])
     for told_by, phases in (("--ed, --es", {ed: "ED", es: "ES"}), ("Info.cfg", _phases(info))):
         if frame in phases:
-            return Patient(name, phases[frame], frame, told_by, height, weight)
-    return Patient(name, "", frame, "", height, weight)
+            known = {"phase": phases[frame], "frame": frame, "told_by": told_by}
+            return patient.model_copy(update=known)
+    return patient.model_copy(update={"frame": frame})
 
 
-def body_of(patient: dict[str, Any], given: Body, *, heart_rate_bpm: float | None = None) -> Body:
-    """What the person said of the body, else what lies beside the image (``facts`` of its patient)."""
-    height = given.height_cm if given.height_cm is not None else patient.get("height_cm")
-    weight = given.weight_kg if given.weight_kg is not None else patient.get("weight_kg")
-    rate = given.heart_rate_bpm if given.heart_rate_bpm is not None else heart_rate_bpm
-    return Body(height, weight, rate)
+def merged_body(given: Body, recorded: Body) -> Body:
+    """The body as the person gave it; what they left out is taken from the records."""
+    names = Body.model_fields
+    values = {name: getattr(given, name) for name in names}
+    return Body(
+        **{
+            name: getattr(recorded, name) if value is None else value
+            for name, value in values.items()
+        }
+    )
 
 
 def check_body(body: Body) -> None:
-    """No body is that large, small, fast or slow.
+    """Check that height, weight and heart rate are possible.
 
     Raises:
-        UsageError: one of its numbers is out of range.
+        UsageError: one of them is out of range.
     """
-    limits = (
+    for option, value, (low, high) in (
         ("--height-cm", body.height_cm, HEIGHT_CM),
         ("--weight-kg", body.weight_kg, WEIGHT_KG),
-    )
-    for option, value, (low, high) in (
-        *limits,
         ("--heart-rate", body.heart_rate_bpm, HEART_RATE_BPM),
     ):
         if value is not None and not low <= value <= high:
-            raise UsageError(
-                option,
-                found=f"{value:g}",
-                expected=f"{low:g} to {high:g}",
-                cure="check number and unit",
-            )
+            expected, cure = f"{low:g} to {high:g}", "check the number and its unit"
+            raise UsageError(option, found=f"{value:g}", expected=expected, cure=cure)
 
 
-def check_one_patient(beat: "Beat", images: Mapping[str, Path]) -> None:
-    """Frame numbers, height, weight and heart rate are those of one patient.
+def check_one_patient(beat: Beat, images: Mapping[str, Path]) -> None:
+    """Check that frame numbers, height, weight and heart rate are given for one patient only.
 
     Raises:
-        UsageError: they are given for several, or out of range.
+        UsageError: they are given for several patients, or out of range.
     """
     check_body(beat.body)
     body = (beat.body.height_cm, beat.body.weight_kg, beat.body.heart_rate_bpm)
@@ -117,15 +119,11 @@ def check_one_patient(beat: "Beat", images: Mapping[str, Path]) -> None:
         return
     names = sorted({patient_of(case, path).name for case, path in images.items()})
     if len(names) > 1:
-        found, options = (
-            f"{len(names)} patients ({names[0]}, {names[1]} …)",
-            "--ed, --es, --height-cm, --weight-kg, --heart-rate",
-        )
         raise UsageError(
-            options,
-            found=found,
+            "--ed, --es, --height-cm, --weight-kg, --heart-rate",
+            found=f"{len(names)} patients ({names[0]}, {names[1]} …)",
             expected="one patient",
-            cure="segment each patient in a call of its own",
+            cure="run the command once for each patient",
         )
 
 
@@ -142,7 +140,7 @@ def _phases(info: dict[str, str]) -> dict[int | None, str]:
 
 
 def _number(info: dict[str, str], key: str, limits: tuple[float, float]) -> float | None:
-    """A number within the limits of bodies; anything else is not known."""
+    """A number within the limits of bodies; anything else counts as not known."""
     try:
         value = float(info[key])
     except (KeyError, ValueError):

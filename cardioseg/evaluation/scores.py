@@ -177,14 +177,9 @@ def _function(
         {name: getattr(score, f"{side}_ml") for name, score in case.scores.items()}
         for case in (ed, es)
     )
-    values: dict[str, float | None] = {}
-    reasons: dict[str, str] = {}
-    for ventricle, function in function_from_volumes(ed_ml, es_ml).items():
-        reasons |= {
-            f"{ventricle}_{quantity}": reason
-            for quantity, reason in function.pop("reasons").items()
-        }
-        values |= {f"{ventricle}_{quantity}": value for quantity, value in function.items()}
+    found = function_from_volumes(ed_ml, es_ml)
+    values = {name.replace(".", "_"): value for name, value in found.numbers().items()}
+    reasons = {name.replace(".", "_"): reason for name, reason in found.reasons.items()}
     return values, reasons
 
 

@@ -5,10 +5,12 @@ Structures differ by dashes as well as by colour, so that a grey print still tel
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
-from cardioseg.figures.curve import VolumeCurve
-from cardioseg.figures.drawing import Drawing, Line, Shape, Text
+from cardioseg.clinical.beat import VolumeCurve
+from cardioseg.figures.drawing import Drawing, Line, Shape, Text, captioned
 from cardioseg.figures.palette import FAINT, INK, RULE, structure_shades
+from cardioseg.figures.raster import write_drawing
 
 WIDTH, HEIGHT = 720, 310
 LEFT, TOP, BOTTOM = 56, 24, 40
@@ -63,6 +65,21 @@ def draw_volume_curve(curve: VolumeCurve) -> Drawing:
         describe(curve),
         (*_grid(scale), *_phases(curve, scale), *_curves(curve, scale), *words),
     )
+
+
+def write_curve_picture(path: Path, curve: VolumeCurve, *, title: str, facts: str) -> None:
+    """Write the curve as PNG.
+
+    Args:
+        path: the PNG.
+        curve: the volumes.
+        title: the headline; nothing else in the picture says whose heart it is.
+        facts: the line under it.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    write_drawing(path, captioned(draw_volume_curve(curve), title=title, facts=facts))
 
 
 def plot_scale(curve: VolumeCurve) -> PlotScale:

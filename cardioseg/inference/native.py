@@ -4,11 +4,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from cardioseg.bundle import Model
 from cardioseg.core.config import WindowConfig
-from cardioseg.core.errors import ModelError, UsageError
+from cardioseg.core.errors import ModelError
 from cardioseg.core.exits import OWN_DEPTH, Depth
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
@@ -125,28 +124,3 @@ def _native(
     return Predicted(
         prediction, counts | ({"outside the heart": maps.cleared} if maps.cleared else {})
     )
-
-
-def choose_device(name: str) -> torch.device:
-    """A torch device by name; "auto" takes CUDA where it is.
-
-    Raises:
-        UsageError: the device named is not there.
-    """
-    kind, _, number = name.partition(":")
-    if name not in ("auto", "cpu") and (
-        kind != "cuda" or not (number.isdecimal() or name == "cuda")
-    ):
-        raise UsageError(
-            "--device", found=repr(name), expected="auto, cpu or cuda", cure="choose one of them"
-        )
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
-        raise UsageError(
-            "--device",
-            found=name,
-            expected="a CUDA device on this machine",
-            cure="use --device cpu",
-        )
-    return torch.device(name)

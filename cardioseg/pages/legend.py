@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from cardioseg.figures.palette import expert_colours, loop_colours
-from cardioseg.results.finished import Finished
+from cardioseg.results.finished import FinishedCase
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Legend:
     colours: tuple[str | None, ...]
 
 
-def legends(case: Finished) -> tuple[Legend, ...]:
+def legends(case: FinishedCase) -> tuple[Legend, ...]:
     """The legends of a case's maps, in the order of ``case.maps``."""
     when = " in this frame" if case.image.frames > 1 else ""
-    experts = range(len(case.facts["expert_shares"]))
+    experts = range(len(case.record.expert_shares))
     made = {
         "mask": Legend(
             "mask",

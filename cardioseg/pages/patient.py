@@ -1,112 +1,147 @@
-"""``PATIENT_report.html``: the heart of a patient whose ED and ES are files of their own; nothing is computed here.
+"""``PATIENT_report.html``: the heart of a patient whose ED and ES are two files. Nothing is computed here.
 
-The page of a case (``report_page``) with both frames on it and the way to their reports. It follows from the pair's
-``PATIENT_clinical.json`` and both run records, is made again with them, and goes with them.
+It is the page of a case (``pages.report``) with both phases on it and links to their reports. It follows from the pair's
+``PATIENT_clinical.json`` and both run records, is made again with them, and is removed with them.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from cardioseg.pages.html import is_page, remove_page, render, write_page
+from cardioseg.pages.html import is_page, remove_page, write_page
 from cardioseg.pages.report import (
-    REPORT,
+    CasePage,
+    Terms,
+    VerdictFacts,
     gravest,
     link,
     made_with,
     numbers,
     pictures,
     provenance,
+    verdict_facts,
     volumes,
     wall,
 )
+from cardioseg.results.folder import REPORT
+from cardioseg.results.records import ClinicalRecord, RunRecord, RunRecords
 
-if TYPE_CHECKING:
-    from cardioseg.workflows.products import Study
-
-MARK = '<meta name="cardioseg-page" content="patient">'  # a case of the patient's name has a report of the same file name
-Clinical = Mapping[str, Any]
-Frames = Mapping[str, Mapping[str, Any]]  # "ED", "ES" → run record
+# A case of the patient's name has a report of the same file name; the mark tells them apart.
+MARK = '<meta name="cardioseg-page" content="patient">'
+Frames = Mapping[str, RunRecord]  # "ED", "ES" → run record
 
 
-def make_patient_reports(study: "Study", pairs: Mapping[str, Clinical]) -> list[str]:
-    """Write the report of every pair and remove those of pairs that are gone; what was not written, in sentences.
+@dataclass(frozen=True)
+class FrameRow:
+    """A row of the table of both files.
+
+    Attributes:
+        phase: "ED" or "ES".
+        number: frame from 1; None where it is not known.
+        case: name of the case.
+        address: of its report; None if there is none.
+        quality: its verdict.
+        volumes: of its structures.
+    """
+
+    phase: str
+    number: int | None
+    case: str
+    address: str | None
+    quality: VerdictFacts
+    volumes: list[str]
+
+
+@dataclass(frozen=True)
+class PatientPage(CasePage):
+    """What the template of a patient's report needs beside that of a case.
+
+    Attributes:
+        mark: what tells the page from the report of a case.
+        structures: columns of the table of both files.
+        frames: its rows.
+    """
+
+    mark: str
+    structures: list[str]
+    frames: list[FrameRow]
+
+
+def write_patient_reports(
+    folder: Path,
+    pairs: Mapping[str, ClinicalRecord],
+    records: RunRecords,
+    *,
+    overwrite: bool = False,
+) -> list[str]:
+    """Write the report of every pair, and remove those of pairs that are gone.
+
+    Args:
+        folder: the folder.
+        pairs: patient → function of the pair.
+        records: run records of the folder's cases.
+        overwrite: replace files of the reports' names that cardioseg did not make.
+
+    Returns:
+        What was not written, a sentence each.
 
     Raises:
         OutputError: the folder cannot be written.
     """
-    folder, warnings = study.request.output, []
+    warnings = []
     for path in folder.glob(f"*{REPORT}"):
         if path.name.removesuffix(REPORT) not in pairs:
             remove_page(path, mark=MARK)
-    for patient, clinical in pairs.items():
+    for patient, heart in pairs.items():
         path = folder / f"{patient}{REPORT}"
-        if path.exists() and not is_page(path, mark=MARK) and not study.request.overwrite:
-            warnings.append(
-                f"{path.name} is no report of this patient; --overwrite replaces it: none was written"
-            )
+        if path.exists() and not is_page(path, mark=MARK) and not overwrite:
+            why = "is not the report of this patient and was left; --overwrite replaces it"
+            warnings.append(f"{path.name} {why}")
             continue
-        write_patient_report(folder, clinical, study.records)
+        frames = {phase.upper(): records[case] for phase, case in heart.cases.items()}
+        page = patient_page(folder, heart, frames)
+        write_page(path, page.render("patient.html.j2"), overwrite=True)
     return warnings
 
 
-def write_patient_report(folder: Path, clinical: Clinical, records: Frames) -> Path:
-    """Write the report of a pair from its numbers, the run records of its cases and the files beside them.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
-    path = folder / f"{clinical['case']}{REPORT}"
-    frames = {phase.upper(): records[case] for phase, case in clinical["cases"].items()}
-    write_page(
-        path, render("patient.html.j2", **patient_facts(folder, clinical, frames)), overwrite=True
+def patient_page(folder: Path, heart: ClinicalRecord, frames: Frames) -> PatientPage:
+    """The facts of a pair."""
+    names = {phase: record.case for phase, record in frames.items()}
+    judged = [heart.quality, *(record.quality for record in frames.values())]
+    made = "; ".join(dict.fromkeys(map(made_with, frames.values())))
+    shown = {name: f"{phase} ({name})" for phase, name in names.items()}
+    return PatientPage(
+        title=heart.case,
+        facts=f"ED and ES in two files · {made}",
+        quality=gravest(
+            judged
+        ),  # of equal verdicts the pair's comes first: its reasons name both phases
+        numbers=numbers(heart),
+        wall=wall(heart),
+        volumes=[],
+        why_none="",
+        curve=None,
+        pictures=pictures(folder, shown),
+        warnings=said_by({phase: record.warnings for phase, record in frames.items()}),
+        provenance=_provenance(frames),
+        mark=MARK,
+        structures=[name for name, _ in volumes(frames["ED"])],
+        frames=[
+            FrameRow(
+                phase=phase,
+                number=heart.ed_frame if phase == "ED" else heart.es_frame,
+                case=record.case,
+                address=link(folder, record.case),
+                quality=verdict_facts(record.quality),
+                volumes=[text for _, text in volumes(record)],
+            )
+            for phase, record in frames.items()
+        ],
     )
-    return path
-
-
-def patient_facts(folder: Path, clinical: Clinical, frames: Frames) -> dict[str, Any]:
-    """What the template asks for."""
-    names = {phase: record["case"] for phase, record in frames.items()}
-    judged = [
-        *([clinical] if clinical.get("quality") else []),
-        *frames.values(),
-    ]  # alike, the pair's reasons tell of both
-    return {
-        "title": clinical["case"],
-        "facts": f"ED and ES in files of their own · {'; '.join(dict.fromkeys(map(made_with, frames.values())))}",
-        "mark": MARK,
-        "quality": gravest(judged),
-        "numbers": numbers(clinical),
-        "wall": wall(clinical),
-        "volumes": [],
-        "why_none": "",
-        "curve": None,
-        "structures": [name for name, _ in volumes(frames["ED"])],
-        "frames": [_frame(folder, phase, clinical, record) for phase, record in frames.items()],
-        "pictures": pictures(folder, {name: f"{phase} ({name})" for phase, name in names.items()}),
-        "warnings": said_by(
-            {phase: record.get("warnings", []) for phase, record in frames.items()}
-        ),
-        "provenance": _provenance(frames),
-    }
-
-
-def _frame(
-    folder: Path, phase: str, clinical: Clinical, record: Mapping[str, Any]
-) -> dict[str, Any]:
-    """A row of the table of both files."""
-    return {
-        "phase": phase,
-        "number": clinical[f"{phase.lower()}_frame"],
-        "case": record["case"],
-        "address": link(folder, record["case"]),
-        "quality": gravest([record]),
-        "volumes": [text for _, text in volumes(record)],
-    }
 
 
 def said_by(sayings: Mapping[str, Iterable[str]]) -> list[str]:
-    """What each phase says, once, with the phases before it."""
+    """Sentences of both phases, each once, with the phases that they belong to."""
     phases: dict[str, list[str]] = {}
     for phase, texts in sayings.items():
         for text in texts:
@@ -114,8 +149,8 @@ def said_by(sayings: Mapping[str, Iterable[str]]) -> list[str]:
     return [f"{' and '.join(dict.fromkeys(who))}: {text}" for text, who in phases.items()]
 
 
-def _provenance(frames: Frames) -> list[tuple[str, str]]:
-    """Terms and values of both files, a value that both have once and without a phase."""
+def _provenance(frames: Frames) -> Terms:
+    """Names and values of both files; a value that both share stands once."""
     found = {phase: dict(provenance(record)) for phase, record in frames.items()}
     terms = dict.fromkeys(term for told in found.values() for term in told)
     return [
@@ -125,10 +160,8 @@ def _provenance(frames: Frames) -> list[tuple[str, str]]:
 
 
 def _both(values: Mapping[str, str]) -> str:
-    """The value that all phases share, else each phase's."""
+    """The value that all phases share, or each phase's."""
     shared = {*values.values()}
-    return (
-        shared.pop()
-        if len(shared) == 1
-        else "; ".join(f"{phase}: {value}" for phase, value in values.items())
-    )
+    if len(shared) == 1:
+        return shared.pop()
+    return "; ".join(f"{phase}: {value}" for phase, value in values.items())

@@ -14,7 +14,7 @@ from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.volume import Volume
 from cardioseg.figures.upright import GREY_PERCENTILES, boxed, heart_box, upright
 from cardioseg.imaging.preprocess import slice_axis
-from cardioseg.results.finished import Finished
+from cardioseg.results.finished import FinishedCase
 
 MARGIN_MM = 40.0  # what is left around the heart: enough to see where it lies, a third of what a scanner stores
 EMBEDDED_PERCENTILES = (0.1, 99.9)
@@ -44,7 +44,7 @@ class Scene:
 
 
 def make_scene(
-    case: Finished, *, whole: bool = False, on_progress: OnProgress = unwatched
+    case: FinishedCase, *, whole: bool = False, on_progress: OnProgress = unwatched
 ) -> Scene:
     """Read a case frame by frame and crop it to the heart, which is every structure in any frame.
 
@@ -85,7 +85,7 @@ def make_scene(
     )
 
 
-def _box(case: Finished, *, whole: bool) -> tuple[tuple[slice, slice], tuple[str, ...]]:
+def _box(case: FinishedCase, *, whole: bool) -> tuple[tuple[slice, slice], tuple[str, ...]]:
     """Rows and columns to show, and a note when they are not all."""
     first = upright(*case.frame(0))
     everything = slice(0, first.image.shape[1]), slice(0, first.image.shape[2])
@@ -95,7 +95,7 @@ def _box(case: Finished, *, whole: bool) -> tuple[tuple[slice, slice], tuple[str
     )
 
 
-def _ever(case: Finished) -> np.ndarray:
+def _ever(case: FinishedCase) -> np.ndarray:
     """(R, C) where any slice of any frame shows a structure."""
     volume, prediction = case.frame(0)
     inside = np.zeros(volume.shape, bool)
@@ -106,7 +106,7 @@ def _ever(case: Finished) -> np.ndarray:
 
 
 def _greys(
-    case: Finished, box: tuple[slice, slice], percentiles: tuple[float, float]
+    case: FinishedCase, box: tuple[slice, slice], percentiles: tuple[float, float]
 ) -> tuple[float, float]:
     """Two intensities of a few frames spread over the cycle; the second is larger."""
     chosen = sorted(

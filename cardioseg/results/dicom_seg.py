@@ -1,24 +1,28 @@
-"""The mask of a DICOM study as DICOM-SEG, for PACS and viewers: ``X_seg_frame01.dcm``, one object per phase.
+"""The mask of a DICOM study as DICOM-SEG, for PACS and viewers: ``X_seg_frame01.dcm``, one object for each phase.
 
-These files carry the patient's and the study's identity, as DICOM demands; nothing else that ``segment`` writes does.
+These files carry the identity of the patient and the study, as DICOM demands; no other file that ``segment`` writes does.
 """
 
+from collections.abc import Collection
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+
+import numpy as np
 
 from cardioseg.core.errors import UsageError
 from cardioseg.imaging.image import ImageFile
-
-if TYPE_CHECKING:
-    from cardioseg.workflows.products import Segmented
+from cardioseg.results.records import RunRecord
 
 PHASES, ALL = "dicom-seg", "dicom-seg-all"
 SEGMENTATIONS = (PHASES, ALL)
-SEG_ENDING = r"_seg(_frame\d+)?\.dcm"
+NO_PHASES = (
+    "no DICOM-SEG was written because ED and ES were not found: choose them with --ed and --es, "
+    "or use --save dicom-seg-all"
+)
 
 
-def check_seg_library(save: tuple[str, ...]) -> None:
-    """DICOM-SEG takes a library that not everybody needs.
+def check_seg_library(save: Collection[str]) -> None:
+    """Check that the library for DICOM-SEG is installed, if DICOM-SEG was asked for.
 
     Raises:
         UsageError: it is not installed.
@@ -30,11 +34,11 @@ def check_seg_library(save: tuple[str, ...]) -> None:
         )
 
 
-def check_seg_input(save: tuple[str, ...], image: ImageFile) -> None:
-    """Before the image is worked on, not after.
+def check_seg_input(save: Collection[str], image: ImageFile) -> None:
+    """Check, before the image is segmented, that it has DICOM objects to refer to.
 
     Raises:
-        UsageError: DICOM-SEG was asked for, and the image has no DICOM objects to refer to.
+        UsageError: DICOM-SEG was asked for, and the image has none.
     """
     if set(save) & set(SEGMENTATIONS):
         from cardioseg.imaging.dicom.seg import check_referable
@@ -42,41 +46,53 @@ def check_seg_input(save: tuple[str, ...], image: ImageFile) -> None:
         check_referable(image.planes, image.path)
 
 
-def segmented_seg(segmented: "Segmented") -> dict[str, Any]:
-    """The product: segmentations of ED and ES, or of every phase, where they were asked for."""
-    asked = set(segmented.request.save) & set(SEGMENTATIONS)
+def seg_frames(record: RunRecord) -> tuple[int, ...] | None:
+    """Frames from 1 that are to be written as DICOM-SEG; None if it was not asked for."""
+    asked = set(record.recipe.save) & set(SEGMENTATIONS)
     if not asked:
-        return {}
-    phases = _phases(segmented)
-    frames = sorted(
-        range(1, segmented.image.frames + 1)
-        if ALL in asked or segmented.image.frames == 1
-        else phases
-    )
-    _write(segmented, frames, phases)
-    facts: dict[str, Any] = {"dicom_seg": {"frames": frames}}
-    if frames:
-        return facts
-    lack = "no DICOM-SEG was written, as ED and ES were not found: choose them with --ed and --es, or save dicom-seg-all"
-    return facts | {"warnings": [*segmented.facts["warnings"], lack]}
+        return None
+    if ALL in asked or record.frames == 1:
+        return tuple(range(1, record.frames + 1))
+    return tuple(sorted(_phases(record)))
 
 
-def _phases(segmented: "Segmented") -> dict[int, str]:
-    """Frame from 1 → "ED" or "ES", of those that are known."""
-    clinical = segmented.facts.get("clinical") or {}
-    found = {clinical.get("ed_frame"): "ED", clinical.get("es_frame"): "ES"}
-    return {frame: phase for frame, phase in found.items() if frame is not None}
+def write_segmentations(
+    output: Path, image: ImageFile, mask: np.ndarray, record: RunRecord
+) -> None:
+    """Write the frames that ``record`` names as DICOM-SEG.
 
+    Args:
+        output: the folder.
+        image: the DICOM study.
+        mask: (X, Y, Z) or (X, Y, Z, T) label values.
+        record: of the case.
 
-def _write(segmented: "Segmented", frames: list[int], phases: dict[int, str]) -> None:
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    frames = record.dicom_seg_frames
+    if not frames:
+        return
     from cardioseg.imaging.dicom.seg import new_series, write_seg
 
-    facts, image = segmented.facts, segmented.image
-    maker = new_series(facts["model"], facts["recipe"]["model_sha256"], segmented.labels)
-    cine = image.frames > 1
+    maker = new_series(record.model, record.recipe.model_sha256, record.label_table())
+    phases, cine = _phases(record), record.frames > 1
     for number, frame in enumerate(frames, start=1):
-        path = segmented.path(f"_seg_frame{frame:02d}.dcm" if cine else "_seg.dcm")
-        mask = segmented.mask[..., frame - 1] if cine else segmented.mask
+        ending = f"_seg_frame{frame:02d}.dcm" if cine else "_seg.dcm"
         phase = f"{phases[frame]}, " if frame in phases else ""
-        about = f"{phase}frame {frame} of {image.frames}; not a medical device"
-        write_seg(path, image.planes[frame - 1], mask, maker, number=number, about=about)
+        write_seg(
+            output / f"{record.case}{ending}",
+            image.planes[frame - 1],
+            mask[..., frame - 1] if cine else mask,
+            maker,
+            number=number,
+            about=f"{phase}frame {frame} of {record.frames}; not a medical device",
+        )
+
+
+def _phases(record: RunRecord) -> dict[int, str]:
+    """Frame from 1 → "ED" or "ES", for those that are known."""
+    if record.clinical is None:
+        return {}
+    found = {record.clinical.ed_frame: "ED", record.clinical.es_frame: "ES"}
+    return {frame: phase for frame, phase in found.items() if frame is not None}

@@ -1,33 +1,35 @@
-"""A case that ``segment`` finished, read back: its record, its maps, and the image they were made from.
+"""A finished case, read back: its record, its maps, and the image that they were made from.
 
-The run record holds no path by design, so the image is one that the caller names, one of the case's name beside the results, or
-the one that lies where it was segmented; its hash must be the one on record. Knows nothing of what the case is read for.
+The run record holds no path by design. The image is one that the caller names, one of the case's name beside the results, or
+the one at the place where it was segmented; its hash must be the one in the record.
 """
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from cardioseg.core.errors import GeometryError, InputError, LabelError
 from cardioseg.core.labels import LabelTable
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
 from cardioseg.imaging.image import ENDINGS, ImageFile
+from cardioseg.imaging.memory import image_digest
 from cardioseg.imaging.open import open_image
-from cardioseg.results.folder import RECORD
+from cardioseg.results.folder import RECORD, map_of, record_of, recorded_names
+from cardioseg.results.records import RunRecord
 from cardioseg.results.source import remembered_source
 
 
 @dataclass(frozen=True)
-class Finished:
+class FinishedCase:
     """A finished case on disk.
 
     Attributes:
         name: case name.
-        folder: where its files lie.
-        facts: the run record.
+        folder: the folder with its files.
+        record: the run record.
         labels: names of the mask's values.
         image: the image it was made from, opened.
         maps: "mask", "halting" and, if the network routes, "experts", opened; each on the image's grid.
@@ -35,15 +37,15 @@ class Finished:
 
     name: str
     folder: Path
-    facts: dict[str, Any]
+    record: RunRecord
     labels: LabelTable
     image: ImageFile
     maps: dict[str, ImageFile]
 
     @property
     def loops(self) -> int:
-        """The budget the core was given."""
-        return int(self.facts["loops"])
+        """The loop budget."""
+        return self.record.recipe.loops
 
     def frame(self, index: int) -> tuple[Volume, Prediction]:
         """Image and maps of a frame, counted from 0.
@@ -56,28 +58,30 @@ class Finished:
         found = {
             kind: volume.with_array(file.frame(index).array) for kind, file in self.maps.items()
         }
-        largest = int(found["mask"].array.max(initial=0))
-        if largest >= len(self.labels):
-            expected = f"0 to {len(self.labels) - 1} ({', '.join(self.labels.names)})"
-            raise LabelError(
-                self.maps["mask"].path,
-                found=f"label {largest}",
-                expected=expected,
-                cure="correct the mask",
-            )
-        mean = float(self.facts["mean_steps"])
-        shares = tuple(self.facts["expert_shares"])
+        check_values(found["mask"].array, self.labels, self.maps["mask"].path)
         return volume, Prediction(
             mask=found["mask"],
             halting=found["halting"],
             experts=found.get("experts"),
             loops=self.loops,
-            mean_steps=mean,
-            expert_shares=shares,
+            mean_steps=self.record.mean_steps,
+            expert_shares=self.record.expert_shares,
         )
 
 
-def open_finished(case: Path, *, image: Path | None = None) -> Finished:
+def check_values(mask: np.ndarray, labels: LabelTable, path: Path) -> None:
+    """Check that every value of a mask has a name.
+
+    Raises:
+        LabelError: one has none.
+    """
+    largest = int(mask.max(initial=0))
+    if largest >= len(labels):
+        expected = f"0 to {len(labels) - 1} ({', '.join(labels.names)})"
+        raise LabelError(path, found=f"label {largest}", expected=expected, cure="correct the mask")
+
+
+def open_finished(case: Path, *, image: Path | None = None) -> FinishedCase:
     """Open a finished case.
 
     Args:
@@ -85,27 +89,33 @@ def open_finished(case: Path, *, image: Path | None = None) -> Finished:
         image: the image it was made from; None looks for one of the case's name beside the results, then where it was.
 
     Raises:
-        InputError: no such case, a file of it is missing or broken, or the image is not the one on record.
+        InputError: no such case, a file of it is missing or broken, or the image is not the one in the record.
         GeometryError: a map does not lie on the image's grid.
     """
-    record = find_record(case)
-    name, folder = record.name.removesuffix(RECORD), record.parent
-    facts = read_record(record)
-    opened = _opened_image(image or _found_image(folder, name), facts)
-    maps = {kind: folder / f"{name}_{kind}.nii.gz" for kind in ("mask", "halting", "experts")}
-    if not facts["expert_shares"]:
-        del maps["experts"]
-    files = {kind: open_image(path, trust=facts["recipe"]["trust"]) for kind, path in maps.items()}
-    for file in files.values():
+    path = find_record(case)
+    name, folder = path.name.removesuffix(RECORD), path.parent
+    record = RunRecord.read(path)
+    opened = _opened_image(image or _found_image(folder, name), record)
+    maps = open_maps(folder, name, record)
+    for file in maps.values():
         if file.shape != opened.shape:
             expected = f"{opened.shape}, as {opened.path.name} has"
+            cure = "segment the image again"
             raise GeometryError(
-                file.path,
-                found=f"shape {file.shape}",
-                expected=expected,
-                cure="segment the image again",
+                file.path, found=f"shape {file.shape}", expected=expected, cure=cure
             )
-    return Finished(name, folder, facts, LabelTable.from_mapping(facts["labels"]), opened, files)
+    return FinishedCase(name, folder, record, record.label_table(), opened, maps)
+
+
+def open_maps(folder: Path, name: str, record: RunRecord) -> dict[str, ImageFile]:
+    """The integer maps of a case, opened.
+
+    Raises:
+        InputError: one is missing or broken.
+    """
+    kinds = ("mask", "halting", *(("experts",) if record.expert_shares else ()))
+    trust = record.recipe.trust
+    return {kind: open_image(map_of(folder, name, kind), trust=trust) for kind in kinds}
 
 
 def find_record(case: Path) -> Path:
@@ -114,38 +124,29 @@ def find_record(case: Path) -> Path:
     Raises:
         InputError: there is none, or a folder holds several cases.
     """
-    beside = (
-        case.parent / f"{case.name}{RECORD}"
-    )  # a folder of the case's name, such as its DICOM files, does not hide it
-    if case.is_dir() and (_records(case) or not beside.is_file()):
+    # A folder of the case's name, such as one with its DICOM files, does not hide the case.
+    beside = case.parent / f"{case.name}{RECORD}"
+    if case.is_dir() and (recorded_names(case) or not beside.is_file()):
         return _only(case)
     if case.name.endswith(RECORD) and case.is_file():
         return case
-    # The longest name first: "a_b_mask.nii.gz" is of the case "a_b", also where there is a case "a".
-    records = sorted(_records(case.parent), key=lambda path: len(path.name), reverse=True)
-    for record in records:
-        name = record.name.removesuffix(RECORD)
+    # The longest name first: "a_b_mask.nii.gz" is of the case "a_b", even if there is a case "a".
+    names = sorted(recorded_names(case.parent), key=len, reverse=True)
+    for name in names:
         if case.name == name or case.name.startswith((f"{name}_", f"{name}.")):
-            return record
-    raise _no_case(case, records)
+            return record_of(case.parent, name)
+    raise _no_case(case, names)
 
 
 def _only(folder: Path) -> Path:
-    records = _records(folder)
-    if len(records) != 1:
-        raise _no_case(folder, records)
-    return records[0]
+    names = recorded_names(folder)
+    if len(names) != 1:
+        raise _no_case(folder, names)
+    return record_of(folder, names[0])
 
 
-def _records(folder: Path) -> list[Path]:
-    found = folder.glob(f"*{RECORD}") if folder.is_dir() else ()
-    return sorted(
-        path for path in found if not path.name.startswith(".")
-    )  # macOS keeps ._X_run.json beside X_run.json
-
-
-def _no_case(case: Path, records: list[Path]) -> InputError:
-    names = sorted(record.name.removesuffix(RECORD) for record in records)
+def _no_case(case: Path, names: list[str]) -> InputError:
+    names = sorted(names)
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     where = case if case.is_dir() else case.parent
     found = f"the cases {shown}" if names else "no finished case"
@@ -154,30 +155,8 @@ def _no_case(case: Path, records: list[Path]) -> InputError:
         if names
         else "pass the folder that cardioseg segment wrote"
     )
-    return InputError(
-        case, found=found, expected=f"one case with a run record (*{RECORD})", cure=cure
-    )
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """A run record with the keys that readers need.
-
-    Raises:
-        InputError: it is not one.
-    """
-    needed = {"recipe", "labels", "loops", "mean_steps", "expert_shares", "frames", "model"}
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        missing = needed - set(facts)
-    except (OSError, ValueError, TypeError) as error:
-        raise _no_record(path, f"unreadable data ({error})") from None
-    if missing:
-        raise _no_record(path, f"no {min(missing)!r}")
-    return dict(facts)
-
-
-def _no_record(path: Path, found: str) -> InputError:
-    return InputError(path, found=found, expected="a run record", cure="segment the image again")
+    expected = f"one case with a run record (*{RECORD})"
+    return InputError(case, found=found, expected=expected, cure=cure)
 
 
 def _found_image(folder: Path, name: str) -> Path:
@@ -185,29 +164,28 @@ def _found_image(folder: Path, name: str) -> Path:
         if (folder / f"{name}{ending}").is_file():
             return folder / f"{name}{ending}"
     source = remembered_source(folder, name)
-    if source is not None and os.path.exists(source):  # noqa: PTH110 — Path.exists raises where no name can be that long
+    if source is not None and _exists(source):
         return source
-    found = f"no image {name} beside the results" + (
-        f", nor where it lay ({source})" if source else ""
-    )
+    place = f", and none where it was segmented ({source})" if source else ""
+    found = f"no image {name} beside the results{place}"
+    expected = f"{name}{ENDINGS[0]} or another format"
     cure = "pass the image or the DICOM folder with --image"
-    raise InputError(
-        folder, found=found, expected=f"{name}{ENDINGS[0]} or another format", cure=cure
-    )
+    raise InputError(folder, found=found, expected=expected, cure=cure)
 
 
-def _opened_image(path: Path, facts: dict[str, Any]) -> ImageFile:
-    from cardioseg.core.digest import sha256
+def _exists(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 — Path.exists raises if no file system has names that long
 
-    recipe = facts["recipe"]
-    image = open_image(path, trust=recipe["trust"], series=tuple(recipe.get("series", ())))
-    found, expected = sha256(*image.files), recipe["input_sha256"]
-    if found != expected:
-        cure = "pass the image that was segmented with --image, or segment this one"
+
+def _opened_image(path: Path, record: RunRecord) -> ImageFile:
+    recipe = record.recipe
+    image = open_image(path, trust=recipe.trust, series=recipe.series)
+    found = image_digest(image)
+    if found != recipe.input_sha256:
         raise InputError(
             path,
             found=f"SHA-256 {found[:12]}…",
-            expected=f"{expected[:12]}…, as on record",
-            cure=cure,
+            expected=f"{recipe.input_sha256[:12]}…, as recorded",
+            cure="pass the image that was segmented with --image, or segment this one",
         )
     return image

@@ -1,116 +1,133 @@
-"""The hearts of a folder: ED and ES files of one patient brought together, and all of them in ``study.csv``.
+"""The hearts of a folder: ED and ES files of one patient brought together as ``PATIENT_clinical.json``.
 
-A heart is a cine, or a pair of volumes of one patient at ED and at ES, whose function becomes ``PATIENT_clinical.json`` and
-``PATIENT_report.html``. All follow from the run records and masks in the folder, so they are made again at the end of every
-call, and a pair's files go when one of its cases does. ``study_table`` knows the table, where single volumes have a row as well.
+A heart is a cine, or a pair of volumes of one patient at ED and at ES. Everything here follows from the run records and masks in
+the folder, so it is made again at the end of every call, and a pair's file is removed when one of its cases is gone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Final
 
-from cardioseg.clinical.function import Body, heart_function
+from cardioseg.clinical.beat import pair_phases
+from cardioseg.clinical.function import Function, heart_function
+from cardioseg.clinical.phases import Phases
 from cardioseg.clinical.volumes import structure_value
-from cardioseg.core.atomic import remove, write_json
+from cardioseg.core.atomic import remove
 from cardioseg.core.errors import InputError
-from cardioseg.core.labels import LabelTable
-from cardioseg.data.patients import body_of
-from cardioseg.pages.patient import make_patient_reports
-from cardioseg.results.function import (
-    CLINICAL,
-    ONE_VOLUME,
-    clinical_facts,
-    pair_phases,
-    read_clinical,
-)
+from cardioseg.data.patients import merged_body
+from cardioseg.imaging.open import read
+from cardioseg.results.folder import CLINICAL, map_of
 from cardioseg.results.quality import pair_quality
-from cardioseg.results.study_table import TABLE, our_table, write_table
+from cardioseg.results.records import ClinicalRecord, RunRecord, RunRecords, clinical_record
 
-if TYPE_CHECKING:
-    from cardioseg.clinical.phases import Phases
-    from cardioseg.workflows.products import Study
-
-MADE_HERE = "cardioseg segment"  # a pair that somebody measured into the folder is not made again, and does not go
-Record = Mapping[str, Any]
+MADE_HERE: Final = (
+    "cardioseg segment"  # a pair that somebody measured into the folder is left alone
+)
+ONE_VOLUME = "one volume: EDV and ESV need ED and ES"
 Cases = tuple[str, str]  # at ED and at ES
 
 
-def make_hearts(study: "Study") -> dict[str, Any]:
-    """Write the pairs' files and ``study.csv``; "hearts": what ``X_clinical.json`` holds, of every heart in the folder."""
-    output = study.request.output
+@dataclass(frozen=True)
+class Hearts:
+    """The hearts of a folder.
+
+    Attributes:
+        cines: case → its clinical record.
+        pairs: patient → the clinical record of both volumes.
+        alone: volumes that are part of no heart: case → why it has no function.
+        warnings: what was not written, and why.
+    """
+
+    cines: dict[str, ClinicalRecord]
+    pairs: dict[str, ClinicalRecord]
+    alone: dict[str, str]
+    warnings: tuple[str, ...]
+
+    @property
+    def all(self) -> list[ClinicalRecord]:
+        """Cines and pairs, by name."""
+        return [heart for _, heart in sorted((self.cines | self.pairs).items())]
+
+
+def make_hearts(output: Path, records: RunRecords, *, overwrite: bool = False) -> Hearts:
+    """Find the hearts of a folder and write the record of every pair.
+
+    Args:
+        output: the folder.
+        records: run records of all finished cases in it.
+        overwrite: replace clinical records that other commands wrote.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
     cines = {
         name: found
-        for name in study.records
-        if (found := read_clinical(output / f"{name}{CLINICAL}")) and "cases" not in found
+        for name, record in records.items()
+        if record.frames > 1 and (found := read_clinical(output / f"{name}{CLINICAL}"))
     }
-    pairs, unwritten = _write_pairs(study)
+    pairs, unwritten = _write_pairs(output, records, overwrite=overwrite)
     for path in output.glob(f"*{CLINICAL}"):
-        if _ours(path) and path.name.removesuffix(CLINICAL) not in pairs:
+        if _made_here(path) and path.name.removesuffix(CLINICAL) not in pairs:
             remove(path)
-    warnings = [*unwritten.values(), *make_patient_reports(study, pairs)]
-    hearts = [heart for _, heart in sorted((cines | pairs).items())]
-    path = output / TABLE
-    if path.exists() and not our_table(path) and not study.request.overwrite:
-        warnings.append(f"{TABLE} is not of these masks and was left; --overwrite replaces it")
-    else:
-        write_table(path, hearts, _single(study.records, pairs, unwritten), study.records)
-    return {"hearts": hearts, "warnings": warnings}
+    alone = _alone(records, pairs, unwritten)
+    return Hearts(cines, pairs, alone, tuple(unwritten.values()))
 
 
-def _single(
-    records: Mapping[str, Record], pairs: Mapping[str, Record], unwritten: Iterable[Cases]
+def read_clinical(path: Path) -> ClinicalRecord | None:
+    """The clinical record of a file; None if there is none that this version can read."""
+    try:
+        return ClinicalRecord.read(path)
+    except InputError:
+        return None
+
+
+def _alone(
+    records: RunRecords, pairs: dict[str, ClinicalRecord], unwritten: dict[Cases, str]
 ) -> dict[str, str]:
-    """Volumes that are in no heart: case → why its function is not known."""
     torn = {
         case: f"the function of {ed} and {es} was not written"
         for ed, es in unwritten
         for case in (ed, es)
     }
-    paired = {case for heart in pairs.values() for case in heart["cases"].values()}
-    alone = [
-        name for name, record in records.items() if record["frames"] == 1 and name not in paired
-    ]
-    return {
-        name: torn.get(name) or records[name].get("clinical_reason", ONE_VOLUME) for name in alone
-    }
+    paired = {case for heart in pairs.values() for case in heart.cases.values()}
+    alone = [n for n, record in records.items() if record.frames == 1 and n not in paired]
+    return {name: torn.get(name) or records[name].clinical_reason or ONE_VOLUME for name in alone}
 
 
-def _write_pairs(study: "Study") -> tuple[dict[str, dict[str, Any]], dict[Cases, str]]:
-    """The function of every pair, by patient, written; and of those that were not, why, in a sentence."""
-    hearts: dict[str, dict[str, Any]] = {}
+def _write_pairs(
+    output: Path, records: RunRecords, *, overwrite: bool
+) -> tuple[dict[str, ClinicalRecord], dict[Cases, str]]:
+    """The function of every pair, by patient, written; and for those that were not written the reason."""
+    hearts: dict[str, ClinicalRecord] = {}
     unwritten: dict[Cases, str] = {}
-    for patient, (ed, es) in _pairs(study.records):
-        path = study.request.output / f"{patient}{CLINICAL}"
-        if patient in study.records or (
-            path.exists() and not _ours(path) and not study.request.overwrite
-        ):
-            whose = (
-                "another case's"
-                if patient in study.records
-                else "not of these masks; --overwrite replaces it"
-            )
-            unwritten[ed, es] = (
-                f"{path.name} is {whose}: the function of {ed} and {es} was not written"
-            )
-            continue
-        try:
-            hearts[patient] = _pair_function(study, patient, ed, es)
-        except InputError as error:  # a mask of an earlier call is no reason for this one to fail
-            unwritten[ed, es] = f"the function of {ed} and {es} was not written: {error}"
-            continue
-        write_json(path, hearts[patient])
+    for patient, (ed, es) in _pairs(records):
+        path = output / f"{patient}{CLINICAL}"
+        lost = f"the function of {ed} and {es} was not written"
+        if patient in records:
+            unwritten[ed, es] = f"{path.name} belongs to another case: {lost}"
+        elif path.exists() and not _made_here(path) and not overwrite:
+            why = "was not made from these masks; --overwrite replaces it"
+            unwritten[ed, es] = f"{path.name} {why}: {lost}"
+        else:
+            try:
+                hearts[patient] = _pair_record(output, patient, records[ed], records[es])
+            except InputError as error:  # a broken mask of an earlier call must not end this one
+                unwritten[ed, es] = f"{lost}: {error}"
+                continue
+            hearts[patient].write(path)
     return hearts, unwritten
 
 
-def _pairs(records: Mapping[str, Record]) -> Iterator[tuple[str, Cases]]:
-    """Patient, and the names of the cases at ED and at ES."""
+def _pairs(records: RunRecords) -> Iterator[tuple[str, Cases]]:
+    """Patients with two volumes, and the names of the cases at ED and at ES."""
     patients: dict[str, list[str]] = {}
     for name, record in records.items():
-        if record["frames"] == 1 and "patient" in record:
-            patients.setdefault(record["patient"]["name"], []).append(name)
+        if record.frames == 1:
+            patients.setdefault(record.patient.name, []).append(name)
     for patient, cases in patients.items():
         named = {
-            phase: [case for case in cases if records[case]["patient"]["phase"] == phase]
+            phase: [case for case in cases if records[case].patient.phase == phase]
             for phase in ("ED", "ES", "")
         }
         if len(named["ED"]) == len(named["ES"]) == 1:
@@ -120,50 +137,45 @@ def _pairs(records: Mapping[str, Record]) -> Iterator[tuple[str, Cases]]:
             yield patient, (larger, smaller)
 
 
-def _lv_ml(record: Record) -> float:
-    labels = LabelTable.from_mapping(record["labels"])
+def _lv_ml(record: RunRecord) -> float:
+    labels = record.label_table()
     value = structure_value("LV", labels)
-    return 0.0 if value is None else float(record["volumes_ml"][labels.names[value]][0])
+    return 0.0 if value is None else record.volumes_ml[labels.names[value]][0]
 
 
-def _pair_function(study: "Study", patient: str, ed: str, es: str) -> dict[str, Any]:
-    from cardioseg.imaging.open import read
+def _pair_record(output: Path, patient: str, ed: RunRecord, es: RunRecord) -> ClinicalRecord:
+    """The function of two volumes.
 
-    at_ed, at_es = study.records[ed], study.records[es]
-    labels = LabelTable.from_mapping(at_ed["labels"])
-    trust = at_ed["recipe"]["trust"]
-    mask_ed, mask_es = (
-        read(study.request.output / f"{case}_mask.nii.gz", trust=trust) for case in (ed, es)
-    )
-    body = body_of(at_ed["patient"], Body(**at_ed["recipe"]["beat"]["body"]))
-    function = heart_function(mask_ed, mask_es, labels, body)
-    phases = _phases(at_ed, at_es, function)
-    facts = clinical_facts(
-        patient, function, phases=phases, why_none="the files' names state no frame"
-    )
-    return (
-        facts | {"cases": {"ed": ed, "es": es}, "made_by": MADE_HERE} | pair_quality(at_ed, at_es)
-    )
-
-
-def _phases(ed: Record, es: Record, function: dict[str, Any]) -> "Phases":
-    """What is known of the phases of two files."""
-    frames = [
-        None if record["patient"]["frame"] is None else record["patient"]["frame"] - 1
-        for record in (ed, es)
+    Raises:
+        InputError: a mask cannot be read.
+    """
+    masks = [
+        read(map_of(output, record.case, "mask"), trust=ed.recipe.trust) for record in (ed, es)
     ]
-    told_by = ed["patient"]["told_by"]
-    doubts = () if told_by else ("nothing but the volumes says which file is ED",)
-    return pair_phases(
-        frames[0],
-        frames[1],
+    body = merged_body(ed.recipe.beat.body, ed.patient.body())
+    function = heart_function(masks[0], masks[1], ed.label_table(), body)
+    found = clinical_record(
+        patient,
         function,
-        source=told_by or "larger and smaller LV volume",
-        doubts=doubts,
+        _phases(ed, es, function),
+        kind="pair",
+        made_by=MADE_HERE,
+        why_none="the files' names state no frame",
     )
+    cases = {"ed": ed.case, "es": es.case}
+    return found.model_copy(update={"cases": cases, "quality": pair_quality(ed, es)})
 
 
-def _ours(path: Path) -> bool:
-    """Whether a pair's function stands there that ``make_hearts`` wrote."""
+def _phases(ed: RunRecord, es: RunRecord, function: Function) -> Phases:
+    """What is known of the phases of two files."""
+    frames = [None if r.patient.frame is None else r.patient.frame - 1 for r in (ed, es)]
+    told_by = ed.patient.told_by
+    doubts = () if told_by else ("only the volumes tell which file is ED",)
+    source = told_by or "larger and smaller LV volume"
+    return pair_phases(frames[0], frames[1], function, source=source, doubts=doubts)
+
+
+def _made_here(path: Path) -> bool:
+    """Whether the file is a pair's record that ``make_hearts`` wrote."""
     found = read_clinical(path)
-    return found is not None and found.get("made_by") == MADE_HERE
+    return found is not None and found.kind == "pair" and found.made_by == MADE_HERE

@@ -1,16 +1,17 @@
 """Names of the values in a mask, as the run record beside it states them."""
 
-import json
 from pathlib import Path
 
+from cardioseg.core.errors import InputError
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
 from cardioseg.data.labels import labels_beside, parse_labels
 from cardioseg.data.pairs import case_name
 from cardioseg.results.folder import record_of
+from cardioseg.results.records import RunRecord
 
 
 def labels_of(mask: Path, asked: str | None = None) -> LabelTable:
-    """The table for a mask.
+    """The table for a mask: ``asked``, else a dataset.json near it, else its run record, else ACDC's.
 
     Raises:
         UsageError: ``asked`` is no table.
@@ -23,8 +24,8 @@ def labels_of(mask: Path, asked: str | None = None) -> LabelTable:
     return recorded if recorded is not None and table is ACDC_LABELS else table
 
 
-def _recorded(record: Path) -> LabelTable | None:
+def _recorded(path: Path) -> LabelTable | None:
     try:
-        return LabelTable.from_mapping(json.loads(record.read_text(encoding="utf-8"))["labels"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return RunRecord.read(path).label_table()
+    except InputError:
         return None

@@ -1,7 +1,7 @@
-"""``.X_source``: where the image of a case lay when it was segmented, so that ``view`` finds it again.
+"""``.X_source``: where the image of a case was when it was segmented, so that ``view`` finds it again.
 
 A hidden file beside the results, apart from the run record, which holds no path. The path is relative to the results, so that
-both may move together; absolute where they lie on different drives. A path that says whom a DICOM study shows is not kept.
+both can be moved together; absolute if they are on different drives. A path that contains a DICOM patient's identity is not kept.
 """
 
 import os
@@ -9,8 +9,7 @@ from pathlib import Path
 
 from cardioseg.core.atomic import remove, write_bytes
 from cardioseg.imaging.image import ImageFile
-
-SOURCE = "_source"
+from cardioseg.results.folder import SOURCE
 
 
 def source_file(folder: Path, name: str) -> Path:

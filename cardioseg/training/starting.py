@@ -202,7 +202,7 @@ def starting_model(name: str | None, tune: str, manifest: "Manifest") -> Startin
                 cure="pass --init-from",
             )
         return None
-    model = load_model(name)
+    model = load_model(name, device="cpu")
     _same_data(model, manifest)
     tuned: Any = tune
     return StartingModel(model, dict(read_toml(find_model(name) / "config.toml")["network"]), tuned)

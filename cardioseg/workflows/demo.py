@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from cardioseg.clinical.volumes import ventricular_function
+from cardioseg.clinical.volumes import chamber_numbers, ventricular_function
 from cardioseg.core.errors import OutputError
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
 from cardioseg.core.progress import OnProgress, Progress, unwatched
@@ -15,7 +15,7 @@ from cardioseg.evaluation.metrics import StructureScore, rounded, score_case
 from cardioseg.evaluation.scores import title
 from cardioseg.imaging.open import open_image
 from cardioseg.phantom.draw import Phantom, PhantomConfig, draw, write_cine, write_truth
-from cardioseg.workflows.segment import SegmentRequest, segment
+from cardioseg.workflows.segment import SegmentRequest, segment_images
 
 NOTICE = "synthetic heart; research use only, not a medical device"
 NAME = "heart"
@@ -55,7 +55,7 @@ def demo(
     request = SegmentRequest(
         (output / f"{NAME}.nii.gz",), output, model=model, overwrite=overwrite, **QUICK
     )
-    segmented = segment(request, on_progress=on_progress)
+    segmented = segment_images(request, on_progress=on_progress)
     if segmented.exit_code:
         return Report(
             "demo",
@@ -113,9 +113,14 @@ def _compared(output: Path, phantom: Phantom, labels: LabelTable) -> dict[str, A
         "mean_dice": rounded(
             float(np.mean([value for found in dice.values() for value in found.values()]))
         ),
-        "predicted": ventricular_function(predicted["ed"], predicted["es"], ACDC_LABELS),
-        "truth": ventricular_function(truth["ed"], truth["es"], ACDC_LABELS),
+        "predicted": _numbers(predicted),
+        "truth": _numbers(truth),
     }
+
+
+def _numbers(masks: dict[str, Volume]) -> dict[str, dict[str, float | None]]:
+    found = ventricular_function(masks["ed"], masks["es"], ACDC_LABELS)
+    return {"lv": chamber_numbers(found.lv), "rv": chamber_numbers(found.rv)}
 
 
 def _as_drawn(mask: Volume, labels: LabelTable) -> Volume:
@@ -146,9 +151,9 @@ def _tables(data: dict[str, Any]) -> tuple[Table, ...]:
     run, frames = data["run"], data["frames"]
     work = (
         f"{run['mean_steps']:.2f}",
-        str(run["loops"]),
+        str(run["recipe"]["loops"]),
         str(run["frames"]),
-        f"{run['seconds']:.1f}",
+        f"{run['times']['predicting_seconds']:.1f}",
     )
     phases = (f"Dice at {phase.upper()} (frame {frame + 1})" for phase, frame in frames.items())
     return (

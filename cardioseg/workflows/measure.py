@@ -1,44 +1,45 @@
-"""``cardioseg measure``: the function of a heart from masks, whoever made or corrected them, with the numbers of ``segment``."""
+"""``cardioseg.measure`` and ``cardioseg measure``: the function of a heart from masks, whoever made or corrected them.
 
-from dataclasses import dataclass, replace
+The numbers are those of ``cardioseg segment``.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cardioseg.clinical.function import UNKNOWN, Body, heart_function, volume_function
-from cardioseg.clinical.phases import Phases
-from cardioseg.clinical.quality import check_pair, check_volume
-from cardioseg.core.atomic import write_json
-from cardioseg.core.errors import OutputError, UsageError
-from cardioseg.core.report import Report, Table
-from cardioseg.data.labels import label_values
-from cardioseg.data.pairs import case_name
-from cardioseg.data.patients import Patient, body_of, check_body, patient_of
-from cardioseg.results.function import (
-    CLINICAL,
-    CURVE_PICTURE,
-    CURVE_TABLE,
-    ONE_VOLUME,
+from cardioseg.clinical.beat import (
     Beat,
+    VolumeCurve,
     check_frames,
     cine_function,
-    clinical_facts,
     frame_volumes_ml,
     pair_phases,
-    read_clinical,
-    write_function,
 )
+from cardioseg.clinical.function import UNKNOWN, Body, heart_function, volume_function
+from cardioseg.clinical.phases import Phases
+from cardioseg.clinical.quality import check_cine_mask, check_pair, check_volume
+from cardioseg.core.errors import OutputError, UsageError
+from cardioseg.core.labels import LabelTable
+from cardioseg.core.report import Report, Table
+from cardioseg.core.volume import Volume
+from cardioseg.data.labels import label_values
+from cardioseg.data.pairs import case_name
+from cardioseg.data.patients import Patient, check_body, merged_body, patient_of
+from cardioseg.figures.volume_curve import write_curve_picture
+from cardioseg.imaging.geometry import Trust
+from cardioseg.imaging.image import ImageFile
+from cardioseg.imaging.open import open_image, read
+from cardioseg.results.curve import write_curve
+from cardioseg.results.folder import CLINICAL, CURVE_PICTURE, CURVE_TABLE
+from cardioseg.results.hearts import ONE_VOLUME, read_clinical
 from cardioseg.results.masks import labels_of
-from cardioseg.results.quality import case_warnings, cine_quality, quality_exit, verdict_of
-
-if TYPE_CHECKING:
-    from cardioseg.core.labels import LabelTable
-    from cardioseg.core.volume import Volume
-    from cardioseg.imaging.geometry import Trust
-    from cardioseg.imaging.image import ImageFile
+from cardioseg.results.quality import case_warnings, quality_exit
+from cardioseg.results.records import ClinicalRecord, clinical_record
+from cardioseg.results.summary import headline
 
 SPACING_TOLERANCE = 0.01  # of a voxel's size
+NO_FRAME = "the file's name states no frame"
 AROUND = (
     "anterior",
     "anteroseptal",
@@ -49,12 +50,13 @@ AROUND = (
     "lateral",
     "anterolateral",
 )
+LEVELS = ("basal", "mid", "apical")
 ROWS = (
-    ("EDV", "edv", "ml"),
-    ("ESV", "esv", "ml"),
-    ("SV", "sv", "ml"),
-    ("EF", "ef", "percent"),
-    ("mass", "mass", "g"),
+    ("EDV (ml)", "edv_ml"),
+    ("ESV (ml)", "esv_ml"),
+    ("SV (ml)", "sv_ml"),
+    ("EF (%)", "ef_percent"),
+    ("mass (g)", "mass_g"),
 )
 
 
@@ -64,7 +66,7 @@ class MeasureRequest:
 
     Attributes:
         cine: mask of every frame, or of one volume; None for two volumes.
-        ed: mask at end-diastole; of a cine the frame, from 1; None leaves it to the volume curve.
+        ed: mask at end-diastole; of a cine the frame, from 1; None lets the volume curve decide.
         es: likewise end-systole.
         output: folder for the files; None writes none.
         labels: ``NAME=VALUE,…``; None looks beside the mask.
@@ -80,256 +82,309 @@ class MeasureRequest:
     output: Path | None = None
     labels: str | None = None
     body: Body = UNKNOWN
-    trust: "Trust" = "pixdim"
+    trust: Trust = "pixdim"
     overwrite: bool = False
     strict: bool = False
 
 
-def measure(request: MeasureRequest) -> Report:
-    """Volumes, EF, mass, output and wall thickness of one heart; of one volume what does not take both phases.
+@dataclass(frozen=True)
+class Measured:
+    """A measured heart.
+
+    Attributes:
+        record: its numbers.
+        labels: names of the mask's values.
+        curve: volumes over the beat; None without a cine.
+        notes: what to know about the masks.
+    """
+
+    record: ClinicalRecord
+    labels: LabelTable
+    curve: VolumeCurve | None = None
+    notes: tuple[str, ...] = ()
+
+
+def measure(
+    mask: str | Path | None = None,
+    *,
+    ed: str | Path | int | None = None,
+    es: str | Path | int | None = None,
+    labels: str | None = None,
+    height_cm: float | None = None,
+    weight_kg: float | None = None,
+    heart_rate_bpm: float | None = None,
+    trust: Trust = "pixdim",
+) -> ClinicalRecord:
+    """Volumes, EF, mass, cardiac output and wall thickness of one heart.
+
+    Args:
+        mask: mask of a cine or of one volume; None if ``ed`` and ``es`` are masks.
+        ed: mask at end-diastole; of a cine the frame, from 1.
+        es: likewise end-systole.
+        labels: what the values mean, such as "LV=1,MYO=2,RV=3"; None looks beside the mask.
+        height_cm: of the patient; None takes what is recorded beside the mask.
+        weight_kg: likewise.
+        heart_rate_bpm: likewise.
+        trust: which of two spacings in a NIfTI header to believe.
+
+    Returns:
+        The numbers; one that was not computed is None, with the reason in ``reasons``.
 
     Raises:
-        UsageError: the call names no mask or only one phase's, or a frame that is not there.
+        UsageError: no mask, only one phase, or a frame that the cine does not have.
         InputError: a mask cannot be read.
         LabelError: a mask holds values without a name.
-        OutputError: a file is there already, or cannot be written.
+
+    Example:
+        >>> import cardioseg
+        >>> heart = cardioseg.measure("out/heart_mask.nii.gz")  # doctest: +SKIP
+        >>> heart.lv.ef_percent  # doctest: +SKIP
+        58.3
     """
+    body = Body(height_cm=height_cm, weight_kg=weight_kg, heart_rate_bpm=heart_rate_bpm)
+    at_ed, at_es = (None if value is None else str(value) for value in (ed, es))
+    path = None if mask is None else Path(mask)
+    request = MeasureRequest(path, at_ed, at_es, labels=labels, body=body, trust=trust)
+    return _measured(request).record
+
+
+def measure_masks(request: MeasureRequest) -> Report:
+    """Measure a heart, write its files, and report.
+
+    Raises:
+        OutputError: a file is there already, or cannot be written.
+        Exception: as ``measure``.
+    """
+    _refuse_existing(request)
+    found = _measured(request)
+    files = () if request.output is None else _write(request.output, found)
+    return _report(found, files, strict=request.strict)
+
+
+def _measured(request: MeasureRequest) -> Measured:
     check_body(request.body)
     if request.cine is None:
         return _pair(request)
-    from cardioseg.imaging.open import open_image
-
     image = open_image(request.cine, trust=request.trust)
     return _volume(request, image) if image.frames == 1 else _cine(request, image)
 
 
-def _cine(request: MeasureRequest, image: "ImageFile") -> Report:
+def _cine(request: MeasureRequest, image: ImageFile) -> Measured:
     path = image.path
     case = case_name(path)
     body = _body(request.body, case, path)
     frame_ms = None if image.frame_seconds is None else 1000 * image.frame_seconds
-    beat = Beat(_frame("--ed", request.ed), _frame("--es", request.es), body, frame_ms)
+    ed, es = _frame("--ed", request.ed), _frame("--es", request.es)
+    beat = Beat(ed=ed, es=es, body=body, frame_ms=frame_ms)
     check_frames(image.frames, beat)
-    _refuse_existing(request, case, (CLINICAL, CURVE_TABLE, CURVE_PICTURE))
     labels = labels_of(path, request.labels)
     mask = _cine_mask(image, labels)
     grid = image.frame(0).with_array(mask[..., 0])
-    found = cine_function(case, mask, grid, labels, beat)
-    phases = (found.clinical["ed_frame"], found.clinical["es_frame"])
-    checked = {"quality": cine_quality(mask, grid, labels, phases=phases).facts()}
-    found = replace(found, clinical=found.clinical | checked)
-    files = () if request.output is None else write_function(request.output, case, found)
-    return _report(request, found.clinical | {"volumes_ml": found.curve.volumes_ml}, labels, files)
-
-
-def _cine_mask(image: "ImageFile", labels: "LabelTable") -> np.ndarray:
-    """(X, Y, Z, T) uint8."""
-    return np.stack(
-        [label_values(image.frame(i).array, labels, path=image.path) for i in range(image.frames)],
-        axis=-1,
+    found = cine_function(mask, grid, labels, beat)
+    phases = found.phases
+    record = clinical_record(
+        case,
+        found.function,
+        phases,
+        kind="cine",
+        made_by="cardioseg measure",
+        why_none=found.why_none,
     )
+    frames = (record.ed_frame, record.es_frame)
+    more = {
+        "quality": check_cine_mask(mask, grid, labels, phases=frames),
+        "volumes_ml": found.curve.volumes_ml,
+    }
+    return Measured(record.model_copy(update=more), labels, found.curve)
 
 
-def _volume(request: MeasureRequest, image: "ImageFile") -> Report:
-    """Of one volume: what lies in it, and the mass and the wall's thickness at its phase."""
+def _cine_mask(image: ImageFile, labels: LabelTable) -> np.ndarray:
+    """(X, Y, Z, T) uint8."""
+    frames = (image.frame(index).array for index in range(image.frames))
+    return np.stack([label_values(array, labels, path=image.path) for array in frames], axis=-1)
+
+
+def _volume(request: MeasureRequest, image: ImageFile) -> Measured:
+    """One volume: volumes of its structures, and mass and wall thickness at its phase."""
     path = image.path
     if request.ed is not None or request.es is not None:
-        cure = "pass the masks of both phases as --ed MASK --es MASK, or the one without them"
-        raise UsageError(path, found="one volume", expected="a cine's mask, with frames", cure=cure)
-    case = case_name(path)
-    _refuse_existing(request, case, (CLINICAL,))
+        expected = "the mask of a cine, with frames"
+        cure = "pass the masks of both phases as --ed MASK --es MASK, or this one alone"
+        raise UsageError(path, found="one volume", expected=expected, cure=cure)
+    case, patient = case_name(path), patient_of(case_name(path), path)
     labels = labels_of(path, request.labels)
-    mask = image.frame(0)
-    mask = mask.with_array(label_values(mask.array, labels, path=path))
-    patient = patient_of(case, path)
-    found = volume_function(
-        mask, labels, _body(request.body, case, path), phase=patient.phase, why_none=ONE_VOLUME
+    mask = _mask(path, labels, request.trust)
+    body = _body(request.body, case, path)
+    function = volume_function(mask, labels, body, phase=patient.phase, why_none=ONE_VOLUME)
+    record = clinical_record(
+        case,
+        function,
+        _phases_of_volume(patient),
+        kind="volume",
+        made_by="cardioseg measure",
+        why_none=ONE_VOLUME,
     )
-    clinical = clinical_facts(case, found, phases=_phase(patient), why_none=ONE_VOLUME)
-    clinical["cases"] = {}  # no pair, and no cine: a folder's table of hearts leaves it out
-    clinical["volumes_ml"] = frame_volumes_ml(mask.array[..., None], labels, mask.spacing)
-    clinical["quality"] = check_volume(mask, labels).facts()
-    return _report(request, clinical, labels, _written(request, clinical))
+    more = {
+        "volumes_ml": frame_volumes_ml(mask.array[..., None], labels, mask.spacing),
+        "quality": check_volume(mask, labels),
+    }
+    return Measured(record.model_copy(update=more), labels)
 
 
-def _phase(patient: Patient) -> Phases:
-    """What is known of one volume's, and what its numbers are not."""
+def _phases_of_volume(patient: Patient) -> Phases:
+    """What is known of the phase of one volume, and what its numbers are not."""
     frames = {patient.phase: _frame_of(patient)}
-    whose = (
-        f"at {patient.phase}" if patient.phase else "at a phase that the file's name does not tell"
-    )
-    doubts = () if patient.phase == "ED" else (f"mass and wall thickness are those {whose}",)
-    return Phases(
-        frames.get("ED"),
-        frames.get("ES"),
-        patient.told_by or "none",
-        "none",
-        (ONE_VOLUME, *doubts),
-        (),
-    )
+    at = f"at {patient.phase}" if patient.phase else "of an unknown phase"
+    doubts = () if patient.phase == "ED" else (f"mass and wall thickness are {at}",)
+    source = patient.told_by or "none"
+    return Phases(frames.get("ED"), frames.get("ES"), source, "none", (ONE_VOLUME, *doubts), ())
 
 
-def _written(request: MeasureRequest, clinical: dict[str, Any]) -> tuple[Path, ...]:
-    if request.output is None:
-        return ()
-    path = request.output / f"{clinical['case']}{CLINICAL}"
-    write_json(path, clinical)
-    return (path,)
-
-
-def _frame(option: str, text: str | None) -> int | None:
-    if text is not None and not (text.isascii() and text.isdigit()):
-        raise UsageError(
-            option,
-            found=repr(text),
-            expected="a frame's number, as the mask is a cine",
-            cure="count frames from 1",
-        )
-    return None if text is None else int(text)
-
-
-def _pair(request: MeasureRequest) -> Report:
+def _pair(request: MeasureRequest) -> Measured:
     if request.ed is None or request.es is None:
-        cure = "pass a mask, or those of both phases as --ed MASK --es MASK"
-        raise UsageError(
-            "measure", found="no cine and not both phases", expected="one or the other", cure=cure
-        )
+        cure = "pass a mask, or the masks of both phases as --ed MASK --es MASK"
+        found = "neither a cine nor both phases"
+        raise UsageError("measure", found=found, expected="one of them", cure=cure)
     paths = [Path(request.ed), Path(request.es)]
     labels = labels_of(paths[0], request.labels)
-    masks = [_mask(path, labels, request.trust) for path in paths]
+    ed, es = (_mask(path, labels, request.trust) for path in paths)
     who = [patient_of(case_name(path), path) for path in paths]
-    case = who[0].name if who[0].name == who[1].name else case_name(paths[0])
-    _refuse_existing(request, case, (CLINICAL,))
-    function = heart_function(masks[0], masks[1], labels, _body(request.body, case, paths[0]))
+    case = pair_name(paths[0], paths[1])
+    function = heart_function(ed, es, labels, _body(request.body, case, paths[0]))
     phases = pair_phases(_frame_of(who[0]), _frame_of(who[1]), function, source="given")
-    clinical = clinical_facts(
-        case, function, phases=phases, why_none="the file's name states no frame"
+    record = clinical_record(
+        case, function, phases, kind="pair", made_by="cardioseg measure", why_none=NO_FRAME
     )
-    clinical["cases"] = {"ed": case_name(paths[0]), "es": case_name(paths[1])}
-    clinical["quality"] = check_pair(masks[0], masks[1], labels).facts()
-    return _report(request, clinical, labels, _written(request, clinical), _grids(*masks))
+    more = {
+        "cases": {"ed": case_name(paths[0]), "es": case_name(paths[1])},
+        "quality": check_pair(ed, es, labels),
+    }
+    return Measured(record.model_copy(update=more), labels, notes=_grids(ed, es))
 
 
-def _mask(path: Path, labels: "LabelTable", trust: "Trust") -> "Volume":
-    from cardioseg.imaging.open import read
+def pair_name(ed: Path, es: Path) -> str:
+    """The patient that both masks name, or the case at ED."""
+    names = [patient_of(case_name(path), path).name for path in (ed, es)]
+    return names[0] if names[0] == names[1] else case_name(ed)
 
+
+def _mask(path: Path, labels: LabelTable, trust: Trust) -> Volume:
     volume = read(path, trust=trust)
     return volume.with_array(label_values(volume.array, labels, path=path))
 
 
+def _frame(option: str, text: str | None) -> int | None:
+    if text is not None and not (text.isascii() and text.isdigit()):
+        expected = "the number of a frame, because the mask is a cine"
+        raise UsageError(option, found=repr(text), expected=expected, cure="count frames from 1")
+    return None if text is None else int(text)
+
+
 def _body(given: Body, case: str, mask: Path) -> Body:
-    """What the person said, else what ``segment`` wrote of the case beside the mask, else what Info.cfg says."""
+    """What the person gave, else what ``segment`` recorded beside the mask, else what Info.cfg says."""
     recorded = read_clinical(mask.with_name(f"{case}{CLINICAL}"))
-    known = recorded["body"] if recorded else patient_of(case_name(mask), mask).facts()
-    return body_of(known, given, heart_rate_bpm=known.get("heart_rate_bpm"))
+    if recorded is None:
+        return merged_body(given, patient_of(case_name(mask), mask).body())
+    known = recorded.body.model_dump(include=set(Body.model_fields))
+    return merged_body(given, Body(**known))
 
 
 def _frame_of(patient: Patient) -> int | None:
     return None if patient.frame is None else patient.frame - 1
 
 
-def _grids(ed: "Volume", es: "Volume") -> tuple[str, ...]:
-    """Two masks of one heart have one grid; each is measured with its own spacing."""
+def _grids(ed: Volume, es: Volume) -> tuple[str, ...]:
+    """Two masks of one heart share a grid; each is measured with its own spacing."""
     if ed.shape == es.shape and np.allclose(ed.spacing, es.spacing, rtol=SPACING_TOLERANCE):
         return ()
-    return (
-        f"ED and ES lie on different grids: {ed.shape} and {es.shape} voxels of {ed.spacing} and {es.spacing} mm",
-    )
+    sizes = f"{ed.shape} and {es.shape} voxels of {ed.spacing} and {es.spacing} mm"
+    return (f"ED and ES have different grids: {sizes}",)
 
 
-def _refuse_existing(request: MeasureRequest, case: str, endings: tuple[str, ...]) -> None:
-    for path in (
-        ()
-        if request.output is None or request.overwrite
-        else (request.output / f"{case}{end}" for end in endings)
-    ):
+# ---------------------------------------------------------------------------------------- files
+
+
+def _refuse_existing(request: MeasureRequest) -> None:
+    """Check, before anything is measured, that no file is replaced by mistake."""
+    if request.output is None or request.overwrite:
+        return
+    if request.cine is not None:
+        case = case_name(request.cine)
+    elif request.ed and request.es:
+        case = pair_name(Path(request.ed), Path(request.es))
+    else:
+        return
+    for ending in (CLINICAL, CURVE_TABLE, CURVE_PICTURE):
+        path = request.output / f"{case}{ending}"
         if path.exists():
             cure = "choose another --output, or pass --overwrite"
             raise OutputError(path, found="a file", expected="none of this name", cure=cure)
 
 
-# ------------------------------------------------------------------------------------------------------------------- report
+def _write(output: Path, found: Measured) -> tuple[Path, ...]:
+    record, curve = found.record, found.curve
+    paths = [output / f"{record.case}{CLINICAL}"]
+    record.write(paths[0])
+    if curve is not None:
+        paths += [output / f"{record.case}{ending}" for ending in (CURVE_TABLE, CURVE_PICTURE)]
+        write_curve(paths[1], curve)
+        write_curve_picture(paths[2], curve, title=record.case, facts=headline(record))
+    return tuple(paths)
 
 
-def _report(
-    request: MeasureRequest,
-    clinical: dict[str, Any],
-    labels: "LabelTable",
-    files: tuple[Path, ...],
-    notes: tuple[str, ...] = (),
-) -> Report:
-    data = clinical | {"labels": {name: value for value, name in enumerate(labels.names)}}
-    doubts = clinical["phases"]["reasons"]
-    unknown = {
-        name: why
-        for name, why in clinical["reasons"].items()
+# --------------------------------------------------------------------------------------- report
+
+
+def _report(found: Measured, files: tuple[Path, ...], *, strict: bool) -> Report:
+    record = found.record
+    values = {name: value for value, name in enumerate(found.labels.names)}
+    data = record.model_dump(mode="json") | {"labels": values}
+    doubts = record.phases.reasons
+    unknown = [
+        f"{name}: {why}"
+        for name, why in record.reasons.items()
         if name.startswith(("lv.", "rv.")) and why not in doubts
-    }
-    missing = tuple(f"{name}: {why}" for name, why in unknown.items())
-    warnings = (
-        *notes,
-        *(f"phases: {reason}" for reason in doubts),
-        *missing,
-        *case_warnings(clinical["case"], clinical),
-    )
-    code = quality_exit([clinical], strict=request.strict)
-    volumes = (_volumes(clinical),) if clinical.get("cases") == {} else ()
-    return Report(
-        "measure", data, (*volumes, _numbers(clinical), _wall(clinical)), warnings, files, code
-    )
+    ]
+    phases = [f"phases: {reason}" for reason in doubts]
+    warnings = (*found.notes, *phases, *unknown, *case_warnings(record.case, record.quality))
+    tables: tuple[Table, ...] = (_numbers(record), _wall(record))
+    if record.kind == "volume":
+        tables = (_volumes(record), *tables)
+    code = quality_exit([record.quality], strict=strict)
+    return Report("measure", data, tables, warnings, files, code)
 
 
-def _volumes(clinical: dict[str, Any]) -> Table:
-    """Of one volume."""
-    rows = tuple((name, _shown(ml)) for name, (ml,) in clinical["volumes_ml"].items())
+def _volumes(record: ClinicalRecord) -> Table:
+    rows = tuple((name, _shown(found[0])) for name, found in record.volumes_ml.items())
     return Table("Volumes", ("structure", "ml"), rows)
 
 
-def _numbers(clinical: dict[str, Any]) -> Table:
+def _numbers(record: ClinicalRecord) -> Table:
+    indexed = record.indexed.model_dump()
     rows = []
-    for word, name, unit in ROWS:
-        values = [clinical[side].get(f"{name}_{unit}") for side in ("lv", "rv")]
-        per_m2 = [clinical["indexed"].get(f"{side}_{name}_{unit}_per_m2") for side in ("lv", "rv")]
-        rows.append(
-            (
-                f"{word} ({'%' if unit == 'percent' else unit})",
-                *map(_shown, values),
-                *map(_shown, per_m2),
-            )
-        )
-    output = clinical["cardiac_output"]
-    rows.append(
-        (
-            "output (l/min)",
-            _shown(output["l_per_min"]),
-            "–",
-            _shown(output["l_per_min_per_m2"]),
-            "–",
-        )
-    )
-    frames = " and ".join(
-        f"{phase.upper()} frame {clinical[f'{phase}_frame'] or '–'}" for phase in ("ed", "es")
-    )
-    if clinical.get("cases") == {}:
-        frames = "one volume"
-    title = f"{clinical['case']}, {frames}, quality {verdict_of(clinical)}; research use only, not a medical device"
+    for word, name in ROWS:
+        values = [getattr(chamber, name, None) for chamber in (record.lv, record.rv)]
+        per_m2 = [indexed.get(f"{side}_{name}_per_m2") for side in ("lv", "rv")]
+        rows.append((word, *map(_shown, values), *map(_shown, per_m2)))
+    output = record.cardiac_output
+    shown = (_shown(output.l_per_min), "–", _shown(output.l_per_min_per_m2), "–")
+    rows.append(("output (l/min)", *shown))
+    frames = f"ED frame {record.ed_frame or '–'} and ES frame {record.es_frame or '–'}"
+    what = "one volume" if record.kind == "volume" else frames
+    verdict = "not checked" if record.quality is None else record.quality.verdict
+    title = f"{record.case}, {what}, quality {verdict}; research use only, not a medical device"
     return Table(title, ("quantity", "LV", "RV", "LV per m²", "RV per m²"), tuple(rows))
 
 
-def _wall(clinical: dict[str, Any]) -> Table:
-    wall = clinical["wall_thickness"]
-    levels = ("basal", "mid", "apical")
+def _wall(record: ClinicalRecord) -> Table:
+    wall = record.wall_thickness
     rows = tuple(
-        (name, *(_shown(wall["segments_mm"].get(f"{level} {name}")) for level in levels))
+        (name, *(_shown(wall.segments_mm.get(f"{level} {name}")) for level in LEVELS))
         for name in AROUND
     )
-    told = "; anterior side assumed from the picture" if wall["anterior"] == "as displayed" else ""
-    phase = wall["phase"] or "an unknown phase"
-    return Table(
-        f"Wall thickness at {phase} (mm), mean {_shown(wall['mean_mm'])}{told}",
-        ("wall", *levels),
-        rows,
-    )
+    assumed = "; anterior side assumed from the picture" if wall.anterior == "as displayed" else ""
+    title = f"Wall thickness at {wall.phase or 'an unknown phase'} (mm)"
+    return Table(f"{title}, mean {_shown(wall.mean_mm)}{assumed}", ("wall", *LEVELS), rows)
 
 
 def _shown(value: float | None) -> str:

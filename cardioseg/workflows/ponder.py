@@ -21,7 +21,7 @@ from cardioseg.figures.ponder_strip import (
     write_strip,
 )
 from cardioseg.figures.upright import UprightSlices, cropped, grey_window, heart_slice, upright
-from cardioseg.results.finished import Finished, open_finished
+from cardioseg.results.finished import FinishedCase, open_finished
 
 DRAW = {".png": write_strip, ".gif": write_animation}
 
@@ -100,7 +100,7 @@ def ponder(request: PonderRequest) -> Report:
     return Report("view", data, (table,), (), (request.picture,))
 
 
-def fullest_frame(case: Finished) -> int:
+def fullest_frame(case: FinishedCase) -> int:
     """The frame with most blood in the left ventricle, or most of all structures; counted from 0."""
     if case.image.frames == 1:
         return 0
@@ -110,7 +110,7 @@ def fullest_frame(case: Finished) -> int:
     return int(np.argmax(sizes))
 
 
-def chosen_slice(case: Finished, stack: UprightSlices, number: int | None) -> int:
+def chosen_slice(case: FinishedCase, stack: UprightSlices, number: int | None) -> int:
     """The slice asked for, or the one with most myocardium; counted from 0."""
     return (
         heart_slice(stack.mask, case.labels)
@@ -152,7 +152,7 @@ def _moments(steps: np.ndarray, heart: np.ndarray, loops: int) -> list[PonderPan
     return moments
 
 
-def _slice(stack: UprightSlices, index: int, case: Finished) -> PonderSlice:
+def _slice(stack: UprightSlices, index: int, case: FinishedCase) -> PonderSlice:
     colours = case.labels.colours
     structures = tuple(
         (colours[name], stack.mask[index] == case.labels.value(name))
@@ -162,12 +162,12 @@ def _slice(stack: UprightSlices, index: int, case: Finished) -> PonderSlice:
     return PonderSlice(shown, grey_window(stack.image), structures, stack.pixel_mm)
 
 
-def _words(case: Finished, stack: UprightSlices, index: int, frame: int, mean: float) -> Caption:
+def _words(case: FinishedCase, stack: UprightSlices, index: int, frame: int, mean: float) -> Caption:
     where = f"slice {index + 1} of {len(stack.image)}" + (
         f", frame {frame + 1}" if case.image.frames > 1 else ""
     )
     of = "heart" if stack.mask[index].any() else "slice"
     facts = (
-        f"{where} · {case.facts['model']} · loops used in the {of}: mean {mean:.1f} of {case.loops}"
+        f"{where} · {case.record.model} · loops used in the {of}: mean {mean:.1f} of {case.loops}"
     )
     return Caption(case.name, facts, NOTICE)

@@ -14,7 +14,7 @@ from cardioseg.figures.upright import upright
 from cardioseg.pages.html import render, write_page
 from cardioseg.pages.legend import Legend, legends
 from cardioseg.pages.scene import Scene, make_scene
-from cardioseg.results.finished import Finished, open_finished
+from cardioseg.results.finished import FinishedCase, open_finished
 from cardioseg.workflows.ponder import chosen, chosen_slice, fullest_frame
 
 CREDIT = "Drawn by NiiVue 0.69.0 (BSD 2-Clause licence), which is part of this file."
@@ -90,7 +90,7 @@ def view(request: ViewRequest, *, on_progress: OnProgress = unwatched) -> Report
     return Report("view", data, (table,), (large,) if size > LARGE_BYTES else (), (path,))
 
 
-def _facts(case: Finished, scene: Scene, start: tuple[int, int]) -> dict[str, Any]:
+def _facts(case: FinishedCase, scene: Scene, start: tuple[int, int]) -> dict[str, Any]:
     """What the template asks for; ``start`` is the slice and the frame shown first."""
     known = {legend.key: legend for legend in legends(case)}
     layers = [
@@ -104,7 +104,7 @@ def _facts(case: Finished, scene: Scene, start: tuple[int, int]) -> dict[str, An
         "frames": scene.frames,
         "layers": layers,
         "legends": [_rows(legend) for legend in known.values()],
-        "notes": [*scene.notes, *case.facts.get("warnings", [])],
+        "notes": [*scene.notes, *case.record.warnings],
         "credit": CREDIT,
         "files": {
             key: base64.b64encode(content).decode("ascii") for key, content in scene.files.items()
@@ -146,13 +146,13 @@ def _rows(legend: Legend) -> dict[str, Any]:
     }
 
 
-def _headline(case: Finished, scene: Scene) -> str:
+def _headline(case: FinishedCase, scene: Scene) -> str:
     counted = ((scene.frames, "frame"), (scene.shape[2], "slice"))
     sizes = " · ".join(f"{count} {noun}{'s' * (count > 1)}" for count, noun in counted)
-    return f"{sizes} · {case.facts['model']} · loops used: mean {case.facts['mean_steps']:.1f} of {case.loops}"
+    return f"{sizes} · {case.record.model} · loops used: mean {case.record.mean_steps:.1f} of {case.loops}"
 
 
-def _frame_ms(case: Finished) -> int:
+def _frame_ms(case: FinishedCase) -> int:
     """How long a frame is shown while the cine plays."""
     seconds = case.image.frame_seconds or CYCLE_SECONDS / case.image.frames
     return max(FASTEST_MS, round(1000 * seconds))

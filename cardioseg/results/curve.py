@@ -1,34 +1,12 @@
-"""The volume of every structure over the beat: the data, and its table ``X_curve.csv``."""
+"""``X_curve.csv``: the volume of every structure in every frame, written and read."""
 
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from cardioseg.clinical.beat import VolumeCurve
 from cardioseg.core.atomic import write_text
-
-
-@dataclass(frozen=True)
-class VolumeCurve:
-    """Volumes over a beat.
-
-    Attributes:
-        volumes_ml: structure → volume in ml of every frame.
-        smoothed_ml: the smoothed volume of the LV, in ml; empty when there is no LV.
-        phases: "ED" and "ES" → frame, counted from 1, where known.
-        frame_ms: time between frames; None when unknown.
-    """
-
-    volumes_ml: dict[str, list[float]]
-    smoothed_ml: tuple[float, ...]
-    phases: dict[str, int]
-    frame_ms: float | None
-
-    @property
-    def frames(self) -> int:
-        """Number of frames."""
-        return max((len(volumes) for volumes in self.volumes_ml.values()), default=0)
 
 
 def write_curve(path: Path, curve: VolumeCurve) -> None:

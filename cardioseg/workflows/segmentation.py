@@ -1,0 +1,414 @@
+"""``cardioseg.segment``: one image in, one ``Segmentation`` out. ``cardioseg segment`` is a loop around it.
+
+Shape legend: X, Y in-plane, Z slices, T frames; a volume is (X, Y, Z), a cine (X, Y, Z, T).
+"""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from cardioseg.clinical.beat import Beat, VolumeCurve, check_frames
+from cardioseg.clinical.function import Body
+from cardioseg.clinical.quality import Quality
+from cardioseg.core.config import WindowConfig, validate
+from cardioseg.core.digest import sha256
+from cardioseg.core.errors import OutputError, UsageError
+from cardioseg.core.exits import Depth, check_depth, parse_exit
+from cardioseg.core.labels import LabelTable
+from cardioseg.core.prediction import Prediction
+from cardioseg.core.volume import Volume
+from cardioseg.data.patients import check_body
+from cardioseg.figures.contact_sheet import contact_sheet_png, write_contact_sheet
+from cardioseg.figures.volume_curve import write_curve_picture
+from cardioseg.imaging.geometry import Trust
+from cardioseg.imaging.image import ImageFile, stem
+from cardioseg.imaging.memory import image_from_array, image_from_nibabel
+from cardioseg.imaging.open import check_whole, open_image
+from cardioseg.pages.notebook import notebook_html
+from cardioseg.pages.report import write_report
+from cardioseg.results.curve import write_curve
+from cardioseg.results.dicom_seg import check_seg_input, write_segmentations
+from cardioseg.results.finished import check_values, find_record, open_maps
+from cardioseg.results.folder import (
+    CLINICAL,
+    CURVE_PICTURE,
+    CURVE_TABLE,
+    PREVIEW,
+    RECORD,
+    case_files,
+    claimed,
+    record_of,
+    refuse_foreign,
+)
+from cardioseg.results.frames import FrameResults, OnFrame, SegmentSettings, predict_frames
+from cardioseg.results.hearts import read_clinical
+from cardioseg.results.maps import write_float_maps, write_maps, write_viewer_tables
+from cardioseg.results.recording import (
+    heart_of_masks,
+    image_patient,
+    recipe_of,
+    run_record,
+    volume_record,
+)
+from cardioseg.results.records import ClinicalRecord, RunRecord
+from cardioseg.results.source import remember_source
+from cardioseg.results.summary import headline
+
+if TYPE_CHECKING:
+    from cardioseg.bundle import Model
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """A segmented heart: mask, maps and numbers.
+
+    Attributes:
+        name: name of the case.
+        mask: (X, Y, Z) or (X, Y, Z, T) uint8 label values on the image's own grid.
+        halting: loops used, of the same shape, uint8.
+        experts: strongest expert from 1, of the same shape, uint8; None if the network has no experts.
+        affine: (4, 4) voxel index → world in mm.
+        spacing_mm: voxel size along X, Y, Z.
+        labels: names of the mask's values.
+        function: volumes, EF, mass, wall thickness; None with a reason where something could not be computed.
+        quality: the quality verdict with its reasons.
+        record: how it was made.
+        curve: volumes over the beat of a cine; None for a volume, and for a case read from disk.
+        image: the opened image; None for a case read from disk.
+        shown: frame of the contact sheet: its image and prediction; None for a case read from disk.
+        probabilities: of each frame (X, Y, Z, classes) float32, if they were kept.
+        routing: of each frame (X, Y, Z, experts) float32, if it was kept.
+        preview: contact sheet as PNG; None until it is asked for, except for a case read from disk.
+    """
+
+    name: str
+    mask: np.ndarray = field(repr=False)
+    halting: np.ndarray = field(repr=False)
+    experts: np.ndarray | None = field(repr=False)
+    affine: np.ndarray = field(repr=False)
+    spacing_mm: tuple[float, float, float]
+    labels: LabelTable
+    function: ClinicalRecord = field(repr=False)
+    quality: Quality = field(repr=False)
+    record: RunRecord = field(repr=False)
+    curve: VolumeCurve | None = field(default=None, repr=False)
+    image: ImageFile | None = field(default=None, repr=False)
+    shown: tuple[Volume, Prediction] | None = field(default=None, repr=False)
+    probabilities: tuple[np.ndarray, ...] = field(default=(), repr=False)
+    routing: tuple[np.ndarray, ...] = field(default=(), repr=False)
+    preview: bytes | None = field(default=None, repr=False)
+
+    @property
+    def maps(self) -> dict[str, np.ndarray]:
+        """The integer maps by kind: "mask", "halting" and, if there are any, "experts"."""
+        found = {"mask": self.mask, "halting": self.halting}
+        return found if self.experts is None else found | {"experts": self.experts}
+
+    def contact_sheet(self) -> bytes:
+        """Every slice of one frame with contours, loops used and experts, as PNG."""
+        if self.preview is not None or self.shown is None:
+            return self.preview or b""
+        return contact_sheet_png(*self.shown, self.labels, title=self.name)
+
+    def save(
+        self, folder: str | Path, *, overwrite: bool = False, started: float | None = None
+    ) -> RunRecord:
+        """Write the files that ``cardioseg segment`` writes; the run record is the last one.
+
+        Args:
+            folder: made if it is not there.
+            overwrite: replace a finished case, and files that cardioseg did not make.
+            started: ``time.perf_counter()`` when work on the case began; goes into the record.
+
+        Returns:
+            The run record as it was written, with the hashes of the case's files.
+
+        Raises:
+            OutputError: other files have the case's names, or the folder cannot be written.
+            UsageError: the case was read from disk and has no image to make the files from.
+        """
+        folder = Path(folder)
+        if self.image is None or self.shown is None:
+            cure = "copy the case's files instead"
+            expected = "a segmentation with its image"
+            raise UsageError(self.name, found="a case read from disk", expected=expected, cure=cure)
+        if not overwrite:
+            refuse_foreign(folder, self.name)
+            _refuse_finished(folder, self.name)
+        with claimed(folder, self.name):
+            self._write_maps(folder, self.shown[0], self.shown[1])
+            self._write_function(folder)
+            write_segmentations(folder, self.image, self.mask, self.record)
+            remember_source(folder, self.name, self.image)
+            write_report(folder, self.name, self.record)
+            record = _completed(self.record, folder, started)
+            record.write(record_of(folder, self.name))
+        return record
+
+    def _write_maps(self, folder: Path, volume: Volume, prediction: Prediction) -> None:
+        name = self.name
+        write_maps(folder, name, self.maps, volume)
+        write_float_maps(folder, name, "probs", self.probabilities, volume)
+        write_float_maps(folder, name, "routing", self.routing, volume)
+        write_contact_sheet(
+            folder / f"{name}{PREVIEW}", volume, prediction, self.labels, title=name
+        )
+        write_viewer_tables(folder, self.labels)
+
+    def _write_function(self, folder: Path) -> None:
+        if self.curve is None:
+            return
+        name, facts = self.name, headline(self.function)
+        self.function.write(folder / f"{name}{CLINICAL}")
+        write_curve(folder / f"{name}{CURVE_TABLE}", self.curve)
+        write_curve_picture(folder / f"{name}{CURVE_PICTURE}", self.curve, title=name, facts=facts)
+
+    @classmethod
+    def open(cls, folder: str | Path, name: str | None = None) -> "Segmentation":
+        """Read a finished case back, without its image.
+
+        Args:
+            folder: the folder that it was written to, or any file of the case.
+            name: of the case; needed if the folder holds several.
+
+        Raises:
+            InputError: no such case, or a file of it is missing or broken.
+            LabelError: the mask holds a value that has no name.
+        """
+        path = find_record(Path(folder) if name is None else Path(folder) / name)
+        record, place = RunRecord.read(path), path.parent
+        case, labels = path.name.removesuffix(RECORD), record.label_table()
+        files = open_maps(place, case, record)
+        maps = {kind: _all_frames(file) for kind, file in files.items()}
+        first = files["mask"].frame(0)
+        check_values(maps["mask"], labels, files["mask"].path)
+        recorded = read_clinical(place / f"{case}{CLINICAL}") if record.frames > 1 else None
+        preview = place / f"{case}{PREVIEW}"
+        return cls(
+            name=case,
+            mask=maps["mask"],
+            halting=maps["halting"],
+            experts=maps.get("experts"),
+            affine=first.affine,
+            spacing_mm=first.spacing,
+            labels=labels,
+            function=recorded
+            or volume_record(case, first, labels, record.patient, record.recipe.beat),
+            quality=record.quality,
+            record=record,
+            preview=preview.read_bytes() if preview.is_file() else None,
+        )
+
+    def _repr_html_(self) -> str:
+        return notebook_html(self.contact_sheet(), self.function, self.quality)
+
+
+def segment(
+    image: Any,
+    *,
+    model: "str | Path | Model" = "rdvit-2d",
+    name: str | None = None,
+    spacing_mm: tuple[float, ...] | None = None,
+    affine: np.ndarray | None = None,
+    loops: int | None = None,
+    exit: str | None = None,  # noqa: A002 — the word of the command line
+    compute: float | None = None,
+    views: Literal["none", "flips", "all"] | None = None,
+    window: tuple[int, ...] | None = None,
+    overlap: float | None = None,
+    keep: tuple[Literal["probs", "routing"], ...] = (),
+    ed: int | None = None,
+    es: int | None = None,
+    height_cm: float | None = None,
+    weight_kg: float | None = None,
+    heart_rate_bpm: float | None = None,
+    trust: Trust = "pixdim",
+    series: tuple[int, ...] = (),
+    device: str = "auto",
+) -> Segmentation:
+    """Segment one image: a volume, or a cine frame by frame.
+
+    Args:
+        image: path of an image or a DICOM folder, nibabel image, ``cardioseg.read`` image, or array (X, Y), (X, Y, Z)
+            or (X, Y, Z, T) of intensities.
+        model: name of a shipped model, model folder, or what ``cardioseg.load_model`` returned.
+        name: of the case; None takes it from the path.
+        spacing_mm: voxel size of an array along X, Y, Z; required for an array.
+        affine: (4, 4) voxel index → RAS world in mm of an array; axis-aligned if None.
+        loops: loop budget; None takes the model's own.
+        exit: when tokens leave the loops, "RULE" or "RULE:THRESHOLD"; None takes the model's own.
+        compute: mean share of the loops that tokens may use, in (0, 1].
+        views: orientations averaged: one, four or eight; None takes the model's own.
+        window: voxels of a window on the model's working grid; None takes the model's own.
+        overlap: share of a window covered twice, in [0, 1); None takes the model's own.
+        keep: float maps to keep: class probabilities, expert routing.
+        ed: frame of a cine that is end-diastole, from 1; None finds it from the volume curve.
+        es: likewise end-systole.
+        height_cm: of the patient, for volumes per m².
+        weight_kg: likewise.
+        heart_rate_bpm: of the patient, for cardiac output.
+        trust: which spacing to believe where a NIfTI header states two.
+        series: numbers of the DICOM series that form the cine; () lets the geometry decide.
+        device: "auto", "cpu" or "cuda".
+
+    Returns:
+        Mask, maps, numbers, verdict and record; ``save(folder)`` writes the files of ``cardioseg segment``.
+
+    Raises:
+        InputError: the image cannot be read, or shows nothing.
+        UsageError: settings contradict each other or the model.
+        ModelError: the model is missing or broken.
+
+    Example:
+        >>> import cardioseg
+        >>> heart = cardioseg.segment("patient.nii.gz")  # doctest: +SKIP
+        >>> heart.mask.shape, heart.function.lv.ef_percent  # doctest: +SKIP
+        ((216, 256, 10, 30), 58.3)
+    """
+    from cardioseg.bundle import load_model
+
+    opened = opened_image(image, spacing_mm=spacing_mm, affine=affine, trust=trust, series=series)
+    loaded = load_model(model, device=device) if isinstance(model, (str, Path)) else model
+    body = Body(height_cm=height_cm, weight_kg=weight_kg, heart_rate_bpm=heart_rate_bpm)
+    check_body(body)
+    asked = {"size": window, "overlap": overlap, "views": views}
+    settings = SegmentSettings(
+        windows=window_settings(loaded, asked),
+        depth=checked_depth(loaded, Depth(loops, parse_exit(exit, compute))),
+        save=keep,
+        trust=trust,
+        series=series,
+        beat=Beat(ed=ed, es=es, body=body),
+    )
+    return segment_opened(name or stem(opened.path), opened, loaded, settings)
+
+
+def opened_image(
+    image: Any,
+    *,
+    spacing_mm: tuple[float, ...] | None = None,
+    affine: np.ndarray | None = None,
+    trust: Trust = "pixdim",
+    series: tuple[int, ...] = (),
+) -> ImageFile:
+    """Any kind of image as an ``ImageFile``, files read to their checksums.
+
+    Raises:
+        InputError: it cannot be read.
+        UsageError: an array without spacing.
+    """
+    if isinstance(image, ImageFile):
+        return image
+    if isinstance(image, (str, Path)):
+        opened = open_image(Path(image), trust=trust, series=series)
+        for file in opened.files:
+            check_whole(file)
+        return opened
+    if isinstance(image, np.ndarray):
+        if spacing_mm is None:
+            cure = "pass spacing_mm=(x, y, z) in mm"
+            found = "an array without spacing_mm"
+            raise UsageError("segment", found=found, expected="its voxel size", cure=cure)
+        return image_from_array(image, spacing_mm=spacing_mm, affine=affine)
+    return image_from_nibabel(image, trust=trust)
+
+
+def window_settings(model: "Model", asked: dict[str, Any]) -> WindowConfig:
+    """The model's windows with what was asked for; a value of None asks for nothing.
+
+    Raises:
+        UsageError: a window of another number of axes, or a value that is not allowed.
+    """
+    size, axes = asked.get("size"), len(model.windows.size)
+    if size is not None and len(size) != axes:
+        expected = f"{axes} sizes, because {model.name} works in {axes}-D"
+        raise UsageError("--window", found=str(size), expected=expected, cure="correct them")
+    changes = {key: value for key, value in asked.items() if value is not None}
+    values = model.windows.model_dump() | changes
+    return validate(WindowConfig, values, source="--window, --overlap, --views")
+
+
+def checked_depth(model: "Model", depth: Depth) -> Depth:
+    """``depth``, if the model can do that.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    loops = model.loops if depth.loops is None else depth.loops
+    check_depth(depth, loops=loops, known=model.exits, model=model.name)
+    return depth
+
+
+def segment_opened(
+    name: str,
+    image: ImageFile,
+    model: "Model",
+    settings: SegmentSettings,
+    *,
+    on_frame: OnFrame | None = None,
+) -> Segmentation:
+    """Segment every frame of an opened image.
+
+    Args:
+        name: of the case.
+        image: the image.
+        model: from ``load_model``.
+        settings: how.
+        on_frame: told after every frame which share of them is done.
+
+    Raises:
+        UsageError: a chosen frame that the cine does not have, or DICOM-SEG of an image that is not DICOM.
+        InputError: the voxels cannot be read, or the image shows nothing.
+    """
+    started = time.perf_counter()
+    check_seg_input(settings.save, image)
+    if image.frames > 1:
+        check_frames(image.frames, settings.beat)
+    recipe = recipe_of(image, model, settings)
+    frames = predict_frames(image, model, settings, on_frame)
+    seconds = time.perf_counter() - started
+    maps = {k: found for k in FrameResults.KINDS if (found := frames.stacked(k)) is not None}
+    patient = image_patient(name, image, settings.beat)
+    heart = heart_of_masks(name, maps["mask"], image, settings.beat, patient, frames)
+    record = run_record(name, image, model, recipe, frames, heart, patient, seconds)
+    return Segmentation(
+        name=name,
+        mask=maps["mask"],
+        halting=maps["halting"],
+        experts=maps.get("experts"),
+        affine=image.affine,
+        spacing_mm=image.spacing,
+        labels=model.labels,
+        function=heart.function,
+        quality=heart.quality,
+        record=record,
+        curve=heart.curve,
+        image=image,
+        shown=frames.shown,
+        probabilities=tuple(frames.floats["probs"]),
+        routing=tuple(frames.floats["routing"]),
+    )
+
+
+def _refuse_finished(folder: Path, name: str) -> None:
+    path = record_of(folder, name)
+    if path.exists():
+        cure = "pass overwrite=True, or choose another folder"
+        raise OutputError(path, found="a finished case", expected="none of this name", cure=cure)
+
+
+def _completed(record: RunRecord, folder: Path, started: float | None) -> RunRecord:
+    """The record with the hashes of the case's files and, if ``started`` is known, the whole time."""
+    files = {path.name: sha256(path) for path in case_files(folder, record.case)}
+    seconds = None if started is None else round(time.perf_counter() - started, 2)
+    times = record.times.model_copy(update={"total_seconds": seconds})
+    return record.model_copy(update={"files": files, "times": times})
+
+
+def _all_frames(file: ImageFile) -> np.ndarray:
+    """(X, Y, Z) of a volume, (X, Y, Z, T) of a cine, uint8."""
+    frames = [file.frame(index).array.astype(np.uint8) for index in range(file.frames)]
+    return frames[0] if len(frames) == 1 else np.stack(frames, axis=-1)
