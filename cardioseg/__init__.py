@@ -14,6 +14,8 @@ Example:
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cardioseg.core.version import __version__
+
 if TYPE_CHECKING:
     from cardioseg.bundle import load_model as load_model
     from cardioseg.imaging.open import open_image as read
@@ -22,8 +24,15 @@ if TYPE_CHECKING:
     from cardioseg.workflows.segmentation import Segmentation as Segmentation
     from cardioseg.workflows.segmentation import segment as segment
 
-__version__ = "0.1.0"
-__all__ = ["Segmentation", "evaluate", "load_model", "measure", "read", "segment"]
+__all__ = [
+    "Segmentation",
+    "__version__",
+    "evaluate",
+    "load_model",
+    "measure",
+    "read",
+    "segment",
+]
 
 # Loaded when first used, so that `import cardioseg` costs no torch.
 _HOMES = {

@@ -21,11 +21,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from cardioseg import __version__
 from cardioseg.core.atomic import write_bytes, write_json, write_text
 from cardioseg.core.config import PreparationConfig, WindowConfig, read_toml, validate
 from cardioseg.core.errors import ConfigError, ModelError, UsageError
 from cardioseg.core.labels import LabelTable
+from cardioseg.core.version import __version__
 from cardioseg.networks import ARCHITECTURES, Network
 
 WEIGHTS = "weights.safetensors"

@@ -3,6 +3,9 @@
 import json
 
 import numpy as np
+from cardioseg.results.function import Beat, Body, cine_function, write_function
+from cardioseg.workflows.products import Study
+from cardioseg.workflows.request import SegmentRequest
 from PIL import Image
 
 from cardioseg.clinical.quality import check_volume
@@ -14,9 +17,6 @@ from cardioseg.pages.report import write_report
 from cardioseg.phantom.draw import PhantomConfig, draw
 from cardioseg.phantom.files import acdc_header, oblique_header, save
 from cardioseg.results.finished import read_record
-from cardioseg.results.function import Beat, Body, cine_function, write_function
-from cardioseg.workflows.products import Study
-from cardioseg.workflows.request import SegmentRequest
 
 SPACING = (3.0, 3.0, 18.0)
 SHAPE = (64, 60, 5)

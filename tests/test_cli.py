@@ -14,7 +14,6 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cardioseg import __version__
 from cardioseg.cli import app as cli
 from cardioseg.cli import progress
 from cardioseg.cli.alike import shortened
@@ -23,6 +22,7 @@ from cardioseg.cli.render import envelope, finish
 from cardioseg.core import errors
 from cardioseg.core.progress import Progress
 from cardioseg.core.report import Report, Table
+from cardioseg.core.version import __version__
 
 HEAVY = (
     "torch",

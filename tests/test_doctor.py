@@ -11,8 +11,8 @@ import pytest
 import torch
 from tiny import cardioseg, save_tiny_model
 
-from cardioseg import __version__, bundle
 from cardioseg.core.errors import EXIT_MODEL, EXIT_OK
+from cardioseg.core.version import __version__, bundle
 from cardioseg.workflows.doctor import without_paths
 
 ROOT = Path(__file__).parents[1]

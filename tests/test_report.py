@@ -8,6 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 from browser import Page
+from cardioseg.results.function import Body
 from PIL import Image
 from small_case import LOOPS, QUALITY, write_case
 from small_case import write_reported_case as case
@@ -24,7 +25,6 @@ from cardioseg.pages.report import (
     write_report,
 )
 from cardioseg.results.finished import read_record
-from cardioseg.results.function import Body
 
 
 def read(folder, name="heart"):

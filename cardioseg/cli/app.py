@@ -13,7 +13,6 @@ from typing import Annotated
 
 import typer
 
-from cardioseg import __version__
 from cardioseg.cli.demo import demo_command
 from cardioseg.cli.doctor import doctor_command
 from cardioseg.cli.evaluate import evaluate_command
@@ -26,6 +25,7 @@ from cardioseg.cli.train import train_command
 from cardioseg.cli.verb import add_verb
 from cardioseg.cli.view import view_command
 from cardioseg.core.errors import EXIT_INTERRUPTED, exit_code, explain
+from cardioseg.core.version import __version__
 
 app = typer.Typer(
     name="cardioseg",

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from cardioseg import __version__
 from cardioseg.cli.alike import shortened
 from cardioseg.core.report import Report, Table
+from cardioseg.core.version import __version__
 
 SCHEMA = 1
 NUMBER = re.compile(r"[-+−]?\d[\d.,]*\s?(%|±.*)?|[-–—]|nan|")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cardioseg import __version__
 from cardioseg.clinical.beat import Beat, VolumeCurve, cine_function, frame_volumes_ml
 from cardioseg.clinical.function import volume_function
 from cardioseg.clinical.phases import Phases
 from cardioseg.clinical.quality import Quality, check_cine_mask, check_volume
 from cardioseg.core.labels import LabelTable
+from cardioseg.core.version import __version__
 from cardioseg.core.volume import Volume
 from cardioseg.data.patients import Patient, merged_body, patient_of
 from cardioseg.imaging.image import ImageFile

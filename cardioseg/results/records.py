@@ -6,7 +6,6 @@ They hold no path and no identity beyond the case name. ``docs/schemas/`` holds 
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
-from cardioseg import __version__
 from cardioseg.clinical.beat import Beat
 from cardioseg.clinical.function import Function
 from cardioseg.clinical.phases import Phases
@@ -15,9 +14,11 @@ from cardioseg.clinical.volumes import Chamber, LeftVentricle
 from cardioseg.core.config import WindowConfig
 from cardioseg.core.labels import LabelTable
 from cardioseg.core.record import RESEARCH_USE, Record, StoredRecord
+from cardioseg.core.version import __version__
 from cardioseg.data.patients import Patient
 
 Kind = Literal["cine", "pair", "volume"]
+Maker = Literal["cardioseg segment", "cardioseg measure"]
 
 
 class PhaseChoice(Record):
@@ -39,8 +40,8 @@ class PhaseChoice(Record):
         return cls(source=phases.source, confidence=phases.confidence, reasons=phases.reasons)
 
 
-class ClinicalRecord(Function, StoredRecord):
-    """``X_clinical.json``: the function of one heart.
+class ClinicalHeading(StoredRecord):
+    """What a clinical record is about; it stands before the numbers.
 
     Attributes:
         case: name of the case, or of the patient for ED and ES files.
@@ -48,6 +49,20 @@ class ClinicalRecord(Function, StoredRecord):
         research_use_only: the notice.
         cardioseg: version that computed the numbers.
         made_by: the command that wrote the record.
+    """
+
+    schema_version: int = 1
+    case: str
+    kind: Kind
+    research_use_only: str = RESEARCH_USE
+    cardioseg: str = __version__
+    made_by: Maker
+
+
+class ClinicalRecord(Function, ClinicalHeading):
+    """``X_clinical.json``: the function of one heart.
+
+    Attributes:
         ed_frame: frame at end-diastole, from 1.
         es_frame: frame at end-systole, from 1.
         phases: how they were found.
@@ -58,12 +73,6 @@ class ClinicalRecord(Function, StoredRecord):
 
     KIND: ClassVar[str] = "clinical record"
 
-    schema_version: int = 1
-    case: str
-    kind: Kind
-    research_use_only: str = RESEARCH_USE
-    cardioseg: str = __version__
-    made_by: Literal["cardioseg segment", "cardioseg measure"]
     ed_frame: int | None
     es_frame: int | None
     phases: PhaseChoice
@@ -78,7 +87,7 @@ def clinical_record(
     phases: Phases,
     *,
     kind: Kind,
-    made_by: Literal["cardioseg segment", "cardioseg measure"],
+    made_by: Maker,
     why_none: str = "",
 ) -> ClinicalRecord:
     """The record of a heart.

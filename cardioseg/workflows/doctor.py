@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
-from cardioseg import __version__
 from cardioseg.core.errors import EXIT_MODEL, EXIT_OK
 from cardioseg.core.report import Report, Table
+from cardioseg.core.version import __version__
 
 GIB = 2**30
 NAME = re.compile(r"[\w.-]+")

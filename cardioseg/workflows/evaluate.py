@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from cardioseg import __version__
 from cardioseg.core.atomic import write_json, write_text
 from cardioseg.core.errors import EXIT_OK, EXIT_SOME_FAILED, GeometryError, InputError, OutputError
 from cardioseg.core.labels import LabelTable
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report
+from cardioseg.core.version import __version__
 from cardioseg.core.volume import Volume
 from cardioseg.data.labels import label_values
 from cardioseg.data.pairs import Pair, Pairing, find_pairs

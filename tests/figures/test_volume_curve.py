@@ -4,10 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from cardioseg.figures.curve import VolumeCurve, read_curve, write_curve
 from small_case import write_reported_case as case
 
 from cardioseg.core.labels import ACDC_LABELS, PALETTE
-from cardioseg.figures.curve import VolumeCurve, read_curve, write_curve
 from cardioseg.figures.drawing import Line, Text
 from cardioseg.figures.volume_curve import HEIGHT, WIDTH, draw_volume_curve, plot_scale
 

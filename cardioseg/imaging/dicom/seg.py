@@ -22,10 +22,10 @@ from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
 from pydicom.valuerep import DA, TM
 
-from cardioseg import __version__
 from cardioseg.core.atomic import replacing
 from cardioseg.core.errors import UsageError
 from cardioseg.core.labels import LabelTable
+from cardioseg.core.version import __version__
 from cardioseg.imaging.dicom.headers import unwarned
 from cardioseg.imaging.plane import Plane
 

@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cardioseg import __version__
 from cardioseg.core.atomic import remove, write_bytes
 from cardioseg.core.errors import OutputError
+from cardioseg.core.version import __version__
 
 if TYPE_CHECKING:
     from jinja2 import Environment
