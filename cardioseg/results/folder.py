@@ -12,12 +12,12 @@ from pathlib import Path
 from cardioseg.core.atomic import PART, remove, write_bytes
 from cardioseg.core.errors import InputError, OutputError
 from cardioseg.results.records import RunRecord
+from cardioseg.results.viewer_tables import VIEWER_TABLES
 
 RECORD, UNFINISHED, SOURCE = "_run.json", "_unfinished", "_source"
 CLINICAL, CURVE_TABLE, CURVE_PICTURE = "_clinical.json", "_curve.csv", "_curve.png"
 PREVIEW, REPORT, VIEW = "_preview.png", "_report.html", "_view.html"
 STUDY_TABLE, INDEX = "study.csv", "index.html"
-VIEWER_TABLES = ("labels.txt", "labels.ctbl")
 MAPS = ("mask", "halting", "experts", "probs", "routing")
 # What follows the case's name in the files that belong to it, as regular expressions; the run record is apart.
 ENDINGS = (

@@ -32,6 +32,16 @@ def write_viewer_table(path: Path, labels: LabelTable) -> None:
     write_text(path, "\n".join(lines) + "\n")
 
 
+def write_viewer_tables(folder: Path, labels: LabelTable) -> None:
+    """Write the tables of both viewers into a folder of results.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    for name in VIEWER_TABLES:
+        write_viewer_table(folder / name, labels)
+
+
 def _snap_lines(labels: LabelTable) -> list[str]:
     rows = [_snap_line(0, (0, 0, 0), 0, labels.names[0])]
     rows += [

@@ -162,7 +162,9 @@ def _slice(stack: UprightSlices, index: int, case: FinishedCase) -> PonderSlice:
     return PonderSlice(shown, grey_window(stack.image), structures, stack.pixel_mm)
 
 
-def _words(case: FinishedCase, stack: UprightSlices, index: int, frame: int, mean: float) -> Caption:
+def _words(
+    case: FinishedCase, stack: UprightSlices, index: int, frame: int, mean: float
+) -> Caption:
     where = f"slice {index + 1} of {len(stack.image)}" + (
         f", frame {frame + 1}" if case.image.frames > 1 else ""
     )

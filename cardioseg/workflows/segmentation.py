@@ -45,7 +45,7 @@ from cardioseg.results.folder import (
 )
 from cardioseg.results.frames import FrameResults, OnFrame, SegmentSettings, predict_frames
 from cardioseg.results.hearts import read_clinical
-from cardioseg.results.maps import write_float_maps, write_maps, write_viewer_tables
+from cardioseg.results.maps import write_float_maps, write_maps
 from cardioseg.results.recording import (
     heart_of_masks,
     image_patient,
@@ -56,6 +56,7 @@ from cardioseg.results.recording import (
 from cardioseg.results.records import ClinicalRecord, RunRecord
 from cardioseg.results.source import remember_source
 from cardioseg.results.summary import headline
+from cardioseg.results.viewer_tables import write_viewer_tables
 
 if TYPE_CHECKING:
     from cardioseg.bundle import Model
