@@ -23,7 +23,7 @@ def outlines(inside: np.ndarray) -> list[np.ndarray]:
     from skimage.measure import find_contours
 
     padded = np.pad(inside, 1).astype(np.float32)
-    borders: list[np.ndarray] = find_contours(padded, 0.5)  # type: ignore[no-untyped-call]
+    borders: list[np.ndarray] = find_contours(padded, 0.5)
     return [border - 1 for border in borders]
 
 
