@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from cardioseg.clinical.function import BSA_FORMULA, Body, heart_function
+from cardioseg.clinical.body import BSA_FORMULA, Body
+from cardioseg.clinical.function import heart_function
 from cardioseg.clinical.wall import SEGMENTS
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
 from cardioseg.core.volume import Volume

@@ -20,14 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from cardioseg.clinical.quality import (
-    CINE_RULES,
-    MASK_RULES,
-    PAIR_RULES,
-    check_cine,
-    check_pair,
-    check_volume,
-)
+from cardioseg.clinical.quality import check_cine, check_pair, check_volume
+from cardioseg.clinical.rules import CINE_RULES, MASK_RULES, PAIR_RULES
 from cardioseg.clinical.shape import Measures, shape_measures
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
 from cardioseg.core.volume import Volume

@@ -38,7 +38,7 @@ def measure_command(
     wall thickness are measured, because EDV, ESV and EF need both phases. The numbers equal those
     of `cardioseg segment`. Research use only; not a medical device.
     """
-    from cardioseg.clinical.function import Body
+    from cardioseg.clinical.body import Body
     from cardioseg.workflows.measure import MeasureRequest, measure_masks
 
     request = MeasureRequest(

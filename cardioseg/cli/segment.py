@@ -57,7 +57,7 @@ def segment_command(
     settings. Research use only; not a medical device.
     """
     from cardioseg.clinical.beat import Beat
-    from cardioseg.clinical.function import Body
+    from cardioseg.clinical.body import Body
     from cardioseg.core.exits import parse_exit
     from cardioseg.workflows.segment import SegmentRequest, segment_images
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
-from cardioseg.clinical.function import UNKNOWN, Body, Function, heart_function
+from cardioseg.clinical.body import UNKNOWN, Body
+from cardioseg.clinical.function import Function, heart_function
 from cardioseg.clinical.phases import Phases, find_phases
 from cardioseg.clinical.volumes import structure_value, volume_ml
 from cardioseg.core.errors import UsageError

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from cardioseg.clinical.beat import Beat
-from cardioseg.clinical.function import Body
+from cardioseg.clinical.body import Body
 from cardioseg.core.errors import UsageError
 from cardioseg.core.record import Record
 from cardioseg.data.acdc import read_info

@@ -12,7 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from cardioseg.clinical.quality import Finding, Quality
+from cardioseg.clinical.quality import Quality
+from cardioseg.clinical.rules import Finding
 from cardioseg.clinical.volumes import chamber_numbers
 from cardioseg.figures.bullseye import anterior_note, draw_bullseye, missing_segments
 from cardioseg.figures.svg import drawing_svg

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from cardioseg.clinical.quality import BOTH, Finding, Quality, check_measured_pair
+from cardioseg.clinical.quality import BOTH, Quality, check_measured_pair
+from cardioseg.clinical.rules import Finding
 from cardioseg.core.errors import EXIT_OK, EXIT_QUALITY
 from cardioseg.results.records import ClinicalRecord, RunRecord
 

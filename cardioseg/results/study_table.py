@@ -8,7 +8,8 @@ import csv
 import io
 from pathlib import Path
 
-from cardioseg.clinical.function import INDEXED, heart_function
+from cardioseg.clinical.body import INDEXED
+from cardioseg.clinical.function import heart_function
 from cardioseg.clinical.phases import Phases
 from cardioseg.clinical.quality import Quality
 from cardioseg.clinical.volumes import structure_value

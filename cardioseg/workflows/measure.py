@@ -16,7 +16,8 @@ from cardioseg.clinical.beat import (
     frame_volumes_ml,
     pair_phases,
 )
-from cardioseg.clinical.function import UNKNOWN, Body, heart_function, volume_function
+from cardioseg.clinical.body import UNKNOWN, Body
+from cardioseg.clinical.function import heart_function, volume_function
 from cardioseg.clinical.phases import Phases
 from cardioseg.clinical.quality import check_cine_mask, check_pair, check_volume
 from cardioseg.core.errors import OutputError, UsageError

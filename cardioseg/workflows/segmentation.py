@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cardioseg.clinical.beat import Beat, VolumeCurve, check_frames
-from cardioseg.clinical.function import Body
+from cardioseg.clinical.body import Body
 from cardioseg.clinical.quality import Quality
 from cardioseg.core.config import WindowConfig, validate
 from cardioseg.core.digest import sha256
