@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from cardioseg.imaging.open import open_image as read
     from cardioseg.workflows.evaluate import evaluate as evaluate
     from cardioseg.workflows.measure import measure as measure
+    from cardioseg.workflows.one_image import segment as segment
     from cardioseg.workflows.segmentation import Segmentation as Segmentation
-    from cardioseg.workflows.segmentation import segment as segment
 
 __all__ = [
     "Segmentation",
@@ -41,7 +41,7 @@ _HOMES = {
     "load_model": ("cardioseg.bundle", "load_model"),
     "measure": ("cardioseg.workflows.measure", "measure"),
     "read": ("cardioseg.imaging.open", "open_image"),
-    "segment": ("cardioseg.workflows.segmentation", "segment"),
+    "segment": ("cardioseg.workflows.one_image", "segment"),
 }
 
 

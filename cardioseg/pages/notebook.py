@@ -2,7 +2,8 @@
 
 from cardioseg.clinical.quality import Quality
 from cardioseg.pages.html import render
-from cardioseg.pages.report import data_address, numbers, verdict_facts
+from cardioseg.pages.numbers import numbers
+from cardioseg.pages.report import data_address, verdict_facts
 from cardioseg.results.records import ClinicalRecord
 
 

@@ -9,19 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cardioseg.pages.html import is_page, remove_page, write_page
+from cardioseg.pages.numbers import Terms, numbers, volumes, wall
+from cardioseg.pages.provenance import provenance
 from cardioseg.pages.report import (
     CasePage,
-    Terms,
     VerdictFacts,
     gravest,
     link,
     made_with,
-    numbers,
     pictures,
-    provenance,
     verdict_facts,
-    volumes,
-    wall,
 )
 from cardioseg.results.folder import REPORT
 from cardioseg.results.records import ClinicalRecord, RunRecord, RunRecords

@@ -10,7 +10,6 @@ import numpy as np
 
 from cardioseg.clinical.beat import (
     Beat,
-    VolumeCurve,
     check_frames,
     cine_function,
     frame_volumes_ml,
@@ -22,7 +21,7 @@ from cardioseg.clinical.phases import Phases
 from cardioseg.clinical.quality import check_cine_mask, check_pair, check_volume
 from cardioseg.core.errors import OutputError, UsageError
 from cardioseg.core.labels import LabelTable
-from cardioseg.core.report import Report, Table
+from cardioseg.core.report import Report
 from cardioseg.core.volume import Volume
 from cardioseg.data.labels import label_values
 from cardioseg.data.pairs import case_name
@@ -35,30 +34,12 @@ from cardioseg.results.curve import write_curve
 from cardioseg.results.folder import CLINICAL, CURVE_PICTURE, CURVE_TABLE
 from cardioseg.results.hearts import ONE_VOLUME, read_clinical
 from cardioseg.results.masks import labels_of
-from cardioseg.results.quality import case_warnings, quality_exit
 from cardioseg.results.records import ClinicalRecord, clinical_record
 from cardioseg.results.summary import headline
+from cardioseg.workflows.measure_report import Measured, measure_report
 
 SPACING_TOLERANCE = 0.01  # of a voxel's size
 NO_FRAME = "the file's name states no frame"
-AROUND = (
-    "anterior",
-    "anteroseptal",
-    "septal",
-    "inferoseptal",
-    "inferior",
-    "inferolateral",
-    "lateral",
-    "anterolateral",
-)
-LEVELS = ("basal", "mid", "apical")
-ROWS = (
-    ("EDV (ml)", "edv_ml"),
-    ("ESV (ml)", "esv_ml"),
-    ("SV (ml)", "sv_ml"),
-    ("EF (%)", "ef_percent"),
-    ("mass (g)", "mass_g"),
-)
 
 
 @dataclass(frozen=True)
@@ -86,23 +67,6 @@ class MeasureRequest:
     trust: Trust = "pixdim"
     overwrite: bool = False
     strict: bool = False
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A measured heart.
-
-    Attributes:
-        record: its numbers.
-        labels: names of the mask's values.
-        curve: volumes over the beat; None without a cine.
-        notes: what to know about the masks.
-    """
-
-    record: ClinicalRecord
-    labels: LabelTable
-    curve: VolumeCurve | None = None
-    notes: tuple[str, ...] = ()
 
 
 def measure(
@@ -159,7 +123,7 @@ def measure_masks(request: MeasureRequest) -> Report:
     _refuse_existing(request)
     found = _measured(request)
     files = () if request.output is None else _write(request.output, found)
-    return _report(found, files, strict=request.strict)
+    return measure_report(found, files, strict=request.strict)
 
 
 def _measured(request: MeasureRequest) -> Measured:
@@ -331,62 +295,3 @@ def _write(output: Path, found: Measured) -> tuple[Path, ...]:
         write_curve(paths[1], curve)
         write_curve_picture(paths[2], curve, title=record.case, facts=headline(record))
     return tuple(paths)
-
-
-# --------------------------------------------------------------------------------------- report
-
-
-def _report(found: Measured, files: tuple[Path, ...], *, strict: bool) -> Report:
-    record = found.record
-    values = {name: value for value, name in enumerate(found.labels.names)}
-    data = record.model_dump(mode="json") | {"labels": values}
-    doubts = record.phases.reasons
-    unknown = [
-        f"{name}: {why}"
-        for name, why in record.reasons.items()
-        if name.startswith(("lv.", "rv.")) and why not in doubts
-    ]
-    phases = [f"phases: {reason}" for reason in doubts]
-    warnings = (*found.notes, *phases, *unknown, *case_warnings(record.case, record.quality))
-    tables: tuple[Table, ...] = (_numbers(record), _wall(record))
-    if record.kind == "volume":
-        tables = (_volumes(record), *tables)
-    code = quality_exit([record.quality], strict=strict)
-    return Report("measure", data, tables, warnings, files, code)
-
-
-def _volumes(record: ClinicalRecord) -> Table:
-    rows = tuple((name, _shown(found[0])) for name, found in record.volumes_ml.items())
-    return Table("Volumes", ("structure", "ml"), rows)
-
-
-def _numbers(record: ClinicalRecord) -> Table:
-    indexed = record.indexed.model_dump()
-    rows = []
-    for word, name in ROWS:
-        values = [getattr(chamber, name, None) for chamber in (record.lv, record.rv)]
-        per_m2 = [indexed.get(f"{side}_{name}_per_m2") for side in ("lv", "rv")]
-        rows.append((word, *map(_shown, values), *map(_shown, per_m2)))
-    output = record.cardiac_output
-    shown = (_shown(output.l_per_min), "–", _shown(output.l_per_min_per_m2), "–")
-    rows.append(("output (l/min)", *shown))
-    frames = f"ED frame {record.ed_frame or '–'} and ES frame {record.es_frame or '–'}"
-    what = "one volume" if record.kind == "volume" else frames
-    verdict = "not checked" if record.quality is None else record.quality.verdict
-    title = f"{record.case}, {what}, quality {verdict}; research use only, not a medical device"
-    return Table(title, ("quantity", "LV", "RV", "LV per m²", "RV per m²"), tuple(rows))
-
-
-def _wall(record: ClinicalRecord) -> Table:
-    wall = record.wall_thickness
-    rows = tuple(
-        (name, *(_shown(wall.segments_mm.get(f"{level} {name}")) for level in LEVELS))
-        for name in AROUND
-    )
-    assumed = "; anterior side assumed from the picture" if wall.anterior == "as displayed" else ""
-    title = f"Wall thickness at {wall.phase or 'an unknown phase'} (mm)"
-    return Table(f"{title}, mean {_shown(wall.mean_mm)}{assumed}", ("wall", *LEVELS), rows)
-
-
-def _shown(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"

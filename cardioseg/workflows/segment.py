@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 from cardioseg.clinical.beat import NOTHING_KNOWN, Beat
 from cardioseg.core.errors import (
-    EXIT_OK,
-    EXIT_SOME_FAILED,
     InputError,
     OutputError,
     UsageError,
@@ -18,39 +16,30 @@ from cardioseg.core.errors import (
 )
 from cardioseg.core.exits import OWN, Depth, ExitRule
 from cardioseg.core.progress import OnProgress, Progress, unwatched
-from cardioseg.core.report import Report, Table
+from cardioseg.core.report import Report
 from cardioseg.data.inputs import find_images
 from cardioseg.data.patients import check_one_patient
 from cardioseg.imaging.geometry import Trust
 from cardioseg.imaging.open import check_whole, open_image
-from cardioseg.pages.index import write_index
-from cardioseg.pages.patient import write_patient_reports
 from cardioseg.results.dicom_seg import SEGMENTATIONS, check_seg_input, check_seg_library
 from cardioseg.results.folder import (
-    INDEX,
-    PREVIEW,
-    STUDY_TABLE,
     finished,
-    finished_cases,
     record_of,
     refuse_foreign,
     refuse_foreign_tables,
 )
 from cardioseg.results.frames import SegmentSettings
-from cardioseg.results.hearts import Hearts, make_hearts
-from cardioseg.results.quality import case_warnings, heart_warnings, quality_exit
 from cardioseg.results.recording import recipe_of
-from cardioseg.results.records import ClinicalRecord, RunRecord
+from cardioseg.results.records import RunRecord
 from cardioseg.results.source import remember_source
-from cardioseg.results.study_table import is_study_table, write_study_table
-from cardioseg.results.summary import function_table
-from cardioseg.workflows.segmentation import checked_depth, segment_opened, window_settings
+from cardioseg.workflows.folder import update_folder
+from cardioseg.workflows.one_image import checked_depth, segment_opened, window_settings
+from cardioseg.workflows.segment_report import CaseResult, segment_report
 
 if TYPE_CHECKING:
     from cardioseg.bundle import Model
 
 SAVES = ("probs", "routing", *SEGMENTATIONS)
-COLUMNS = ("case", "", "frames", "mean loops used", "seconds", "quality")
 
 
 @dataclass(frozen=True)
@@ -92,25 +81,6 @@ class SegmentRequest:
     strict: bool = False
 
 
-@dataclass(frozen=True)
-class CaseResult:
-    """How one case ended.
-
-    Attributes:
-        name: case name.
-        state: "done", "kept" (it was there already, from the same image and settings) or "failed".
-        record: the run record, if there is one.
-        error: message of the failure.
-        exit_code: of the failure.
-    """
-
-    name: str
-    state: str
-    record: RunRecord | None = None
-    error: str = ""
-    exit_code: int = EXIT_OK
-
-
 def segment_images(request: SegmentRequest, *, on_progress: OnProgress = unwatched) -> Report:
     """Segment every image; one that fails is named, and the others are done.
 
@@ -129,7 +99,14 @@ def segment_images(request: SegmentRequest, *, on_progress: OnProgress = unwatch
         results = list(_each(images, request, model, settings, on_progress))
     finally:  # whatever ended the call: the folder's tables describe the cases that are in it
         folder = update_folder(request.output, overwrite=request.overwrite)
-    return _report(results, folder, request, model)
+    return segment_report(
+        results,
+        folder,
+        request.output,
+        model=model.name,
+        loops=settings.depth.loops or model.loops,
+        strict=request.strict,
+    )
 
 
 def settings_for(request: SegmentRequest, model: "Model") -> SegmentSettings:
@@ -243,107 +220,3 @@ def _check_same(record: RunRecord, recipe: object, output: Path) -> None:
         found = "results made from another image, model or settings"
         cure = "pass --overwrite, or choose another --output"
         raise OutputError(path, found=found, expected="none", cure=cure)
-
-
-@dataclass(frozen=True)
-class FolderSummary:
-    """What lies in an output folder at the end of a call.
-
-    Attributes:
-        hearts: every cine and every pair of ED and ES.
-        warnings: what was not written, and why.
-    """
-
-    hearts: tuple[ClinicalRecord, ...]
-    warnings: tuple[str, ...]
-
-
-def update_folder(output: Path, *, overwrite: bool = False) -> FolderSummary:
-    """Make the records of pairs, their reports, ``study.csv`` and ``index.html`` from the finished cases of a folder.
-
-    Raises:
-        OutputError: the folder cannot be written.
-    """
-    records, unreadable = finished_cases(output)
-    hearts = make_hearts(output, records, overwrite=overwrite)
-    warnings = [*unreadable, *hearts.warnings]
-    warnings += write_patient_reports(output, hearts.pairs, records, overwrite=overwrite)
-    warnings += _write_table(output, hearts, records, overwrite=overwrite)
-    write_index(output, hearts, records)
-    return FolderSummary(tuple(hearts.all), tuple(warnings))
-
-
-def _write_table(
-    output: Path, hearts: Hearts, records: dict[str, RunRecord], *, overwrite: bool
-) -> list[str]:
-    path = output / STUDY_TABLE
-    if path.exists() and not is_study_table(path) and not overwrite:
-        return [f"{path.name} was not written by cardioseg and was left; --overwrite replaces it"]
-    write_study_table(path, hearts, records)
-    return []
-
-
-def _report(
-    results: list[CaseResult], folder: FolderSummary, request: SegmentRequest, model: "Model"
-) -> Report:
-    failed = [result for result in results if result.state == "failed"]
-    names = {result.name for result in results}
-    hearts = [h for h in folder.hearts if {h.case, *h.cases.values()} & names]
-    loops = model.loops if request.loops is None else request.loops
-    rows = tuple((r.name, r.state, *_cells(r.record)) for r in results)
-    table = Table(f"{model.name}, {loops} loops", COLUMNS, rows)
-    data = {
-        "output": str(request.output),
-        "model": model.name,
-        "cases": [_case_data(result) for result in results],
-        "hearts": [heart.model_dump(mode="json") for heart in hearts],
-    }
-    made = [result.name for result in results if result.state != "failed"]
-    # The index links to every case; of one case the picture says most.
-    first = request.output / (INDEX if len(made) > 1 else f"{made[0]}{PREVIEW}") if made else None
-    tables = (table, function_table(hearts)) if hearts else (table,)
-    warnings = (
-        *_warnings(results),
-        *folder.warnings,
-        *(w for h in hearts for w in heart_warnings(h)),
-    )
-    code = _exit_code(results, failed, hearts, strict=request.strict)
-    return Report("segment", data, tables, warnings, (first,) if first else (), code)
-
-
-def _cells(record: RunRecord | None) -> tuple[str, ...]:
-    if record is None:
-        return ("",) * 4
-    seconds = f"{record.times.predicting_seconds:.1f}"
-    return f"{record.frames}", f"{record.mean_steps:.2f}", seconds, record.quality.verdict
-
-
-def _case_data(result: CaseResult) -> dict[str, object]:
-    run = None if result.record is None else result.record.model_dump(mode="json")
-    return {
-        "case": result.name,
-        "state": result.state,
-        "error": result.error or None,
-        "run": run,
-    }
-
-
-def _warnings(results: list[CaseResult]) -> list[str]:
-    lines = [result.error for result in results if result.state == "failed"]
-    records = [result.record for result in results if result.record is not None]
-    lines += [f"{record.case}: {text}" for record in records for text in record.warnings]
-    return lines + [line for r in records for line in case_warnings(r.case, r.quality)]
-
-
-def _exit_code(
-    results: list[CaseResult],
-    failed: list[CaseResult],
-    hearts: list[ClinicalRecord],
-    *,
-    strict: bool,
-) -> int:
-    if not failed:
-        verdicts = [r.record.quality for r in results if r.record is not None]
-        return quality_exit((*verdicts, *(heart.quality for heart in hearts)), strict=strict)
-    codes = {result.exit_code for result in failed}
-    return codes.pop() if len(failed) == len(results) and len(codes) == 1 else EXIT_SOME_FAILED

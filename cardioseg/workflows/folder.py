@@ -1,0 +1,49 @@
+"""The tables and pages of an output folder, made at the end of a call from the finished cases in it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cardioseg.pages.index import write_index
+from cardioseg.pages.patient import write_patient_reports
+from cardioseg.results.folder import STUDY_TABLE, finished_cases
+from cardioseg.results.hearts import Hearts, make_hearts
+from cardioseg.results.records import ClinicalRecord, RunRecord
+from cardioseg.results.study_table import is_study_table, write_study_table
+
+
+@dataclass(frozen=True)
+class FolderSummary:
+    """What lies in an output folder at the end of a call.
+
+    Attributes:
+        hearts: every cine and every pair of ED and ES.
+        warnings: what was not written, and why.
+    """
+
+    hearts: tuple[ClinicalRecord, ...]
+    warnings: tuple[str, ...]
+
+
+def update_folder(output: Path, *, overwrite: bool = False) -> FolderSummary:
+    """Make the records of pairs, their reports, ``study.csv`` and ``index.html`` from the finished cases of a folder.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    records, unreadable = finished_cases(output)
+    hearts = make_hearts(output, records, overwrite=overwrite)
+    warnings = [*unreadable, *hearts.warnings]
+    warnings += write_patient_reports(output, hearts.pairs, records, overwrite=overwrite)
+    warnings += _write_table(output, hearts, records, overwrite=overwrite)
+    write_index(output, hearts, records)
+    return FolderSummary(tuple(hearts.all), tuple(warnings))
+
+
+def _write_table(
+    output: Path, hearts: Hearts, records: dict[str, RunRecord], *, overwrite: bool
+) -> list[str]:
+    path = output / STUDY_TABLE
+    if path.exists() and not is_study_table(path) and not overwrite:
+        return [f"{path.name} was not written by cardioseg and was left; --overwrite replaces it"]
+    write_study_table(path, hearts, records)
+    return []

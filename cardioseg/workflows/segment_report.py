@@ -1,0 +1,114 @@
+"""What ``cardioseg segment`` reports: a row for each case, the hearts, warnings, and the exit code."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cardioseg.core.errors import EXIT_OK, EXIT_SOME_FAILED
+from cardioseg.core.report import Report, Table
+from cardioseg.results.folder import INDEX, PREVIEW
+from cardioseg.results.quality import case_warnings, heart_warnings, quality_exit
+from cardioseg.results.records import ClinicalRecord, RunRecord
+from cardioseg.results.summary import function_table
+from cardioseg.workflows.folder import FolderSummary
+
+COLUMNS = ("case", "", "frames", "mean loops used", "seconds", "quality")
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """How one case ended.
+
+    Attributes:
+        name: case name.
+        state: "done", "kept" (it was there already, from the same image and settings) or "failed".
+        record: the run record, if there is one.
+        error: message of the failure.
+        exit_code: of the failure.
+    """
+
+    name: str
+    state: str
+    record: RunRecord | None = None
+    error: str = ""
+    exit_code: int = EXIT_OK
+
+
+def segment_report(
+    results: list[CaseResult],
+    folder: FolderSummary,
+    output: Path,
+    *,
+    model: str,
+    loops: int,
+    strict: bool,
+) -> Report:
+    """The report of a call.
+
+    Args:
+        results: how each case ended.
+        folder: what lies in the output folder.
+        output: the folder.
+        model: its name.
+        loops: the budget.
+        strict: a failed quality check fails the call.
+    """
+    failed = [result for result in results if result.state == "failed"]
+    names = {result.name for result in results}
+    hearts = [h for h in folder.hearts if {h.case, *h.cases.values()} & names]
+    rows = tuple((r.name, r.state, *_cells(r.record)) for r in results)
+    table = Table(f"{model}, {loops} loops", COLUMNS, rows)
+    data = {
+        "output": str(output),
+        "model": model,
+        "cases": [_case_data(result) for result in results],
+        "hearts": [heart.model_dump(mode="json") for heart in hearts],
+    }
+    made = [result.name for result in results if result.state != "failed"]
+    # The index links to every case; of one case the picture says most.
+    first = output / (INDEX if len(made) > 1 else f"{made[0]}{PREVIEW}") if made else None
+    tables = (table, function_table(hearts)) if hearts else (table,)
+    warnings = (
+        *_warnings(results),
+        *folder.warnings,
+        *(w for h in hearts for w in heart_warnings(h)),
+    )
+    code = _exit_code(results, failed, hearts, strict=strict)
+    return Report("segment", data, tables, warnings, (first,) if first else (), code)
+
+
+def _cells(record: RunRecord | None) -> tuple[str, ...]:
+    if record is None:
+        return ("",) * 4
+    seconds = f"{record.times.predicting_seconds:.1f}"
+    return f"{record.frames}", f"{record.mean_steps:.2f}", seconds, record.quality.verdict
+
+
+def _case_data(result: CaseResult) -> dict[str, object]:
+    run = None if result.record is None else result.record.model_dump(mode="json")
+    return {
+        "case": result.name,
+        "state": result.state,
+        "error": result.error or None,
+        "run": run,
+    }
+
+
+def _warnings(results: list[CaseResult]) -> list[str]:
+    lines = [result.error for result in results if result.state == "failed"]
+    records = [result.record for result in results if result.record is not None]
+    lines += [f"{record.case}: {text}" for record in records for text in record.warnings]
+    return lines + [line for r in records for line in case_warnings(r.case, r.quality)]
+
+
+def _exit_code(
+    results: list[CaseResult],
+    failed: list[CaseResult],
+    hearts: list[ClinicalRecord],
+    *,
+    strict: bool,
+) -> int:
+    if not failed:
+        verdicts = [r.record.quality for r in results if r.record is not None]
+        return quality_exit((*verdicts, *(heart.quality for heart in hearts)), strict=strict)
+    codes = {result.exit_code for result in failed}
+    return codes.pop() if len(failed) == len(results) and len(codes) == 1 else EXIT_SOME_FAILED
