@@ -1,1 +1,1 @@
-"""Data sets: where cases come from, how patients are split, what is kept prepared, what training draws from it."""
+"""Data sets: reading their layouts, splitting patients, prepared folders, training samples."""

@@ -1,4 +1,4 @@
-"""ACDC: patientXXX/{Info.cfg, patientXXX_frameYY.nii.gz, patientXXX_frameYY_gt.nii.gz}."""
+"""The ACDC layout: patientXXX/ with Info.cfg, patientXXX_frameYY.nii.gz and …_frameYY_gt.nii.gz."""
 
 import re
 from pathlib import Path
@@ -11,10 +11,12 @@ FRAME = re.compile(r"_frame(\d+)$")
 
 
 def read_info(folder: Path) -> dict[str, str]:
-    """``Info.cfg`` as text values: ED and ES (frames counted from 1), Group, Height in cm, Weight in kg.
+    """Read ``Info.cfg`` as text by key.
+
+    The keys are ED and ES (frames counted from 1), Group, Height in cm and Weight in kg.
 
     Raises:
-        InputError: the file is missing or names no ED and ES frame.
+        InputError: the file is missing or states no ED and ES frame.
     """
     path = folder / "Info.cfg"
     if not path.is_file():
@@ -38,7 +40,7 @@ def read_info(folder: Path) -> dict[str, str]:
 
 
 def acdc_cases(root: Path) -> list[Case]:
-    """Every labelled frame below ``root``, sorted by patient; the folder may hold them directly or in training/, testing/."""
+    """Every labelled frame below ``root``, at any depth, sorted by patient."""
     folders = sorted(p for p in root.rglob("patient*") if p.is_dir() and PATIENT.search(p.name))
     return [case for folder in folders for case in _patient_cases(folder)]
 

@@ -1,9 +1,11 @@
-"""What training does to a window so that the next hospital's images are no surprise.
+"""Augmentation of training windows, so that a network works on images of other scanners.
 
-MONAI's random transforms in the order of acquisition: anatomy and field of view, tissue contrast, coil, noise and
-resolution, scaling. By default every rotation and reflection is drawn, because nothing in a file tells how a slice is stored.
+MONAI's random transforms in the order of acquisition: anatomy and field of view, tissue contrast,
+coil, noise and resolution, scaling. By default all rotations and reflections are drawn, because
+files do not state the orientation of a slice reliably.
 
-Works on dictionaries with ``image`` (C, U, V) in 0 to 1 and ``label`` (C, U, V), one label slice per channel.
+Works on dictionaries with ``image`` (C, U, V) in 0 to 1 and ``label`` (C, U, V), one label slice
+per channel.
 """
 
 import math
@@ -36,49 +38,53 @@ BOTH = ("image", "label")
 
 
 class AugmentConfig(Settings):
-    """Strength of the augmentation; 0 for a probability switches a transform off."""
+    """Strength of the augmentation; a probability of 0 switches a transform off."""
 
     storage: bool = Field(
         True,
-        description="draw one of the eight ways to store a slice; off where all files agree on one",
+        description="draw one of the eight orientations of a slice; off if all files share one",
     )
     rotation: float = Field(180, ge=0, le=180, description="largest angle, in degrees")
     zoom: tuple[float, float] = Field(
         (0.7, 1.4),
-        description="extent of the window in its normal extents: below 1 the heart grows",
+        description="range of the field of view's scale; below 1 enlarges the heart",
     )
-    stretch: float = Field(0.12, ge=0, description="how much each axis may be scaled by itself")
-    shear: float = Field(0.1, ge=0)
+    stretch: float = Field(0.12, ge=0, description="largest relative scaling of a single axis")
+    shear: float = Field(0.1, ge=0, description="largest shear factor")
     elastic: float = Field(0.3, ge=0, le=1, description="probability of an elastic deformation")
     elastic_magnitude: tuple[float, float] = Field(
-        (1.0, 3.0), description="voxels at the control points"
+        (1.0, 3.0), description="range of the deformation's standard deviation, in voxels"
     )
     tissue: float = Field(
-        0.2, ge=0, le=1, description="probability of another contrast between blood and muscle"
+        0.2, ge=0, le=1, description="probability of changing the contrast between blood and muscle"
     )
     tissue_shift: float = Field(
-        0.15, ge=0, description="largest change of a structure's brightness, of the full range"
+        0.15,
+        ge=0,
+        description="largest brightness change of a structure, as a share of the full range",
     )
-    bias_field: float = Field(0.3, ge=0, le=1)
-    gamma: float = Field(0.4, ge=0, le=1)
-    histogram: float = Field(0.2, ge=0, le=1)
-    noise: float = Field(0.3, ge=0, le=1)
-    blur: float = Field(0.2, ge=0, le=1)
-    sharpen: float = Field(0.1, ge=0, le=1)
-    low_resolution: float = Field(0.2, ge=0, le=1)
+    bias_field: float = Field(0.3, ge=0, le=1, description="probability of smooth coil shading")
+    gamma: float = Field(0.4, ge=0, le=1, description="probability of a gamma change")
+    histogram: float = Field(0.2, ge=0, le=1, description="probability of a histogram shift")
+    noise: float = Field(0.3, ge=0, le=1, description="probability of Gaussian noise")
+    blur: float = Field(0.2, ge=0, le=1, description="probability of Gaussian blur")
+    sharpen: float = Field(0.1, ge=0, le=1, description="probability of sharpening")
+    low_resolution: float = Field(
+        0.2, ge=0, le=1, description="probability of simulating a lower resolution"
+    )
     brightness: float = Field(
-        0.5, ge=0, le=1, description="probability of another scaling and offset"
+        0.5, ge=0, le=1, description="probability each of scaling and of shifting the intensities"
     )
     narrow_view: float = Field(
-        0.1, ge=0, le=1, description="probability that a border of the window is empty"
+        0.1, ge=0, le=1, description="probability of blanking one border of the window"
     )
 
 
 class RandTissueContrastd(MapTransform, Randomizable):
-    """Shift the brightness of each structure by its own amount, with soft edges.
+    """Shift the brightness of each structure by a different amount, with soft edges.
 
-    Blood against muscle is what differs most between vendors, field strengths and contrast agents; a global curve cannot
-    change it where lung and fat share the grey values.
+    The contrast of blood and muscle differs most between vendors, field strengths and contrast
+    agents. A global intensity curve cannot change it, because lung and fat share the grey values.
     """
 
     def __init__(self, prob: float, shift: float) -> None:
@@ -104,7 +110,7 @@ class RandTissueContrastd(MapTransform, Randomizable):
 
 
 class RandNarrowViewd(MapTransform, Randomizable):
-    """Empty a border of the window, as where the field of view ends."""
+    """Blank one border of the window, as at the edge of the field of view."""
 
     def __init__(self, prob: float, largest: float = 0.25) -> None:
         MapTransform.__init__(self, ("image",))
@@ -130,12 +136,13 @@ class RandNarrowViewd(MapTransform, Randomizable):
 
 
 class RandAnatomyd(MapTransform, Randomizable):
-    """Rotation, zoom, stretch, shear and bending in one resampling, from a generous crop to the window.
+    """Rotation, zoom, stretch, shear and elastic deformation in one resampling.
 
-    MONAI's own random affine draws the axes' scales apart, which at a useful range makes hearts into sausages.
+    It cuts the window from a larger crop. MONAI's random affine draws the scale of each axis
+    independently, which at a useful range of zooms distorts the heart too much.
     """
 
-    CONTROL = 32  # voxels between the control points of the bending
+    CONTROL = 32  # voxels between control points of the elastic deformation
 
     def __init__(self, config: AugmentConfig, window: tuple[int, int]) -> None:
         MapTransform.__init__(self, BOTH)
@@ -171,12 +178,12 @@ class RandAnatomyd(MapTransform, Randomizable):
 
 
 def augmentation(config: AugmentConfig, window: tuple[int, int]) -> Compose:
-    """Random transforms that turn a generous crop into a training window of ``window`` voxels."""
+    """Random transforms from a larger crop to a training window of ``window`` voxels."""
     return Compose([RandAnatomyd(config, window), *_storage(config, window), *_appearance(config)])
 
 
 def _storage(config: AugmentConfig, window: tuple[int, int]) -> list[Any]:
-    """The eight ways to store a slice; of a window that is not square the four that keep its shape."""
+    """The eight orientations of a slice, or the four that keep the shape of an oblong window."""
     if not config.storage:
         return []
     first = RandFlipd(BOTH, prob=0.5, spatial_axis=0)

@@ -1,4 +1,4 @@
-"""Which images a call to ``segment`` means: files, DICOM studies, folders of both, and text files that list them."""
+"""Finding input images: files, DICOM studies, folders of both, and text files that list them."""
 
 import os
 import re
@@ -12,37 +12,42 @@ NO_IMAGE = re.compile(r".*_(gt|mask|halting|experts|(probs|routing)(_frame\d+)?)
 
 
 def find_images(inputs: Iterable[Path]) -> dict[str, Path]:
-    """Images by case name, in order: a file's name without ending, a DICOM study's folder.
+    """Case name → image file or DICOM folder, in order.
 
-    Folders are searched below, and may hold image files and DICOM studies side by side; masks (``_gt``) and cardioseg's own
-    results in them are passed over. A ``.txt`` file names an image or a folder per line, relative to itself.
+    Folders are searched recursively for image files and DICOM studies; masks (``_gt``) and results
+    of cardioseg are skipped. A ``.txt`` file lists images or folders, one per line, relative to
+    itself.
 
     Raises:
-        InputError: nothing there, or no image in it.
-        UsageError: two images of one name, whose results would overwrite each other.
+        InputError: a path does not exist or holds no image.
+        UsageError: two images with one name, whose results would overwrite each other.
     """
     found: dict[str, Path] = {}
     for path, name in _expand(inputs):
         if name in found and os.path.realpath(found[name]) != os.path.realpath(path):
-            cure = "segment them into two output folders"
             raise UsageError(
-                path, found=f"a second image named {name}", expected="one image per name", cure=cure
+                path,
+                found=f"a second image named {name}",
+                expected="one image per name",
+                cure="segment them into two output folders",
             )
         found.setdefault(name, path)
     return found
 
 
 def _expand(inputs: Iterable[Path], lists: tuple[str, ...] = ()) -> Iterator[tuple[Path, str]]:
-    """Images with their names, folders and lists taken apart; ``lists`` are those that led here."""
+    """Images with their names from files, folders and lists; ``lists`` are the enclosing lists."""
     for path in inputs:
         if _is_folder(path):
             yield from _in_folder(path)
         elif path.suffix.lower() != ".txt":
             yield path, _file_name(path)
         elif os.path.realpath(path) in lists:
-            cure = "take it out of the list"
             raise InputError(
-                path, found="a list that names itself", expected="images and folders", cure=cure
+                path,
+                found="a list that contains itself",
+                expected="images and folders",
+                cure="remove it from the list",
             )
         else:
             yield from _expand(_listed(path), (*lists, os.path.realpath(path)))
@@ -51,14 +56,14 @@ def _expand(inputs: Iterable[Path], lists: tuple[str, ...] = ()) -> Iterator[tup
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError as error:  # such as a name longer than file systems have
+    except OSError as error:  # such as a name that is too long
         raise InputError(
             path, found=str(error.strerror), expected="a file or folder", cure="check the path"
         ) from None
 
 
 def _file_name(path: Path) -> str:
-    """The case's name for a file."""
+    """The case name of a file."""
     if path.name.lower().endswith(ENDINGS) or not path.is_file():
         return stem(path)
     from cardioseg.imaging.dicom.folders import file_case_name
@@ -93,12 +98,14 @@ def _listed(path: Path) -> list[Path]:
         raise InputError(
             path,
             found=str(error),
-            expected="a text file with a path per line",
+            expected="a text file with one path per line",
             cure="check the path",
         ) from None
     listed = [
         path.parent / line.strip() for line in lines if line.strip() and not line.startswith("#")
     ]
     if not listed:
-        raise InputError(path, found="an empty list", expected="a path per line", cure="fill it")
+        raise InputError(
+            path, found="an empty list", expected="one path per line", cure="add the paths"
+        )
     return listed

@@ -1,4 +1,4 @@
-"""Names of the values in a mask: from ``--labels``, or from a ``dataset.json`` beside or above it."""
+"""Names of the values in a mask, from ``--labels`` or a ``dataset.json`` beside or above it."""
 
 import re
 from pathlib import Path
@@ -15,14 +15,14 @@ NAMED = re.compile(r"\s*([^=,]*[^=,\s])\s*=\s*(\d{1,3})\s*")
 
 
 def parse_labels(text: str) -> LabelTable:
-    """``RV=1,MYO=2,LV=3`` as a table; 0 is the background.
+    """Parse ``RV=1,MYO=2,LV=3``; 0 is the background.
 
     Raises:
-        UsageError: it is not that, or the values are not 1, 2, 3, … without a gap.
+        UsageError: another syntax, or values other than 1, 2, 3, … without a gap.
     """
     parts = [NAMED.fullmatch(part) for part in text.split(",")]
     mapping = {part[1]: int(part[2]) for part in parts if part is not None}
-    cure = "name every structure once, such as RV=1,MYO=2,LV=3"
+    cure = "name each structure once, as in RV=1,MYO=2,LV=3"
     if None in parts or len(mapping) != len(parts):
         raise UsageError(
             "--labels", found=repr(text), expected="NAME=VALUE, separated by commas", cure=cure
@@ -31,12 +31,19 @@ def parse_labels(text: str) -> LabelTable:
         return LabelTable.from_mapping({"background": 0} | mapping)
     except ValueError as error:
         raise UsageError(
-            "--labels", found=str(error), expected="0 is the background, others from 1", cure=cure
+            "--labels",
+            found=str(error),
+            expected="values from 1 without a gap, as 0 is the background",
+            cure=cure,
         ) from None
 
 
 def labels_beside(folder: Path) -> LabelTable:
-    """The table of a ``dataset.json`` in the folder or the one above, else ACDC's."""
+    """The table of a ``dataset.json`` in the folder or its parent, else ACDC's.
+
+    Raises:
+        InputError, LabelError: the file is unreadable or its labels are invalid.
+    """
     for path in (folder / "dataset.json", folder.parent / "dataset.json"):
         if path.is_file():
             return label_table(path, read_dataset(path))
@@ -44,10 +51,10 @@ def labels_beside(folder: Path) -> LabelTable:
 
 
 def label_values(array: np.ndarray, labels: LabelTable, *, path: Path) -> np.ndarray:
-    """``array`` as uint8 label values.
+    """Round ``array`` to uint8 label values.
 
     Raises:
-        LabelError: it holds values without a name.
+        LabelError: a value is not an integer or has no name in ``labels``.
     """
     values, counts = np.unique(array, return_counts=True)
     named = (
@@ -61,12 +68,10 @@ def label_values(array: np.ndarray, labels: LabelTable, *, path: Path) -> np.nda
             for value, count in zip(values[~named], counts[~named], strict=True)
         ]
         more = f" and {len(unknown) - VALUES_SHOWN} more" if len(unknown) > VALUES_SHOWN else ""
-        expected = ", ".join(f"{value} {name}" for value, name in enumerate(labels.names))
-        cure = "relabel the mask, or name the values in a dataset.json beside it"
         raise LabelError(
             path,
             found=f"values {', '.join(unknown[:VALUES_SHOWN])}{more}",
-            expected=expected,
-            cure=cure,
+            expected=", ".join(f"{value} {name}" for value, name in enumerate(labels.names)),
+            cure="relabel the mask, or name the values in a dataset.json beside it",
         )
-    return np.rint(array).astype(np.uint8)
+    return np.asarray(np.rint(array), dtype=np.uint8)

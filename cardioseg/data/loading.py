@@ -1,15 +1,15 @@
-"""What training draws: 2-D windows or 3-D patches around hearts.
+"""Training samples: 2-D windows or 3-D patches around hearts.
 
-Each is determined by (seed, index) alone, so that a resumed run repeats them.
+A sample depends on (seed, index) alone, so a resumed run repeats it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import monai
 import numpy as np
 import torch
+from monai.data.meta_obj import set_track_meta
 from pydantic import Field
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -20,44 +20,45 @@ from cardioseg.data.manifest import Entry, Manifest, load_case
 
 
 class SamplingConfig(Settings):
-    """Where windows are taken."""
+    """Where training windows are drawn."""
 
     window: tuple[Size, ...] = Field(
         (128, 128),
         min_length=2,
         max_length=3,
-        description="voxels on the working grid; a third number makes 3-D patches of slices",
+        description="window size in voxels of the working grid; a third number makes 3-D patches",
     )
     foreground: float = Field(
         0.65,
         ge=0,
         le=1,
-        description="share of windows around a voxel of a structure drawn by class",
+        description="share of windows centred near a voxel of a randomly drawn structure",
     )
     along: float = Field(
         0.4,
         ge=0,
         le=1,
-        description="share of the other windows that lie around the heart too, on any slice, also past its ends",
+        description="share of the other windows that are also in-plane over the heart, "
+        "on any slice",
     )
     ends: float = Field(
         0.5,
         ge=0,
         le=1,
-        description="share of those that lie within a slice of the heart's first or last one",
+        description="share of those within one slice of the heart's first or last slice",
     )
-    jitter: int = Field(24, ge=0, description="how far the centre may lie from that voxel")
+    jitter: int = Field(24, ge=0, description="largest in-plane shift of the centre, in voxels")
     drop_neighbours: float = Field(
         0.1,
         ge=0,
         le=1,
-        description="share of windows whose neighbouring slices are copies of the middle one",
+        description="share of windows with neighbouring slices replaced by the middle one",
     )
     extra_share: float = Field(
         0.05,
         ge=0,
         le=1,
-        description="share of windows from additional data sets, when there are any",
+        description="share of windows from additional data sets, if any",
     )
 
 
@@ -66,11 +67,11 @@ class CaseVoxels:
     """One prepared case in memory.
 
     Attributes:
-        image: (U, V, W) float16 in 0 to 1 (its own range).
-        offset: standardised intensity of 0.
-        span: standardised intensity of 1 minus that of 0.
+        image: (U, V, W) float16, scaled from its own range to 0 to 1.
+        offset: standardised intensity at 0.
+        span: standardised intensity at 1 minus that at 0.
         label: (U, V, W) uint8.
-        slices_of: per class, the slices that hold it.
+        slices_of: for each class, the slices that contain it.
     """
 
     image: np.ndarray
@@ -81,14 +82,14 @@ class CaseVoxels:
 
     @property
     def ends(self) -> np.ndarray:
-        """Slices within one of the first or last that holds a structure: where experts stop drawing is learned there."""
+        """Slices within one of the first or last labelled slice, where experts stop drawing."""
         held = np.concatenate(self.slices_of[1:])
         near = np.concatenate([np.arange(end - 1, end + 2) for end in (held.min(), held.max())])
         return np.unique(near.clip(0, self.label.shape[2] - 1))
 
 
 def load_voxels(manifest: Manifest, entries: Sequence[Entry]) -> list[CaseVoxels]:
-    """Read prepared cases into memory; ACDC's 160 training volumes take about 250 MB."""
+    """Load prepared cases; ACDC's 160 training volumes take about 250 MB of memory."""
     return [_voxels(load_case(manifest.folder, entry), len(manifest.labels)) for entry in entries]
 
 
@@ -103,21 +104,23 @@ def _voxels(arrays: dict[str, np.ndarray], classes: int) -> CaseVoxels:
 
 
 class WindowDataset(Dataset[dict[str, Tensor]]):
-    """Augmented windows, standardised float32 images and int64 labels.
+    """Augmented windows: standardised float32 images and int64 labels.
 
-    In 2-D ``image`` (1 + 2 n, U, V) holds a slice with its neighbours and ``label`` (U, V) the middle one; a 3-D patch has
-    ``image`` (1, U, V, W) and ``label`` (U, V, W). All slices of a window are deformed alike.
+    A 2-D sample has ``image`` (1 + 2 n, U, V), a slice with its n neighbours on both sides, and the
+    ``label`` (U, V) of the middle slice. A 3-D patch has ``image`` (1, U, V, W) and ``label``
+    (U, V, W). All slices of a window are deformed alike.
 
     Args:
-        cases: main data set, and any additional ones after it.
-        neighbours: slices on either side that come in as channels.
-        sampling: where windows are taken.
-        augment: what is done to them.
-        seed: of everything random here.
+        cases: the main data set, then any additional ones.
+        neighbours: slices on both sides given as channels.
+        sampling: where windows are drawn.
+        augment: how they are augmented.
+        seed: of all random numbers.
         length: number of windows that may be drawn.
     """
 
-    MARGIN = 2.2  # A crop this many windows wide fills the window after any rotation and nearly any shrinking.
+    # A crop this many windows wide fills the window after any rotation and nearly any zoom.
+    MARGIN = 2.2
 
     def __init__(
         self,
@@ -144,7 +147,7 @@ class WindowDataset(Dataset[dict[str, Tensor]]):
         plane, centre = self._draw_centre(case, random)
         image, label = self._crop(case, self._channels(case, plane, random), centre)
         self.transform.set_random_state(seed=int(random.integers(2**31)))
-        monai.data.set_track_meta(False)
+        set_track_meta(False)
         done: Any = self.transform({"image": image, "label": label})
         standard = (
             torch.as_tensor(np.asarray(done["image"]), dtype=torch.float32) * case.span
@@ -163,7 +166,7 @@ class WindowDataset(Dataset[dict[str, Tensor]]):
     def _draw_centre(
         self, case: CaseVoxels, random: np.random.Generator
     ) -> tuple[int, tuple[int, int]]:
-        """A slice and the in-plane centre of a window."""
+        """Draw a slice and the in-plane centre of a window."""
         present = [value for value in range(1, len(case.slices_of)) if len(case.slices_of[value])]
         size = case.label.shape
         structure = random.random() < self.sampling.foreground
@@ -184,7 +187,7 @@ class WindowDataset(Dataset[dict[str, Tensor]]):
         return plane, (int(u), int(v))
 
     def _channels(self, case: CaseVoxels, plane: int, random: np.random.Generator) -> np.ndarray:
-        """Slice numbers of the window, -1 for none; which end is nearer the base is not known to the network."""
+        """Slice numbers of the window, -1 for none, in random direction along the heart."""
         slices = case.label.shape[2]
         turned = random.random() < 0.5
         if self.depth is not None:
@@ -200,15 +203,14 @@ class WindowDataset(Dataset[dict[str, Tensor]]):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Image and label (C, 2.2 U, 2.2 V) around a centre."""
         size = [int(n * self.MARGIN) for n in self.plane]
-        return _window(case.image, channels, centre, size), _window(
-            case.label, channels, centre, size
-        )
+        image = _window(case.image, channels, centre, size)
+        return image, _window(case.label, channels, centre, size)
 
 
 def _window(
     array: np.ndarray, channels: np.ndarray, centre: tuple[int, int], size: Sequence[int]
 ) -> np.ndarray:
-    """Slices of (U, V, W) around a centre as (C, *size) float32, zero outside and where a slice is -1."""
+    """Slices of (U, V, W) around a centre as (C, *size) float32; zero outside and for slice -1."""
     out = np.zeros((len(channels), *size), np.float32)
     starts = [c - n // 2 for c, n in zip(centre, size, strict=True)]
     extents = list(zip(starts, size, array.shape[:2], strict=True))

@@ -1,7 +1,7 @@
-"""What a prepared folder holds: manifest.json and one safetensors file per case.
+"""A prepared folder: manifest.json and one safetensors file per case.
 
-A case file carries ``image`` (U, V, W) float16 and ``label`` (U, V, W) uint8 on the working grid, and ``reference``
-(X, Y, Z) uint8, slices last, on the native grid, so that validation needs nothing else.
+A case file holds ``image`` (U, V, W) float16 and ``label`` (U, V, W) uint8 on the working grid, and
+``reference`` (X, Y, Z) uint8, slices last, on the file's own grid, for validation.
 """
 
 import hashlib
@@ -26,13 +26,13 @@ class Entry:
 
     Attributes:
         name: case name, unique.
-        patient: what splits group by.
-        phase: "ED", "ES" or as the source says.
+        patient: patient id; splits keep all cases of a patient together.
+        phase: "ED", "ES" or the source's own name.
         group: pathology or centre.
         file: safetensors file, relative to the folder.
-        source_sha256: hash over the image and mask files it was made from.
-        file_sha256: hash of ``file``.
-        spacing_mm: native spacing, slices last.
+        source_sha256: SHA-256 of the image and mask files.
+        file_sha256: SHA-256 of ``file``.
+        spacing_mm: voxel size of the image file, slices last.
     """
 
     name: str
@@ -47,16 +47,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A prepared data set: its entries, class names and preparation settings.
+    """A prepared data set: its cases, class names and preparation settings.
 
     Attributes:
-        folder: it lies in.
+        folder: the prepared folder.
         entries: its cases.
         labels: names of the masks' values.
-        preparation: settings it was made with.
-        source: kind of the raw data set.
-        trust: which of two spacings in a header was believed.
-        two_spacings: images whose header states another spacing in pixdim than in its affine.
+        preparation: the preparation settings.
+        source: layout of the raw data set: "acdc", "nnunet" or "csv".
+        trust: which spacing was used where pixdim and affine of a header disagree.
+        two_spacings: number of images whose header states two spacings.
     """
 
     folder: Path
@@ -69,10 +69,10 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
-        """The manifest of a folder.
+        """Read the manifest of a folder.
 
         Raises:
-            InputError: there is none (preparing did not finish), or it cannot be read.
+            InputError: it is missing (preparation did not finish) or unreadable.
         """
         path = folder / "manifest.json"
         if not path.is_file():
@@ -101,7 +101,7 @@ class Manifest:
         return cls(folder, entries, labels, preparation, source, trust, two_spacings)
 
     def write(self) -> None:
-        """Write manifest.json; last of all, so that a folder with one is complete."""
+        """Write manifest.json; done last, so that a folder with a manifest is complete."""
         data = {
             "format": FORMAT,
             "source": self.source,
@@ -115,10 +115,10 @@ class Manifest:
 
 
 def load_case(folder: Path, entry: Entry) -> dict[str, np.ndarray]:
-    """``image``, ``label`` and ``reference`` of a prepared case.
+    """Load ``image``, ``label`` and ``reference`` of a prepared case.
 
     Raises:
-        InputError: the file is missing, damaged, or not the one the manifest names.
+        InputError: the file is missing, damaged, or differs from the manifest's hash.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -129,8 +129,8 @@ def load_case(folder: Path, entry: Entry) -> dict[str, np.ndarray]:
         if hashlib.sha256(content).hexdigest() != entry.file_sha256:
             raise InputError(
                 path,
-                found="other bytes than the manifest names",
-                expected="a prepared case",
+                found="a file whose SHA-256 differs from the manifest's",
+                expected="the prepared case",
                 cure="run cardioseg prepare again",
             )
         arrays: dict[str, Any] = load(content)

@@ -1,7 +1,7 @@
-"""nnU-Net v2 data sets: dataset.json, imagesTr/CASE_0000.nii.gz, labelsTr/CASE.nii.gz.
+"""The nnU-Net v2 layout: dataset.json, imagesTr/CASE_0000.nii.gz, labelsTr/CASE.nii.gz.
 
-The format has no patients. A trailing ``_frameNN``, ``_ED`` or ``_ES`` is taken as the phase of the patient before it, so
-that two phases of one heart cannot fall on two sides of a split.
+The format has no patients. A trailing ``_frameNN``, ``_ED`` or ``_ES`` is taken as the phase, and
+the rest as the patient, so that a split never separates two phases of one heart.
 """
 
 import json
@@ -17,7 +17,11 @@ PHASE = re.compile(r"^(?P<patient>.+?)[_-](?P<phase>frame\d+|ed|es)$", re.IGNORE
 
 
 def read_dataset(path: Path) -> dict[str, Any]:
-    """``dataset.json``; InputError when it is no JSON object."""
+    """Read ``dataset.json``.
+
+    Raises:
+        InputError: it is not JSON, or has no label table.
+    """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -38,18 +42,29 @@ def read_dataset(path: Path) -> dict[str, Any]:
 
 
 def label_table(path: Path, data: dict[str, Any]) -> LabelTable:
-    """Class names in order of value; LabelError for gaps and for nnU-Net's region labels."""
+    """The label table of a ``dataset.json``.
+
+    Raises:
+        LabelError: the values have gaps, or are nnU-Net's region lists.
+    """
     try:
         return LabelTable.from_mapping(data["labels"])
     except (TypeError, ValueError) as error:
-        expected = "consecutive integers from 0 (region lists are not supported)"
         raise LabelError(
-            path, found=str(error), expected=expected, cure="renumber the labels"
+            path,
+            found=str(error),
+            expected="consecutive integers from 0 (region lists are not supported)",
+            cure="renumber the labels",
         ) from None
 
 
 def nnunet_cases(root: Path) -> tuple[list[Case], LabelTable]:
-    """Labelled cases and class names; only the first channel (``_0000``) is read."""
+    """Labelled cases and class names; only the first channel (``_0000``) is used.
+
+    Raises:
+        InputError: ``dataset.json`` is unreadable, or an image is missing.
+        LabelError: its labels are invalid.
+    """
     path = root / "dataset.json"
     data = read_dataset(path)
     ending = str(data.get("file_ending", ".nii.gz"))

@@ -1,9 +1,8 @@
-"""Predicted masks beside reference masks, matched by case name.
+"""Pairs of predicted and reference masks, matched by case name. No image is opened.
 
-A case name is the file name without its ending and without ``_mask`` (what ``cardioseg segment`` writes), ``_gt`` (ACDC)
-and ``_0000`` (nnU-Net's channel). Patient and phase come from ACDC's Info.cfg, which its own layout must
-have, else from a trailing ``_ED`` or ``_ES``. Two files are one pair whatever their names, which the prediction gives its own.
-Opens no image.
+A case name is the file name without its ending and without ``_mask`` (cardioseg), ``_gt`` (ACDC)
+and ``_0000`` (nnU-Net). Patient and phase come from Info.cfg in an ACDC folder, else from a
+trailing ``_ED`` or ``_ES``. Two single files always form a pair, named after the prediction.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,7 +27,7 @@ class Pair:
 
     Attributes:
         name: the case name.
-        patient: what phases group by.
+        patient: patient id, shared by the phases of one heart.
         phase: "ED", "ES" or "".
         group: pathology or centre, "" when unknown.
         reference: the reference mask.
@@ -45,7 +44,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairing:
-    """Every reference with its prediction, predictions that nothing answers to, and the names of the values."""
+    """All pairs, case names of predictions without a reference, and names of the values."""
 
     pairs: tuple[Pair, ...]
     unmatched: tuple[str, ...]
@@ -56,11 +55,13 @@ def find_pairs(pred: Path, ref: Path) -> Pairing:
     """Match the masks below ``pred`` with those below ``ref``.
 
     Args:
-        pred: folder, searched at any depth; where some files end in ``_mask``, only those count; or a mask beside a mask.
-        ref: an ACDC folder, an nnU-Net data set or its ``labelsTr``, or any folder of masks; or a mask.
+        pred: a folder, searched recursively, or a mask. If any file ends in ``_mask``, only those
+            count.
+        ref: an ACDC folder, an nnU-Net data set or its ``labelsTr``, a folder of masks, or a mask.
 
     Raises:
-        InputError: a folder is missing or holds no mask, two files have one name, or no name is on both sides.
+        InputError: a folder is missing or holds no mask, two masks have one case name, or no case
+            name occurs on both sides.
     """
     if pred.is_file() and ref.is_file():
         return Pairing((_pair_of_files(pred, ref),), (), labels_beside(ref.parent))
@@ -68,26 +69,24 @@ def find_pairs(pred: Path, ref: Path) -> Pairing:
     predictions = find_masks(pred, ("_mask", "_gt", ""))
     references = find_masks(root, ("_gt", "_mask", ""))
     if not predictions.keys() & references.keys():
-        found = f"names such as {min(predictions)}"
         raise InputError(
             pred,
-            found=found,
-            expected=f"names of {ref} such as {min(references)}",
+            found=f"case names such as {min(predictions)}",
+            expected=f"case names as in {ref}, such as {min(references)}",
             cure="name the masks after their cases",
         )
     pairs = tuple(
         _pair(name, path, predictions.get(name)) for name, path in sorted(references.items())
     )
-    return Pairing(
-        pairs, tuple(sorted(predictions.keys() - references.keys())), labels_beside(root)
-    )
+    unmatched = tuple(sorted(predictions.keys() - references.keys()))
+    return Pairing(pairs, unmatched, labels_beside(root))
 
 
 def find_masks(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
-    """Case name → file, of all files with the first of ``suffixes`` that any file has.
+    """Case name → file, for all files with the first of ``suffixes`` that occurs.
 
     Raises:
-        InputError: no such folder, no mask in it, or two masks of one case.
+        InputError: the folder is missing or holds no mask, or a case has two masks.
     """
     if not folder.is_dir():
         found = "a file" if folder.exists() else "no such folder"
@@ -103,7 +102,7 @@ def find_masks(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
         folder,
         found="no mask",
         expected=f"files ending in {', '.join(ENDINGS)}",
-        cure="point at the folder with the masks",
+        cure="pass the folder with the masks",
     )
 
 
@@ -116,8 +115,9 @@ def case_name(path: Path) -> str:
 
 
 def _images(folder: Path) -> Iterator[Path]:
-    """Image files at any depth, links to folders followed, hidden files and ``cardioseg segment``'s maps left out."""
-    for name in iglob("**/*", root_dir=folder, recursive=True):  # noqa: PTH207 - Path.rglob follows no links before 3.13
+    """Image files at any depth, also through links; hidden files and maps are skipped."""
+    # Path.rglob follows links only from Python 3.13 on.
+    for name in iglob("**/*", root_dir=folder, recursive=True):  # noqa: PTH207 - see above
         path = folder / name
         if name.lower().endswith(ENDINGS) and not stem(path).endswith(MAPS) and path.is_file():
             yield path
@@ -132,14 +132,14 @@ def _by_name(paths: list[Path]) -> dict[str, Path]:
                 path,
                 found=f"a second mask of {name}",
                 expected=f"one ({found[name]})",
-                cure="point at the folder of one run",
+                cure="pass the folder of one run",
             )
         found[name] = path
     return found
 
 
 def _pair_of_files(prediction: Path, reference: Path) -> Pair:
-    """Under the prediction's name; patient and phase as that tells, else as the reference's does."""
+    """A pair named after the prediction; patient and phase from its name, else the reference's."""
     own, other = (_pair(case_name(path), reference, prediction) for path in (prediction, reference))
     return own if own.phase or not other.phase else replace(other, name=own.name)
 
@@ -155,11 +155,5 @@ def _pair(name: str, reference: Path, prediction: Path | None) -> Pair:
         return Pair(name, patient, "", "", reference, prediction)
     info = read_info(folder)
     phases = {int(info["ED"]): "ED", int(info["ES"]): "ES"}
-    return Pair(
-        name,
-        patient,
-        phases.get(int(phase[len("FRAME") :]), ""),
-        info.get("Group", ""),
-        reference,
-        prediction,
-    )
+    phase = phases.get(int(phase.removeprefix("FRAME")), "")
+    return Pair(name, patient, phase, info.get("Group", ""), reference, prediction)

@@ -1,4 +1,4 @@
-"""Which cases a folder holds: ACDC, nnU-Net or a CSV table, told apart by what is there."""
+"""Finding the cases of a data set in the ACDC, nnU-Net or CSV layout."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from cardioseg.data.table import table_cases
 
 @dataclass(frozen=True)
 class Source:
-    """The cases of a data set and the names of its classes."""
+    """The layout, cases and class names of a data set."""
 
     kind: str
     cases: tuple[Case, ...]
@@ -22,10 +22,10 @@ class Source:
 
 
 def find_cases(path: Path) -> Source:
-    """Read the layout of a data set.
+    """Recognise the layout of a data set and list its cases.
 
     Raises:
-        InputError: no such folder, an unknown layout, no case in it, or two cases of one name.
+        InputError: no such folder, an unknown layout, no labelled case, or two cases of one name.
     """
     if not path.exists():
         raise InputError(
@@ -42,25 +42,23 @@ def find_cases(path: Path) -> Source:
     else:
         source = Source("acdc", tuple(acdc_cases(path)), ACDC_LABELS)
     if not source.cases:
-        cure = "point at the folder that holds patient001/, dataset.json, or a CSV file"
         raise InputError(
             path,
             found="no labelled case",
             expected="patientXXX/ folders (ACDC), dataset.json (nnU-Net) or a CSV file",
-            cure=cure,
+            cure="pass the folder that holds patient001/ or dataset.json, or a CSV file",
         )
-    _names_differ(path, source.cases)
+    _check_names(path, source.cases)
     return source
 
 
-def _names_differ(path: Path, cases: tuple[Case, ...]) -> None:
+def _check_names(path: Path, cases: tuple[Case, ...]) -> None:
     counts = Counter(case.name for case in cases)
     twice = sorted(name for name, count in counts.items() if count > 1)
     if twice:
-        found = f"{len(twice)} case names twice ({twice[0]} …)"
         raise InputError(
             path,
-            found=found,
+            found=f"{len(twice)} case names twice ({twice[0]} …)",
             expected="one image per name",
-            cure="rename the files, or point at one folder of them",
+            cure="rename the files, or pass one folder of them",
         )

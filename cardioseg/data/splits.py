@@ -1,8 +1,9 @@
-"""Who trains and who validates, always by patient.
+"""Training and validation patients, from a split file or by fold.
 
-A split file is JSON: ``{"train": [...], "val": [...], "fractions": [{"10": [...], "25": [...]}, …]}``. Patients are names, or
-numbers that stand for ``patientNNN``. Every other list beside ``train`` and ``val`` is a part of its own, such as ``test``: no
-patient is in two. ``fractions`` are nested draws of the training patients for data-efficiency runs, by percent.
+A split file is JSON: ``{"train": [...], "val": [...], "fractions": [{"10": [...], …}, …]}``.
+Patients are names, or numbers that stand for ``patientNNN``. Other lists, such as ``test``, are
+further parts; no patient may be in two parts. ``fractions`` holds draws of training patients for
+data-efficiency runs, by percent.
 """
 
 import hashlib
@@ -19,17 +20,18 @@ from cardioseg.core.errors import InputError, UsageError
 FOLDS = 5
 FOLD_SEED = 1234
 FRACTIONS = "fractions"
+Fractions = dict[str, set[str]]  # percent → training patients of one draw
 
 
 @dataclass(frozen=True)
 class Split:
-    """Patients of each side.
+    """Training and validation patients of a data set.
 
     Attributes:
-        train: who trains.
-        val: who validates.
-        origin: where the split came from (name and hash), for the record.
-        absent_val: who would validate, but is not in the data set.
+        train: training patients.
+        val: validation patients.
+        origin: file name and hash, or the fold, for the run record.
+        absent_val: validation patients that are not in the data set.
     """
 
     train: frozenset[str]
@@ -41,18 +43,39 @@ class Split:
 def read_split(
     path: Path, patients: Iterable[str], *, fraction: str | None = None, draw: int = 0
 ) -> Split:
-    """The split of a file, checked against the patients at hand.
+    """Read a split file and keep the patients of a data set.
 
     Args:
         path: split file.
-        patients: names in the data set.
-        fraction: train on a part only: a key of ``fractions`` ("10"), or the same as "10%" or "0.1".
-        draw: which of the draws.
+        patients: the data set's patients.
+        fraction: a key of ``fractions`` to train on: "10", "10%" or "0.1".
+        draw: index of the draw, from 0.
 
     Raises:
-        InputError: unreadable, a patient in two parts, or no patient of the data set named.
-        UsageError: an unknown fraction or draw, or a fraction that may mean two.
+        InputError: unreadable, a patient in two parts, or no training patient of the data set.
+        UsageError: an unknown fraction or draw, or an ambiguous fraction.
     """
+    digest, parts, draws = _read(path)
+    _check_disjoint(path, parts)
+    train, val = parts["train"], parts["val"]
+    origin = f"{path.name} sha256:{digest[:16]}"
+    if fraction is not None:
+        key = _fraction_key(path, draws, fraction, draw)
+        train = _checked_draw(path, train, draws[draw][key])
+        origin = f"{origin} fraction {key} draw {draw}"
+    known = set(patients)
+    if not train & known:
+        raise InputError(
+            path,
+            found="no training patient of this data set",
+            expected=f"names such as {min(known, default='')}",
+            cure="pass the split of this data set",
+        )
+    return Split(frozenset(train & known), frozenset(val & known), origin, frozenset(val - known))
+
+
+def _read(path: Path) -> tuple[str, dict[str, set[str]], list[Fractions]]:
+    """SHA-256, patients by part, and draws of a split file."""
     try:
         raw = path.read_bytes()
         data: Mapping[str, Any] = json.loads(raw)
@@ -61,36 +84,33 @@ def read_split(
             for name, values in data.items()
             if isinstance(values, list) and name != FRACTIONS
         }
-        train, val = parts["train"], parts["val"]
         draws = [
             {str(key): _names(values) for key, values in drawn.items()}
             for drawn in data.get(FRACTIONS) or []
         ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            path,
-            found=f"an unreadable split ({error!r})",
-            expected='{"train": [...], "val": [...]}',
-            cure="repair the file",
-        ) from None
-    _disjoint(path, parts)
-    origin = f"{path.name} sha256:{hashlib.sha256(raw).hexdigest()[:16]}"
-    if fraction is not None:
-        key = _fraction_key(path, draws, fraction, draw)
-        train, origin = _part(path, train, draws[draw][key]), f"{origin} fraction {key} draw {draw}"
-    known = set(patients)
-    if not train & known:
-        raise InputError(
-            path,
-            found="no training patient of this data set",
-            expected=f"names such as {min(known, default='')}",
-            cure="pass the data set's own split",
-        )
-    return Split(frozenset(train & known), frozenset(val & known), origin, frozenset(val - known))
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise _unreadable(path, repr(error)) from None
+    for name in ("train", "val"):
+        if name not in parts:
+            raise _unreadable(path, f"no list {name}")
+    return hashlib.sha256(raw).hexdigest(), parts, draws
+
+
+def _unreadable(path: Path, reason: str) -> InputError:
+    return InputError(
+        path,
+        found=f"an unreadable split ({reason})",
+        expected='{"train": [...], "val": [...]}',
+        cure="repair the file",
+    )
 
 
 def fold_split(patients: Iterable[str], groups: Mapping[str, str], fold: int) -> Split:
-    """Fold ``fold`` of five, stratified by group, the same for everybody with the same patients."""
+    """Fold ``fold`` of five, stratified by group; depends only on patients and groups.
+
+    Raises:
+        UsageError: no such fold.
+    """
     if not 0 <= fold < FOLDS:
         raise UsageError(
             "--fold",
@@ -109,7 +129,7 @@ def _names(values: Sequence[Any]) -> set[str]:
     return {f"patient{value:03d}" if isinstance(value, int) else str(value) for value in values}
 
 
-def _disjoint(path: Path, parts: Mapping[str, set[str]]) -> None:
+def _check_disjoint(path: Path, parts: Mapping[str, set[str]]) -> None:
     for one, other in combinations(parts, 2):
         both = sorted(parts[one] & parts[other])
         if both:
@@ -121,11 +141,11 @@ def _disjoint(path: Path, parts: Mapping[str, set[str]]) -> None:
             )
 
 
-def _part(path: Path, train: set[str], part: set[str]) -> set[str]:
+def _checked_draw(path: Path, train: set[str], part: set[str]) -> set[str]:
     if part - train:
         raise InputError(
             path,
-            found=f"{min(part - train)} in a fraction only",
+            found=f"{min(part - train)} in a fraction but not in train",
             expected="fractions of the training patients",
             cure="repair the file",
         )
@@ -135,14 +155,13 @@ def _part(path: Path, train: set[str], part: set[str]) -> set[str]:
 def _fraction_key(
     path: Path, draws: Sequence[Mapping[str, set[str]]], fraction: str, draw: int
 ) -> str:
-    """The key of the draw that ``fraction`` means."""
+    """The key of ``draws[draw]`` that ``fraction`` stands for."""
     if not draws:
-        cure = "leave the option out, or add fractions to the file"
         raise UsageError(
             "--fraction",
             found=fraction,
             expected=f"a split file with fractions ({path.name} has none)",
-            cure=cure,
+            cure="leave the option out, or add fractions to the file",
         )
     if not 0 <= draw < len(draws):
         raise UsageError(
@@ -162,14 +181,14 @@ def _fraction_key(
         raise UsageError(
             "--fraction",
             found=found,
-            expected=f"one of {', '.join(draws[draw]) or 'none'} (percent, as {path.name} names them)",
-            cure="say it in percent, such as 10%" if meant else "choose one of them",
+            expected=f"one of {', '.join(draws[draw]) or 'none'} (percent, from {path.name})",
+            cure="state it in percent, such as 10%" if meant else "choose one of them",
         )
     return meant[0]
 
 
 def _percents(text: str) -> set[float]:
-    """What a fraction may mean: "10" and "10%" are 10 %, "0.1" may be 10 % or a tenth of one."""
+    """Possible percents of a text: "10" and "10%" are 10 %; "0.1" is 10 % or 0.1 %."""
     try:
         number = float(text.removesuffix("%"))
     except ValueError:

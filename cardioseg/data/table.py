@@ -1,4 +1,7 @@
-"""A data set as a CSV file: columns image, label, and optionally patient, phase, group; paths relative to the file."""
+"""The CSV layout: columns image and optionally label, patient, phase, group.
+
+Paths are relative to the file.
+"""
 
 import csv
 from pathlib import Path
@@ -14,14 +17,13 @@ def table_cases(path: Path) -> list[Case]:
     """The rows of the table as cases.
 
     Raises:
-        InputError: no table, unknown or missing columns, or a file that does not exist.
+        InputError: not a table, unknown or missing columns, or a listed file does not exist.
     """
     names, rows = _read(path)
     if "image" not in names or set(names) - set(COLUMNS):
-        found = f"columns {', '.join(names) or 'none'}"
         raise InputError(
             path,
-            found=found,
+            found=f"columns {', '.join(names) or 'none'}",
             expected=f"'image' and any of {', '.join(COLUMNS[1:])}",
             cure="correct the first line",
         )
@@ -29,7 +31,7 @@ def table_cases(path: Path) -> list[Case]:
 
 
 def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """Column names and rows, everything stripped."""
+    """Column names and rows, without surrounding spaces."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
