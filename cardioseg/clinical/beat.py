@@ -25,7 +25,7 @@ class Beat(Record):
     Attributes:
         ed: frame from 1 that somebody chose as end-diastole; None lets the volume curve decide.
         es: likewise end-systole.
-        body: of the patient.
+        body: the patient's body.
         frame_ms: time between frames; None where it is not known.
     """
 

@@ -43,7 +43,7 @@ class BodySurface(Body):
 
     Attributes:
         surface_area_m2: body surface area.
-        surface_formula: how it was computed.
+        surface_formula: how the body surface was computed.
     """
 
     surface_area_m2: float | None = None
@@ -51,7 +51,17 @@ class BodySurface(Body):
 
 
 class Indexed(Record):
-    """Volumes and mass per square metre of body surface."""
+    """Volumes and mass per square metre of body surface.
+
+    Attributes:
+        lv_edv_ml_per_m2: end-diastolic volume of the LV.
+        lv_esv_ml_per_m2: end-systolic volume of the LV.
+        lv_sv_ml_per_m2: stroke volume of the LV.
+        lv_mass_g_per_m2: myocardial mass of the LV.
+        rv_edv_ml_per_m2: end-diastolic volume of the RV.
+        rv_esv_ml_per_m2: end-systolic volume of the RV.
+        rv_sv_ml_per_m2: stroke volume of the RV.
+    """
 
     lv_edv_ml_per_m2: float | None = None
     lv_esv_ml_per_m2: float | None = None

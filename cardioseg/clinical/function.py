@@ -37,10 +37,10 @@ class WallThickness(Record):
     """Thickness of the left ventricle's wall.
 
     Attributes:
-        phase: at which it was measured; None where the phase of the volume is not known.
+        phase: phase at which the wall was measured; None if it is not known.
         segments_mm: AHA segment → thickness.
-        mean_mm: over all directions and slices.
-        max_mm: of the thickest segment.
+        mean_mm: mean thickness over all directions and slices.
+        max_mm: thickness of the thickest segment.
         anterior: how the anterior side was found: "from the affine" or "as displayed".
     """
 
@@ -57,10 +57,10 @@ class Function(Record):
     Attributes:
         lv: left ventricle.
         rv: right ventricle.
-        indexed: per square metre of body surface.
-        cardiac_output: of the left ventricle.
-        body: height, weight, surface, heart rate.
-        wall_thickness: of the left ventricle.
+        indexed: volumes and mass per square metre of body surface.
+        cardiac_output: output of the left ventricle.
+        body: height, weight, body surface, heart rate.
+        wall_thickness: thickness of the left ventricle's wall.
         reasons: dotted name → why that number is None.
     """
 

@@ -65,8 +65,8 @@ class Finding(Record):
     """A rule that was broken.
 
     Attributes:
-        rule: its name.
-        where: "mask" of a single volume, "ED", "ES", ``BOTH``, or "cine".
+        rule: name of the rule.
+        where: "mask" of a single volume, "ED", "ES", "ED and ES", or "cine".
         severity: how grave it is.
         value: the value measured.
         limit: the limit that it broke.

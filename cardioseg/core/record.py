@@ -4,6 +4,7 @@ A record is the only definition of its keys. Whoever writes it calls ``write``, 
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -12,13 +13,32 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from cardioseg.core.atomic import write_text
 from cardioseg.core.errors import InputError
 
+ATTRIBUTE = re.compile(r" {8}(\w+): (.+)")
 RESEARCH_USE = "Research use only. Not a medical device."
+
+
+def described(kind: type[BaseModel]) -> dict[str, str]:
+    """Field → its text in the Attributes section of the class docstring, those of base classes included."""
+    found: dict[str, str] = {}
+    for parent in reversed(kind.__mro__):
+        lines = (parent.__doc__ or "").partition("Attributes:")[2].splitlines()
+        found |= {match[1]: match[2] for line in lines if (match := ATTRIBUTE.fullmatch(line))}
+    return {name: text for name, text in found.items() if name in kind.model_fields}
+
+
+def _describe(schema: dict[str, Any], kind: type[BaseModel]) -> None:
+    """Put the docstring's words into a JSON schema: one sentence for the class, one for each field."""
+    schema["description"] = (kind.__doc__ or "").partition("\n")[0].replace("``", "")
+    for name, text in described(kind).items():
+        schema["properties"][name]["description"] = text
 
 
 class Record(BaseModel):
     """A frozen part of a record; unknown keys, NaN and infinity are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, json_schema_extra=_describe
+    )
 
 
 class StoredRecord(Record):

@@ -25,7 +25,7 @@ class PhaseChoice(Record):
     """How ED and ES were found.
 
     Attributes:
-        source: "volume curve", "given", "Info.cfg", "file names", …
+        source: what ED and ES were taken from: "volume curve", "given", "Info.cfg", "file names", …
         confidence: how sure the choice is; "none" if there are no phases.
         reasons: what speaks against the choice, or must be known about it.
     """
@@ -46,7 +46,7 @@ class ClinicalHeading(StoredRecord):
     Attributes:
         case: name of the case, or of the patient for ED and ES files.
         kind: "cine", "pair" (ED and ES in two files) or "volume" (one phase only).
-        research_use_only: the notice.
+        research_use_only: notice that this is not a medical device.
         cardioseg: version that computed the numbers.
         made_by: the command that wrote the record.
     """
@@ -65,7 +65,7 @@ class ClinicalRecord(Function, ClinicalHeading):
     Attributes:
         ed_frame: frame at end-diastole, from 1.
         es_frame: frame at end-systole, from 1.
-        phases: how they were found.
+        phases: how ED and ES were found.
         cases: phase ("ed", "es") → case, of a pair.
         volumes_ml: structure → volume in ml of every frame; of pairs it stands in the run records.
         quality: the quality verdict; of a case segmented here it stands in the run record.
@@ -119,8 +119,8 @@ class ExitChoice(Record):
     """The rule by which tokens left the loops.
 
     Attributes:
-        rule: its name.
-        threshold: None takes the model's or the rule's own.
+        rule: name of the exit rule.
+        threshold: its threshold; None is the model's or the rule's own.
         compute: mean share of the loops that tokens could use; None leaves it to the threshold.
     """
 
@@ -133,11 +133,11 @@ class Recipe(Record):
     """Everything that a segmentation depends on; equal recipes give equal results.
 
     Attributes:
-        cardioseg: version.
-        input_sha256: of the image.
-        model_sha256: of the weights.
-        config_sha256: of the model's settings.
-        loops: the budget.
+        cardioseg: version of cardioseg.
+        input_sha256: SHA-256 of the image.
+        model_sha256: SHA-256 of the model's weights.
+        config_sha256: SHA-256 of the model's settings.
+        loops: loop budget.
         exit: when tokens left the loops.
         windows: how slices were cut and put together.
         trust: which of two spacings in a header was used.
@@ -165,7 +165,7 @@ class Times(Record):
     Attributes:
         predicting_seconds: reading the image and running the network.
         total_seconds: everything, files included; None until the case is saved.
-        made: UTC, ISO 8601.
+        made: date and time in UTC, ISO 8601.
     """
 
     predicting_seconds: float
@@ -201,7 +201,7 @@ class RunRecord(StoredRecord):
 
     Attributes:
         case: name of the case.
-        research_use_only: the notice.
+        research_use_only: notice that this is not a medical device.
         model: name of the model.
         recipe: everything the result depends on.
         versions: of Python, cardioseg and the libraries that read and compute.
@@ -218,7 +218,7 @@ class RunRecord(StoredRecord):
         patient: whose heart it is, and at which phase.
         volumes_ml: structure → volume in ml of every frame.
         clinical: main numbers of a cine; None for a volume.
-        clinical_reason: why there are none.
+        clinical_reason: why there are no such numbers.
         quality: the quality verdict.
         dicom_seg_frames: frames written as DICOM-SEG; None if not asked for.
         warnings: what to know before using the result.
