@@ -14,6 +14,7 @@ Example:
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cardioseg.core.backend import drop_missing_backend
 from cardioseg.core.version import __version__
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ __all__ = [
     "read",
     "segment",
 ]
+
+drop_missing_backend()  # before MONAI or a figure imports matplotlib
 
 # Loaded when first used, so that `import cardioseg` costs no torch.
 _HOMES = {

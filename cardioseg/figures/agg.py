@@ -1,6 +1,6 @@
 """matplotlib figures on the Agg canvas: no display, no pyplot, no global state.
 
-A function that draws runs in ``default_style``, which also makes the first import of matplotlib.
+A function that draws runs in ``default_style``.
 """
 
 import io
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from cardioseg.core.atomic import write_bytes
-from cardioseg.figures.backend import import_matplotlib
 from cardioseg.figures.palette import PAPER
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ DPI = 120
 @contextmanager
 def default_style() -> Iterator[None]:
     """Default settings of matplotlib: a notebook's style or a matplotlibrc has no effect."""
-    import_matplotlib()
     from matplotlib import style
 
     with style.context("default"):
@@ -34,7 +32,6 @@ def new_figure(
     width: float, height: float, *, dpi: float = DPI, layout: Literal["constrained"] | None = None
 ) -> "Figure":
     """An empty figure of ``width`` × ``height`` pixels on white paper."""
-    import_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

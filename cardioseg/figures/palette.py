@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cardioseg.core.labels import LabelTable
-from cardioseg.figures.backend import import_matplotlib
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#e69f00", "#009e73", "#cc79a7"
@@ -71,8 +70,6 @@ def group_colours(groups: Sequence[str]) -> dict[str, str]:
 def loop_colours(loops: int) -> list[str]:
     """A colour for each loop from 1 to ``loops``."""
     import numpy as np
-
-    import_matplotlib()
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
