@@ -1,11 +1,12 @@
 """Outlines of structures on matplotlib axes, by marching squares (scikit-image)."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from matplotlib.axes import Axes
 
 Extent = tuple[float, float, float, float]
