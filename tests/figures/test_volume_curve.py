@@ -1,15 +1,13 @@
 """The volume curve: its table, and that the one drawing says what the table says."""
 
-import json
-
 import numpy as np
 import pytest
-from cardioseg.figures.curve import VolumeCurve, read_curve, write_curve
-from small_case import write_reported_case as case
 
+from cardioseg.clinical.beat import VolumeCurve
 from cardioseg.core.labels import ACDC_LABELS, PALETTE
 from cardioseg.figures.drawing import Line, Text
 from cardioseg.figures.volume_curve import HEIGHT, WIDTH, draw_volume_curve, plot_scale
+from cardioseg.results.curve import read_curve, write_curve
 
 NAMES = ACDC_LABELS.structures
 
@@ -46,13 +44,9 @@ def test_another_table_gives_no_curve(tmp_path, content):
     assert read_curve(tmp_path / "b.csv", NAMES) is None
 
 
-def test_the_drawing_shows_the_table(tmp_path):
-    case(tmp_path)
-    clinical = json.loads((tmp_path / "heart_clinical.json").read_text(encoding="utf-8"))
-    curve = read_curve(tmp_path / "heart_curve.csv", NAMES)
-    assert curve.phases == {"ED": clinical["ed_frame"], "ES": clinical["es_frame"]}
-    assert curve.frame_ms == 50
-    assert max(curve.volumes_ml["LV"]) == pytest.approx(clinical["lv"]["edv_ml"], abs=0.01)
+def test_the_drawing_shows_the_volumes():
+    volumes = {"RV": [130.0, 70.4, 127.1], "MYO": [104.0, 97.2, 101.8], "LV": [119.1, 55.3, 116.0]}
+    curve = VolumeCurve(volumes, (118.0, 60.0, 115.0), {"ED": 1, "ES": 2}, 50.0)
     drawn, scale = draw_volume_curve(curve), plot_scale(curve)
     for name in NAMES:
         line = line_of(drawn, name)
