@@ -15,8 +15,9 @@ from cardioseg.cli.evaluate import evaluate_command
 from cardioseg.core.errors import EXIT_OK, InputError, OutputError
 from cardioseg.data.pairs import case_name
 from cardioseg.evaluation.metrics import score_case
-from cardioseg.evaluation.scores import title
-from cardioseg.workflows.evaluate import EvaluationRequest, evaluate
+from cardioseg.evaluation.summary import Evaluation
+from cardioseg.evaluation.tables import title
+from cardioseg.workflows.evaluate import EvaluationRequest, evaluate, evaluate_masks
 
 SPACING = (1.5, 1.5, 8.0)
 SHAPE = (24, 24, 6)
@@ -43,7 +44,7 @@ def write_mask(path, array, spacing=SPACING):
 
 
 def evaluated(pred, ref, **options):
-    return evaluate(EvaluationRequest(pred, ref, **options))
+    return evaluate_masks(EvaluationRequest(pred, ref, **options))
 
 
 def frames(patient):
@@ -197,6 +198,22 @@ def test_metrics_json_is_the_report(acdc, predicted, tmp_path):
     assert [table.title.split(",")[0] for table in report.tables][-1] == "By group"
     for shown in report.tables:
         assert all(len(row) == len(shown.columns) for row in shown.rows)
+
+
+def test_the_python_call_gives_what_the_command_writes(acdc, predicted, tmp_path):
+    out = tmp_path / "out"
+    found = evaluate(predicted, acdc, output=str(out))
+    assert Evaluation.read(out / "metrics.json") == found
+    assert evaluate(str(predicted), str(acdc)) == found, "without files"
+    assert found.structures["LV"].dice.n == 2 * len(PATIENTS)
+    assert found.groups["DCM"].agreement["lv_ef_percent"].n == 2
+
+
+def test_labels_name_the_values(acdc, predicted):
+    swapped = evaluate(predicted, acdc, labels="LV=1,MYO=2,RV=3")
+    own = evaluate(predicted, acdc)
+    assert swapped.labels == ("background", "LV", "MYO", "RV")
+    assert swapped.structures["LV"] == own.structures["RV"]
 
 
 def test_split_scores_the_validation_patients_only(acdc, predicted, tmp_path):

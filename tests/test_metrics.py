@@ -1,4 +1,4 @@
-"""Dice, HD95, ASSD against definitions written naively, the policy for missing structures, and Bland-Altman's numbers."""
+"""Dice, HD95, ASSD against naive definitions, missing structures, agreement and function."""
 
 from itertools import product
 
@@ -8,13 +8,8 @@ import pytest
 from cardioseg.clinical.volumes import ejection_fraction, mass_g, ventricular_function, volume_ml
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
 from cardioseg.core.volume import Volume
-from cardioseg.evaluation.metrics import (
-    agreement,
-    overlap_dice,
-    score_case,
-    summarise,
-    surface_distances,
-)
+from cardioseg.evaluation.metrics import overlap_dice, score_case, surface_distances
+from cardioseg.evaluation.statistics import Agreement, Spread, agreement, summarise
 
 SPACING = (1.4, 1.6, 9.5)
 
@@ -122,8 +117,8 @@ def test_a_structure_that_neither_mask_has_is_left_out():
     empty = np.zeros((4, 4, 4), np.uint8)
     score = score_case(empty, empty, spacing_mm=SPACING, labels=ACDC_LABELS)["LV"]
     assert (score.dice, score.hd95_mm, score.assd_mm, score.missed) == (None, None, None, False)
-    assert summarise([None, 0.5, 1.0, None])["mean"] == 0.75
-    assert summarise([None])["mean"] is None
+    assert summarise([None, 0.5, 1.0, None]).mean == 0.75
+    assert summarise([None]).mean is None
 
 
 def test_masks_of_two_shapes_and_empty_surfaces_are_refused():
@@ -136,36 +131,26 @@ def test_masks_of_two_shapes_and_empty_surfaces_are_refused():
 
 
 def test_summary_of_known_values():
-    assert summarise([1.0, 2.0, 3.0, 4.0, 5.0]) == {
-        "n": 5, "mean": 3.0, "sd": pytest.approx(np.sqrt(2.5), abs=1e-6), "median": 3.0, "p5": 1.2, "p95": 4.8,
-    }  # fmt: skip
+    assert summarise([1.0, 2.0, 3.0, 4.0, 5.0]) == Spread(
+        n=5, mean=3.0, sd=round(np.sqrt(2.5), 6), median=3.0, p5=1.2, p95=4.8
+    )
 
 
 def test_agreement_of_known_values():
     found = agreement([102.0, 98.0, 105.0, 99.0, None], [100.0, 100.0, 100.0, 100.0, 50.0])
-    assert (found["bias"], found["mae"], found["n"], found["failed"]) == (1.0, 2.5, 4, 1)
+    assert (found.bias, found.mae, found.n, found.failed) == (1.0, 2.5, 4, 1)
     sd = np.sqrt((1 + 9 + 16 + 4) / 3)
-    assert found["sd"] == pytest.approx(sd, abs=1e-6)
-    assert (found["lower"], found["upper"]) == pytest.approx(
-        (1 - 1.96 * sd, 1 + 1.96 * sd), abs=1e-5
-    )
-    assert found["r"] is None, "the reference does not vary"
-    assert agreement([1.0, 3.0, 2.0], [1.0, 2.0, 3.0])["r"] == pytest.approx(0.5)
+    assert found.sd == pytest.approx(sd, abs=1e-6)
+    assert (found.lower, found.upper) == pytest.approx((1 - 1.96 * sd, 1 + 1.96 * sd), abs=1e-5)
+    assert found.r is None, "the reference does not vary"
+    assert agreement([1.0, 3.0, 2.0], [1.0, 2.0, 3.0]).r == pytest.approx(0.5)
 
 
-def test_agreement_with_too_little_says_none_not_zero():
-    assert agreement([None], [1.0]) == {
-        "bias": None,
-        "sd": None,
-        "lower": None,
-        "upper": None,
-        "r": None,
-        "mae": None,
-        "n": 0,
-        "failed": 1,
-    }
+def test_agreement_with_too_few_pairs_is_none_not_zero():
+    assert agreement([None], [1.0]) == Agreement(n=0, failed=1, reasons={})
+    assert agreement([None], [1.0]).bias is None
     one = agreement([3.0], [1.0])
-    assert (one["bias"], one["sd"], one["lower"]) == (2.0, None, None)
+    assert (one.bias, one.sd, one.lower) == (2.0, None, None)
 
 
 def grid(array, spacing=(1.0, 1.0, 10.0)):
@@ -178,41 +163,31 @@ def test_function_from_two_masks():
     ed[10:15], es[10:15] = 2, 2
     ed[15:19], es[15:18] = 1, 1
     found = ventricular_function(grid(ed), grid(es), ACDC_LABELS)
-    assert found["lv"] == {
-        "edv_ml": 20.0,
-        "esv_ml": 8.0,
-        "sv_ml": 12.0,
-        "ef_percent": 60.0,
-        "mass_g": 10.5,
-        "reasons": {},
-    }
-    assert found["rv"] == {
-        "edv_ml": 8.0,
-        "esv_ml": 6.0,
-        "sv_ml": 2.0,
-        "ef_percent": 25.0,
-        "reasons": {},
-    }
+    lv = {"edv_ml": 20.0, "esv_ml": 8.0, "sv_ml": 12.0, "ef_percent": 60.0, "mass_g": 10.5}
+    assert found.lv.model_dump() == lv
+    rv = {"edv_ml": 8.0, "esv_ml": 6.0, "sv_ml": 2.0, "ef_percent": 25.0}
+    assert found.rv.model_dump() == rv
+    assert found.reasons == {}
 
 
 def test_structures_go_by_name_not_by_number():
     ed, es = np.zeros((2, 20, 20, 10), np.uint8)
     ed[:10], es[:4] = 1, 1
     other = LabelTable(("background", "LV", "MYO", "RV"))
-    assert ventricular_function(grid(ed), grid(es), other)["lv"]["ef_percent"] == 60.0
+    assert ventricular_function(grid(ed), grid(es), other).lv.ef_percent == 60.0
     nnunet = LabelTable(("background", "LVC", "MLV"))
     found = ventricular_function(grid(ed), grid(es), nnunet)
-    assert found["lv"]["ef_percent"] == 60.0
-    assert found["rv"]["ef_percent"] is None
-    assert "RV" in found["rv"]["reasons"]["ef_percent"]
+    assert found.lv.ef_percent == 60.0
+    assert found.rv.ef_percent is None
+    assert "RV" in found.reasons["rv.ef_percent"]
 
 
 def test_what_cannot_be_computed_is_none_with_a_reason():
     empty = grid(np.zeros((4, 4, 4)))
-    found = ventricular_function(empty, empty, LabelTable(("background", "LV")))["lv"]
-    assert (found["edv_ml"], found["ef_percent"], found["mass_g"]) == (0.0, None, None)
-    assert "EDV" in found["reasons"]["ef_percent"]
-    assert "MYO" in found["reasons"]["mass_g"]
+    found = ventricular_function(empty, empty, LabelTable(("background", "LV")))
+    assert (found.lv.edv_ml, found.lv.ef_percent, found.lv.mass_g) == (0.0, None, None)
+    assert "EDV" in found.reasons["lv.ef_percent"]
+    assert "MYO" in found.reasons["lv.mass_g"]
     assert ejection_fraction(0.0, 10.0) is None
     assert ejection_fraction(100.0, 100.0) == 0.0
 

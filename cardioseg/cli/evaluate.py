@@ -34,6 +34,7 @@ def evaluate_command(
         Path | None,
         options.split(options.FILES, "Score only the val patients of this JSON file."),
     ] = None,
+    labels: options.Labels = None,
     trust: options.Trust = "pixdim",
     overwrite: Annotated[
         bool, options.overwrite("Replace the results in an existing folder.")
@@ -48,9 +49,9 @@ def evaluate_command(
     only one of two masks shows a structure, its Dice is 0, its distances are the diagonal of the
     image, and it is counted as missed.
     """
-    from cardioseg.workflows.evaluate import EvaluationRequest, evaluate
+    from cardioseg.workflows.evaluate import EvaluationRequest, evaluate_masks
 
-    request = EvaluationRequest(pred, ref, output, overwrite, split, trust)
+    request = EvaluationRequest(pred, ref, output, overwrite, split, trust, labels)
     with progress_bar("evaluate", cases=True, quiet=quiet) as on_progress:
-        report = evaluate(request, on_progress=on_progress)
+        report = evaluate_masks(request, on_progress=on_progress)
     finish(report, json_output=json_output)

@@ -1,10 +1,13 @@
-"""What a workflow tells the person: a table of facts, warnings and files; ``cli`` alone puts it on a screen."""
+"""The result of a verb: tables, warnings and files. ``cli`` prints it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cardioseg.core.errors import EXIT_OK
+
+NAMES_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -35,3 +38,9 @@ class Report:
     warnings: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     exit_code: int = EXIT_OK
+
+
+def few(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")

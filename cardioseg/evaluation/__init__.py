@@ -1,1 +1,1 @@
-"""Scores of masks against reference masks: overlap, surface distance, agreement of clinical numbers."""
+"""Predicted against reference masks: overlap, surface distance, agreement of clinical numbers."""

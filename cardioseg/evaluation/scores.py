@@ -1,39 +1,42 @@
-"""What an evaluation found: scored cases, the function of patients, their summary, and the tables a person reads.
+"""Scores of one case and function of one patient, predicted beside reference.
 
-Knows no files; ``evaluate`` reads and writes, ``figures`` draws.
+Shape legend: X, Y in-plane, Z slices.
 """
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from cardioseg.clinical.volumes import LV_QUANTITIES, RV_QUANTITIES, function_from_volumes
-from cardioseg.core.errors import explain_of
+from cardioseg.core.errors import GeometryError, explain_of
 from cardioseg.core.labels import LabelTable
-from cardioseg.core.report import Table
+from cardioseg.core.volume import Volume
+from cardioseg.data.labels import label_values
 from cardioseg.data.pairs import Pair
-from cardioseg.evaluation.metrics import StructureScore, agreement, rounded, summarise
+from cardioseg.evaluation.metrics import StructureScore, score_case
+from cardioseg.imaging.geometry import Trust
+from cardioseg.imaging.open import read
 
-QUANTITIES = tuple(f"lv_{name}" for name in LV_QUANTITIES) + tuple(
-    f"rv_{name}" for name in RV_QUANTITIES
-)
-SCORES = ("dice", "hd95_mm", "assd_mm")
-NAMES_SHOWN = 5
-POSITION_TOLERANCE_MM = 1.0  # headers round; a mirrored or shifted grid is farther away than this
+LV, RV = (f"lv_{name}" for name in LV_QUANTITIES), (f"rv_{name}" for name in RV_QUANTITIES)
+QUANTITIES = (*LV, *RV)
+SPACING_TOLERANCE_MM = 0.01
+State = Literal["found", "missing", "failed"]
+Side = Literal["predicted", "reference"]
 
 
 @dataclass(frozen=True)
 class ScoredCase:
-    """A pair and its scores.
+    """A pair of masks and its scores.
 
     Attributes:
         pair: the two files.
-        scores: by structure name.
-        apart_mm: how far apart the two files say that they lie.
-        error: why the prediction could not be used, and was scored as all background; None where it could.
+        scores: structure → score.
+        apart_mm: largest distance between the positions that the two headers state.
+        error: why the prediction was not usable and was scored as all background; or None.
     """
 
     pair: Pair
@@ -42,39 +45,52 @@ class ScoredCase:
     error: Exception | None = None
 
     @property
-    def state(self) -> str:
-        """What became of the prediction: "found", "missing" or "failed"."""
-        return (
-            "missing"
-            if self.pair.prediction is None
-            else "found"
-            if self.error is None
-            else "failed"
-        )
+    def state(self) -> State:
+        """Whether there was a usable prediction."""
+        if self.pair.prediction is None:
+            return "missing"
+        return "found" if self.error is None else "failed"
 
     @property
     def failure(self) -> str:
         """The error in one line; "" without one."""
-        return (
-            ""
-            if self.error is None or self.pair.prediction is None
-            else explain_of(self.pair.prediction, self.error)
-        )
+        if self.error is None or self.pair.prediction is None:
+            return ""
+        return explain_of(self.pair.prediction, self.error)
 
     @property
     def failure_without_folder(self) -> str:
-        """The same with the file's name for its path, as results name no folders."""
-        folder = (
-            ""
-            if self.pair.prediction is None
-            else " ".join(f"{self.pair.prediction.parent}{os.sep}".split())
-        )
+        """``failure`` with the file's name instead of its path, because results name no folders."""
+        if self.pair.prediction is None:
+            return ""
+        folder = " ".join(f"{self.pair.prediction.parent}{os.sep}".split())
         return self.failure.replace(folder, "")
 
 
 @dataclass(frozen=True)
+class OneSide:
+    """Function of one patient from the predicted or from the reference masks.
+
+    Attributes:
+        values: quantity → value; None if it could not be computed.
+        reasons: quantity → why it is None.
+    """
+
+    values: dict[str, float | None]
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class PatientFunction:
-    """Predicted and reference function of one patient, by quantity; None with a reason where it cannot be computed."""
+    """Function of one patient, predicted and reference.
+
+    Attributes:
+        patient: name.
+        group: pathology or centre; "" if unknown.
+        predicted: quantity → value; None if it could not be computed.
+        reference: likewise.
+        reasons: quantity → why a value is None.
+    """
 
     patient: str
     group: str
@@ -83,8 +99,26 @@ class PatientFunction:
     reasons: dict[str, str]
 
 
+def score_pair(pair: Pair, labels: LabelTable, *, trust: Trust = "pixdim") -> ScoredCase:
+    """Score one case; a prediction that is missing or cannot be used is scored as all background.
+
+    Voxels are compared by index, because other tools write masks with other origins. The distance
+    between the stated positions is kept for a warning.
+
+    Raises:
+        InputError: the reference cannot be read.
+        LabelError: the reference holds values without a name.
+    """
+    reference = _read_mask(pair.reference, labels, trust)
+    prediction, error = _prediction(pair, reference, labels, trust)
+    array = np.zeros_like(reference.array) if prediction is None else prediction.array
+    scores = score_case(array, reference.array, spacing_mm=reference.spacing, labels=labels)
+    apart_mm = 0.0 if prediction is None else prediction.position_difference_mm(reference)
+    return ScoredCase(pair, scores, apart_mm, error)
+
+
 def patient_functions(cases: Iterable[ScoredCase]) -> list[PatientFunction]:
-    """Function of every patient whose ED and ES are both among the references, sorted by patient."""
+    """Function of every patient with ED and ES among the references, sorted by patient."""
     phases: dict[str, dict[str, ScoredCase]] = {}
     for case in cases:
         if case.pair.phase in ("ED", "ES"):
@@ -96,222 +130,61 @@ def patient_functions(cases: Iterable[ScoredCase]) -> list[PatientFunction]:
     ]
 
 
-def summary(
-    cases: Sequence[ScoredCase], patients: Sequence[PatientFunction], labels: LabelTable
-) -> dict[str, Any]:
-    """JSON-ready: all cases together, every group that the references name, and what is missing."""
-    measured = {patient.patient for patient in patients}
-    return {
-        **_part(cases, patients, labels),
-        "groups": _groups(cases, patients, labels),
-        "missing": [case.pair.name for case in cases if case.state == "missing"],
-        "failed": {
-            case.pair.name: case.failure_without_folder for case in cases if case.state == "failed"
-        },
-        "apart": {
-            case.pair.name: round(case.apart_mm, 2)
-            for case in cases
-            if case.apart_mm > POSITION_TOLERANCE_MM
-        },
-        "without_ed_and_es": sorted({case.pair.patient for case in cases} - measured),
-    }
+def _prediction(
+    pair: Pair, reference: Volume, labels: LabelTable, trust: Trust
+) -> tuple[Volume | None, Exception | None]:
+    """The predicted mask, or the error; both None if there is no prediction."""
+    if pair.prediction is None:
+        return None, None
+    try:
+        found = _read_mask(pair.prediction, labels, trust)
+        _check_grid(pair, found, reference)
+    except Exception as error:  # noqa: BLE001 — one bad file must not stop the evaluation
+        return None, error
+    return found, None
 
 
-def tables(data: dict[str, Any]) -> tuple[Table, ...]:
-    """Overlap and distance, agreement where it was measured, and the groups where there are any."""
-    every = [_overlap_table(data)]
-    if data["patients"]:
-        every.append(_agreement_table(data))
-    if data["groups"]:
-        every.append(_group_table(data))
-    return tuple(every)
+def _read_mask(path: Path, labels: LabelTable, trust: Trust) -> Volume:
+    """A mask as uint8 label values."""
+    volume = read(path, trust=trust)
+    return volume.with_array(label_values(volume.array, labels, path=path))
 
 
-def warnings(data: dict[str, Any]) -> tuple[str, ...]:
-    """One line for everything that a reader of the means must know."""
-    lines = []
-    if data["missing"]:
-        counts = f"{len(data['missing'])} of {data['volumes']}"
-        lines.append(f"{counts} predictions are missing and count as empty: {few(data['missing'])}")
-    if data["failed"]:
-        counts = f"{len(data['failed'])} of {data['volumes']}"
-        lines.append(f"{counts} predictions failed and count as empty: {few(list(data['failed']))}")
-    if data["apart"]:
-        counts = f"{len(data['apart'])} predictions lie up to {max(data['apart'].values()):.3g} mm from their references"
-        lines.append(
-            f"{counts} by their headers; voxels were compared by index: {few(list(data['apart']))}"
+def _check_grid(pair: Pair, prediction: Volume, reference: Volume) -> None:
+    spacings = prediction.spacing, reference.spacing
+    if prediction.shape != reference.shape or not np.allclose(
+        *spacings, rtol=0, atol=SPACING_TOLERANCE_MM
+    ):
+        expected = f"the grid of {pair.reference.name}, {_grid(reference)}"
+        cure = "resample the prediction onto the reference's grid"
+        raise GeometryError(
+            str(pair.prediction), found=_grid(prediction), expected=expected, cure=cure
         )
-    if data["unmatched"]:
-        lines.append(
-            f"{len(data['unmatched'])} predictions have no reference: {few(data['unmatched'])}"
-        )
-    if data["without_ed_and_es"]:
-        names = few(data["without_ed_and_es"])
-        lines.append(
-            f"{len(data['without_ed_and_es'])} patients without a known ED and ES, so no volumes over the beat: {names}"
-        )
-    return tuple(lines)
 
 
-def few(names: Sequence[str]) -> str:
-    """The first names, and how many more."""
-    more = len(names) - NAMES_SHOWN
-    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+def _grid(volume: Volume) -> str:
+    voxels = " × ".join(map(str, volume.shape))
+    return f"{voxels} voxels of {' × '.join(f'{size:.5g}' for size in volume.spacing)} mm"
 
 
 def _patient_function(ed: ScoredCase, es: ScoredCase) -> PatientFunction:
-    predicted, why_not_predicted = _function(ed, es, "predicted")
-    reference, why_not_reference = _function(ed, es, "reference")
-    reasons = {quantity: f"prediction: {why}" for quantity, why in why_not_predicted.items()}
-    for quantity, why in why_not_reference.items():
-        both = why_not_predicted.get(quantity) == why
+    predicted, reference = _one_side(ed, es, "predicted"), _one_side(ed, es, "reference")
+    reasons = {quantity: f"prediction: {why}" for quantity, why in predicted.reasons.items()}
+    for quantity, why in reference.reasons.items():
+        both = predicted.reasons.get(quantity) == why
         reasons[quantity] = why if both else f"reference: {why}"
-    return PatientFunction(ed.pair.patient, ed.pair.group, predicted, reference, reasons)
+    pair = ed.pair
+    return PatientFunction(pair.patient, pair.group, predicted.values, reference.values, reasons)
 
 
-def _function(
-    ed: ScoredCase, es: ScoredCase, side: str
-) -> tuple[dict[str, float | None], dict[str, str]]:
-    """Quantities of one side ("predicted", "reference"), and why some are None."""
-    ed_ml, es_ml = (
-        {name: getattr(score, f"{side}_ml") for name, score in case.scores.items()}
-        for case in (ed, es)
-    )
-    found = function_from_volumes(ed_ml, es_ml)
+def _one_side(ed: ScoredCase, es: ScoredCase, side: Side) -> OneSide:
+    found = function_from_volumes(_volumes_ml(ed, side), _volumes_ml(es, side))
     values = {name.replace(".", "_"): value for name, value in found.numbers().items()}
-    reasons = {name.replace(".", "_"): reason for name, reason in found.reasons.items()}
-    return values, reasons
+    return OneSide(values, {name.replace(".", "_"): why for name, why in found.reasons.items()})
 
 
-def _part(
-    cases: Sequence[ScoredCase], patients: Sequence[PatientFunction], labels: LabelTable
-) -> dict[str, Any]:
-    structures = {
-        name: _structure([case.scores[name] for case in cases]) for name in labels.structures
-    }
-    means = [found["dice"]["mean"] for found in structures.values() if found["dice"]["n"]]
+def _volumes_ml(case: ScoredCase, side: Side) -> dict[str, float]:
     return {
-        "volumes": len(cases),
-        "patients": len(patients),
-        "mean_dice": rounded(np.mean(means)) if means else None,
-        "structures": structures,
-        "agreement": {quantity: _agreement(quantity, patients) for quantity in QUANTITIES},
+        name: score.predicted_ml if side == "predicted" else score.reference_ml
+        for name, score in case.scores.items()
     }
-
-
-def _groups(
-    cases: Sequence[ScoredCase], patients: Sequence[PatientFunction], labels: LabelTable
-) -> dict[str, Any]:
-    parts = {}
-    for group in sorted({case.pair.group for case in cases} - {""}):
-        inside = [case for case in cases if case.pair.group == group]
-        parts[group] = _part(
-            inside, [patient for patient in patients if patient.group == group], labels
-        )
-    return parts
-
-
-def _structure(scores: Sequence[StructureScore]) -> dict[str, Any]:
-    """Over all volumes that have the structure, and the means over those where both masks have it."""
-    detected = [score for score in scores if not score.missed]
-    found: dict[str, Any] = {
-        name: summarise(getattr(score, name) for score in scores) for name in SCORES
-    }
-    found["missed"] = sum(score.missed for score in scores)
-    found["detected"] = {
-        name: summarise(getattr(score, name) for score in detected)["mean"] for name in SCORES
-    }
-    return found
-
-
-def _agreement(quantity: str, patients: Sequence[PatientFunction]) -> dict[str, Any]:
-    result: dict[str, Any] = agreement(
-        [p.predicted[quantity] for p in patients], [p.reference[quantity] for p in patients]
-    )
-    return result | {
-        "reasons": {p.patient: p.reasons[quantity] for p in patients if quantity in p.reasons}
-    }
-
-
-def _overlap_table(data: dict[str, Any]) -> Table:
-    rows: list[tuple[str, ...]] = []
-    for name, found in data["structures"].items():
-        distances = (
-            *_shown(found["hd95_mm"], 2, "mean", "median"),
-            *_shown(found["assd_mm"], 2, "mean", "median"),
-        )
-        rows.append(
-            (
-                name,
-                *_shown(found["dice"], 4, "mean", "sd", "median", "p5"),
-                *distances,
-                str(found["missed"]),
-            )
-        )
-    rows.append(("mean", *_shown(data, 4, "mean_dice"), *("",) * 8))
-    columns = (
-        "structure",
-        "Dice",
-        "sd",
-        "median",
-        "5th pct",
-        "HD95 mm",
-        "median",
-        "ASSD mm",
-        "median",
-        "missed",
-    )
-    return Table(f"Overlap and distance, {data['volumes']} volumes", columns, tuple(rows))
-
-
-def _agreement_table(data: dict[str, Any]) -> Table:
-    rows: list[tuple[str, ...]] = []
-    for quantity, found in data["agreement"].items():
-        limits = _shown(found, 2, "bias", "sd", "lower", "upper")
-        counts = (str(found["n"]), str(found["failed"]))
-        rows.append(
-            (title(quantity), *limits, *_shown(found, 4, "r"), *_shown(found, 2, "mae"), *counts)
-        )
-    columns = ("quantity", "bias", "sd", "lower limit", "upper limit", "r", "MAE", "n", "failed")
-    return Table(
-        f"Agreement (prediction - reference), {data['patients']} patients", columns, tuple(rows)
-    )
-
-
-def _group_table(data: dict[str, Any]) -> Table:
-    names = tuple(data["structures"])
-    rows: list[tuple[str, ...]] = []
-    for group, part in data["groups"].items():
-        dice = (_number(part["structures"][name]["dice"]["mean"], 4) for name in names)
-        bias = (
-            _number(part["agreement"][quantity]["bias"], 2)
-            for quantity in ("lv_ef_percent", "rv_ef_percent")
-        )
-        missed = sum(part["structures"][name]["missed"] for name in names)
-        rows.append(
-            (group, str(part["volumes"]), *dice, *_shown(part, 4, "mean_dice"), *bias, str(missed))
-        )
-    columns = (
-        "group",
-        "volumes",
-        *(f"Dice {name}" for name in names),
-        "mean Dice",
-        "LV EF bias",
-        "RV EF bias",
-        "missed",
-    )
-    return Table("By group", columns, tuple(rows))
-
-
-def title(quantity: str) -> str:
-    """``lv_ef_percent`` as a person writes it: "LV EF (%)"."""
-    ventricle, name, unit = quantity.split("_")
-    return f"{ventricle.upper()} {name if name == 'mass' else name.upper()} ({'%' if unit == 'percent' else unit})"
-
-
-def _shown(found: dict[str, Any], decimals: int, *keys: str) -> tuple[str, ...]:
-    return tuple(_number(found[key], decimals) for key in keys)
-
-
-def _number(value: float | None, decimals: int) -> str:
-    return "–" if value is None else f"{value:.{decimals}f}"

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cardioseg.evaluation.metrics import StructureScore, agreement
-from cardioseg.evaluation.scores import QUANTITIES, PatientFunction, ScoredCase, title
+from cardioseg.evaluation.metrics import StructureScore
+from cardioseg.evaluation.scores import QUANTITIES, PatientFunction, ScoredCase
+from cardioseg.evaluation.statistics import agreement
+from cardioseg.evaluation.tables import title
 from cardioseg.figures.agg import DPI, default_style, new_figure, write_png
 from cardioseg.figures.palette import GROUPS, INK, MISSED, ZERO_LINE, group_colours
 
@@ -123,11 +125,11 @@ def _bland_altman_panel(
     )
     found = agreement(predicted, reference)
     axis.axhline(0, color=ZERO_LINE, linewidth=0.8)
-    for key, dashes in (("bias", "-"), ("lower", "--"), ("upper", "--")):
-        _line(axis, found[key], dashes)
-    failed = f", {found['failed']} failed" if found["failed"] else ""
-    r = "" if found["r"] is None else f", r = {found['r']:.3f}"
-    axis.set_title(f"{title(quantity)}\nn = {found['n']}{failed}{r}", fontsize=9)
+    for value, dashes in ((found.bias, "-"), (found.lower, "--"), (found.upper, "--")):
+        _line(axis, value, dashes)
+    failed = f", {found.failed} failed" if found.failed else ""
+    r = "" if found.r is None else f", r = {found.r:.3f}"
+    axis.set_title(f"{title(quantity)}\nn = {found.n}{failed}{r}", fontsize=9)
     axis.set_xlabel("mean of both", fontsize=8)
     axis.set_ylabel("prediction − reference", fontsize=8)
     axis.tick_params(labelsize=8)

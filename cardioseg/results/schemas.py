@@ -15,11 +15,13 @@ from pydantic import BaseModel
 
 from cardioseg.core.atomic import write_text
 from cardioseg.core.record import StoredRecord, described
+from cardioseg.evaluation.summary import Evaluation
 from cardioseg.results.records import ClinicalRecord, RunRecord
 
 RECORDS: dict[str, type[StoredRecord]] = {
     "X_run.json": RunRecord,
     "X_clinical.json": ClinicalRecord,
+    "metrics.json": Evaluation,
 }
 HEAD = """\
 # Keys of the records

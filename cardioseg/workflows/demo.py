@@ -11,8 +11,9 @@ from cardioseg.core.labels import ACDC_LABELS, LabelTable
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report, Table
 from cardioseg.core.volume import Volume
-from cardioseg.evaluation.metrics import StructureScore, rounded, score_case
-from cardioseg.evaluation.scores import title
+from cardioseg.evaluation.metrics import StructureScore, score_case
+from cardioseg.evaluation.statistics import rounded
+from cardioseg.evaluation.tables import title
 from cardioseg.imaging.open import open_image
 from cardioseg.phantom.draw import Phantom, PhantomConfig, draw, write_cine, write_truth
 from cardioseg.workflows.segment import SegmentRequest, segment_images

@@ -1,59 +1,33 @@
-"""``cardioseg evaluate``: how predicted masks agree with reference masks, as CSV, JSON and pictures.
+"""``cardioseg.evaluate`` and ``cardioseg evaluate``: predicted masks against reference masks.
 
-A case whose prediction is missing or cannot be used counts as all background, and a structure that only one mask has as Dice 0
-(policy in ``metrics.py``). Everything is scored before anything is written; metrics.json is written last.
+A prediction that is missing or cannot be used counts as all background. A structure that only one
+of the two masks shows has Dice 0 (``evaluation/metrics.py``). Everything is scored before anything
+is written; metrics.json is written last.
 """
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from cardioseg.core.atomic import write_json, write_text
-from cardioseg.core.errors import EXIT_OK, EXIT_SOME_FAILED, GeometryError, InputError, OutputError
-from cardioseg.core.labels import LabelTable
+from cardioseg.core.atomic import write_text
+from cardioseg.core.errors import EXIT_OK, EXIT_SOME_FAILED, InputError, OutputError
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report
-from cardioseg.core.version import __version__
-from cardioseg.core.volume import Volume
-from cardioseg.data.labels import label_values
+from cardioseg.data.labels import parse_labels
 from cardioseg.data.pairs import Pair, Pairing, find_pairs
 from cardioseg.data.splits import read_split
-from cardioseg.evaluation.metrics import StructureScore, rounded, score_case
+from cardioseg.evaluation.csv_tables import cases_csv, patients_csv
 from cardioseg.evaluation.scores import (
-    QUANTITIES,
     PatientFunction,
     ScoredCase,
     patient_functions,
-    summary,
-    tables,
-    warnings,
+    score_pair,
 )
+from cardioseg.evaluation.summary import Evaluation, evaluation
+from cardioseg.evaluation.tables import tables, warnings
 from cardioseg.imaging.geometry import Trust
-from cardioseg.imaging.open import read
 
-SPACING_TOLERANCE_MM = 0.01
 FILES = ("dice.png", "bland_altman.png", "metrics.json", "cases.csv", "patients.csv")
-CASE_COLUMNS = (
-    "case",
-    "patient",
-    "phase",
-    "group",
-    "prediction",
-    "structure",
-    *(field.name for field in fields(StructureScore)),
-)
-SIDES = ("predicted", "reference")
-PATIENT_COLUMNS = (
-    "patient",
-    "group",
-    *(f"{quantity}_{side}" for quantity in QUANTITIES for side in SIDES),
-    "reasons",
-)
 
 
 @dataclass(frozen=True)
@@ -61,33 +35,102 @@ class EvaluationRequest:
     """What the person asked for.
 
     Attributes:
-        pred: folder of predicted masks, searched at any depth; or one mask.
-        ref: ACDC folder, nnU-Net data set or ``labelsTr``, or any folder of masks; or the mask that one is compared with.
-        output: folder for the results.
+        pred: folder of predicted masks, searched with its subfolders; or one mask.
+        ref: ACDC folder, nnU-Net data set or ``labelsTr``, or any folder of masks; or one mask.
+        output: folder for the results; None writes none.
         overwrite: replace the results in a folder that is not empty.
         split: score only the ``val`` patients of this split file.
-        trust: which of two spacings in a header to believe.
+        trust: which spacing to use where a header states two.
+        labels: ``NAME=VALUE,…``; None looks beside the reference.
     """
 
     pred: Path
     ref: Path
-    output: Path
+    output: Path | None
     overwrite: bool = False
     split: Path | None = None
     trust: Trust = "pixdim"
+    labels: str | None = None
 
 
-def evaluate(request: EvaluationRequest, *, on_progress: OnProgress = unwatched) -> Report:
-    """Score predicted masks against references and write tables, figures and metrics.json.
+@dataclass(frozen=True)
+class Evaluated:
+    """Scored masks.
+
+    Attributes:
+        summary: over all cases.
+        failures: one line for every prediction that could not be used.
+        files: files written.
+    """
+
+    summary: Evaluation
+    failures: tuple[str, ...]
+    files: tuple[Path, ...]
+
+
+def evaluate(
+    pred: str | Path,
+    ref: str | Path,
+    *,
+    output: str | Path | None = None,
+    split: str | Path | None = None,
+    labels: str | None = None,
+    trust: Trust = "pixdim",
+) -> Evaluation:
+    """Dice, HD95, ASSD, and agreement of volumes, EF and mass, of predicted with reference masks.
+
+    Args:
+        pred: folder of predicted masks, searched with its subfolders; or one mask.
+        ref: ACDC folder, nnU-Net data set, or folder of masks with the same names; or one mask.
+        output: new folder for CSV, JSON and figures; None writes no files.
+        split: JSON file; only its "val" patients are scored.
+        labels: what the values mean, such as "LV=1,MYO=2,RV=3"; None looks beside the reference.
+        trust: which spacing to use where a NIfTI header states two.
+
+    Returns:
+        Scores over all cases and of every group. A prediction that is missing or cannot be used
+        counts as empty and is named in ``missing`` or ``failed``.
 
     Raises:
-        OutputError: the output folder holds something, or cannot be written.
-        InputError: nothing matches, or a reference cannot be read.
+        InputError: no names match, a reference cannot be read, or no prediction can be used.
         LabelError: a reference holds values without a name.
-        Exception: what was wrong with the first prediction when none could be used.
+        OutputError: the output folder is not empty, or cannot be written.
+
+    Example:
+        >>> import cardioseg
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from cardioseg.phantom.draw import PhantomConfig, draw, write_truth
+        >>> with TemporaryDirectory() as folder:
+        ...     mask = Path(folder) / "heart.nii.gz"
+        ...     write_truth(mask, draw(PhantomConfig(frames=1)))
+        ...     found = cardioseg.evaluate(mask, mask)
+        >>> found.mean_dice, found.structures["LV"].hd95_mm.mean
+        (1.0, 0.0)
     """
+    to, part = (None if path is None else Path(path) for path in (output, split))
+    request = EvaluationRequest(Path(pred), Path(ref), to, split=part, trust=trust, labels=labels)
+    return _evaluated(request, unwatched).summary
+
+
+def evaluate_masks(request: EvaluationRequest, *, on_progress: OnProgress = unwatched) -> Report:
+    """Score predicted masks, write tables, figures and metrics.json, and report.
+
+    Raises:
+        Exception: as ``evaluate``.
+    """
+    found = _evaluated(request, on_progress)
+    code = EXIT_SOME_FAILED if found.failures else EXIT_OK
+    lines = (*found.failures, *warnings(found.summary))
+    data = found.summary.model_dump(mode="json")
+    return Report("evaluate", data, tables(found.summary), lines, found.files, code)
+
+
+def _evaluated(request: EvaluationRequest, on_progress: OnProgress) -> Evaluated:
     _check_output(request.output, overwrite=request.overwrite)
     pairing = find_pairs(request.pred, request.ref)
+    if request.labels is not None:
+        pairing = replace(pairing, labels=parse_labels(request.labels))
     pairs = _selected(pairing, request.split)
     cases: list[ScoredCase] = []
     for pair in pairs:
@@ -95,131 +138,63 @@ def evaluate(request: EvaluationRequest, *, on_progress: OnProgress = unwatched)
         on_progress(Progress(len(cases), len(pairs), pair.name))
     failures = _failures(cases)
     patients = patient_functions(cases)
-    facts = {"version": __version__, "labels": list(pairing.labels.names), "trust": request.trust}
-    data = {
-        **facts,
-        "unmatched": list(pairing.unmatched),
-        **summary(cases, patients, pairing.labels),
-    }
-    files = _write(request.output, cases, patients, data)
-    code = EXIT_SOME_FAILED if failures else EXIT_OK
-    return Report("evaluate", data, tables(data), (*failures, *warnings(data)), files, code)
-
-
-def score_pair(pair: Pair, labels: LabelTable, *, trust: Trust = "pixdim") -> ScoredCase:
-    """Scores of one case; a prediction that is missing or cannot be used is scored as all background.
-
-    Voxels are compared by index: masks come back from other tools with other origins, so a header that puts them elsewhere
-    is kept for a warning.
-
-    Raises:
-        InputError: the reference cannot be read.
-        LabelError: the reference holds values without a name.
-    """
-    reference = _read_mask(pair.reference, labels, trust)
-    prediction, error = _prediction(pair, reference, labels, trust)
-    array = np.zeros_like(reference.array) if prediction is None else prediction.array
-    scores = score_case(array, reference.array, spacing_mm=reference.spacing, labels=labels)
-    return ScoredCase(
-        pair,
-        scores,
-        0.0 if prediction is None else prediction.position_difference_mm(reference),
-        error,
-    )
-
-
-def _prediction(
-    pair: Pair, reference: Volume, labels: LabelTable, trust: Trust
-) -> tuple[Volume | None, Exception | None]:
-    """The predicted mask, or what is wrong with it; neither where there is none."""
-    if pair.prediction is None:
-        return None, None
-    try:
-        found = _read_mask(pair.prediction, labels, trust)
-        _check_grid(pair, found, reference)
-    except Exception as error:  # noqa: BLE001 — as in segment, no one file may cost the others their scores
-        return None, error
-    return found, None
-
-
-def _check_grid(pair: Pair, prediction: Volume, reference: Volume) -> None:
-    if not _same_grid(prediction, reference):
-        expected = f"the grid of {pair.reference.name}, {_grid(reference)}"
-        cure = "resample the prediction onto the reference's grid"
-        raise GeometryError(
-            str(pair.prediction), found=_grid(prediction), expected=expected, cure=cure
-        )
+    unmatched = pairing.unmatched
+    found = evaluation(cases, patients, pairing.labels, trust=request.trust, unmatched=unmatched)
+    files = () if request.output is None else _write(request.output, cases, patients, found)
+    return Evaluated(found, failures, files)
 
 
 def _failures(cases: Sequence[ScoredCase]) -> tuple[str, ...]:
-    """One line for every prediction that could not be used; where none could, the first's error is raised."""
+    """One line for every prediction that could not be used.
+
+    Raises:
+        Exception: the error of the first prediction, if none could be used.
+    """
     errors = [case.error for case in cases if case.error is not None]
     if errors and not any(case.state == "found" for case in cases):
         raise errors[0]
     return tuple(case.failure for case in cases if case.error is not None)
 
 
-def _check_output(output: Path, *, overwrite: bool) -> None:
+def _check_output(output: Path | None, *, overwrite: bool) -> None:
+    if output is None:
+        return
     if output.exists() and not output.is_dir():
-        raise OutputError(
-            output, found="a file", expected="a folder", cure="choose another --output"
-        )
+        cure = "choose another --output"
+        raise OutputError(output, found="a file", expected="a folder", cure=cure)
     if output.is_dir() and any(output.iterdir()) and not overwrite:
+        found = "a folder that is not empty"
         cure = "choose another --output or pass --overwrite"
-        raise OutputError(
-            output, found="a folder that is not empty", expected="a new or empty one", cure=cure
-        )
+        raise OutputError(output, found=found, expected="a new or empty one", cure=cure)
 
 
 def _selected(pairing: Pairing, split: Path | None) -> tuple[Pair, ...]:
+    """All pairs, or those of the validation patients of a split."""
     if split is None:
         return pairing.pairs
     wanted = read_split(split, {pair.patient for pair in pairing.pairs}).val
     pairs = tuple(pair for pair in pairing.pairs if pair.patient in wanted)
     if not any(pair.prediction for pair in pairs):
+        found = "no prediction of a validation patient"
         cure = "segment them, or leave out --split"
-        raise InputError(
-            split, found="no prediction of a validation patient", expected="at least one", cure=cure
-        )
+        raise InputError(split, found=found, expected="at least one", cure=cure)
     return pairs
 
 
-def _read_mask(path: Path, labels: LabelTable, trust: Trust) -> Volume:
-    """A mask as uint8 label values."""
-    volume = read(path, trust=trust)
-    return volume.with_array(label_values(volume.array, labels, path=path))
-
-
-def _same_grid(a: Volume, b: Volume) -> bool:
-    return a.shape == b.shape and np.allclose(
-        a.spacing, b.spacing, rtol=0, atol=SPACING_TOLERANCE_MM
-    )
-
-
-def _grid(volume: Volume) -> str:
-    return f"{' × '.join(map(str, volume.shape))} voxels of {' × '.join(f'{size:.5g}' for size in volume.spacing)} mm"
-
-
 def _write(
-    output: Path, cases: list[ScoredCase], patients: list[PatientFunction], data: dict[str, Any]
+    output: Path, cases: list[ScoredCase], patients: list[PatientFunction], found: Evaluation
 ) -> tuple[Path, ...]:
-    """Everything, the summary last; an earlier run's files go first so that none is left to mislead."""
+    """Write every file, metrics.json last; files of an earlier run are removed first."""
     from cardioseg.figures.evaluation import draw_bland_altman, draw_dice
 
     for name in FILES:
         _remove(output / name)
-    write_text(
-        output / "cases.csv",
-        _csv(CASE_COLUMNS, [row for case in cases for row in _case_rows(case)]),
-    )
-    write_text(
-        output / "patients.csv",
-        _csv(PATIENT_COLUMNS, [_patient_row(patient) for patient in patients]),
-    )
+    write_text(output / "cases.csv", cases_csv(cases))
+    write_text(output / "patients.csv", patients_csv(patients))
     draw_dice(output / "dice.png", cases)
     if patients:
         draw_bland_altman(output / "bland_altman.png", patients)
-    write_json(output / "metrics.json", data)
+    found.write(output / "metrics.json")
     return tuple(output / name for name in FILES if (output / name).is_file())
 
 
@@ -227,41 +202,6 @@ def _remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        expected = "a file that can be replaced"
-        raise OutputError(
-            path, found=str(error.strerror), expected=expected, cure="choose another --output"
-        ) from None
-
-
-def _case_rows(case: ScoredCase) -> list[dict[str, Any]]:
-    pair = case.pair
-    row = {
-        "case": pair.name,
-        "patient": pair.patient,
-        "phase": pair.phase,
-        "group": pair.group,
-        "prediction": case.state,
-    }
-    return [row | {"structure": name} | asdict(score) for name, score in case.scores.items()]
-
-
-def _patient_row(patient: PatientFunction) -> dict[str, Any]:
-    values = {
-        f"{quantity}_{side}": getattr(patient, side)[quantity]
-        for quantity in QUANTITIES
-        for side in SIDES
-    }
-    reasons = "; ".join(f"{quantity}: {reason}" for quantity, reason in patient.reasons.items())
-    return {"patient": patient.patient, "group": patient.group, "reasons": reasons} | values
-
-
-def _csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    """CSV text; None is an empty cell."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(
-        {key: rounded(value) if isinstance(value, float) else value for key, value in row.items()}
-        for row in rows
-    )
-    return text.getvalue()
+        found, expected = str(error.strerror), "a file that can be replaced"
+        cure = "choose another --output"
+        raise OutputError(path, found=found, expected=expected, cure=cure) from None

@@ -12,10 +12,9 @@ from cardioseg.core.atomic import write_json, write_text
 from cardioseg.core.errors import ConfigError, InputError, OutputError
 from cardioseg.core.labels import LabelTable
 from cardioseg.core.progress import OnProgress, unwatched
-from cardioseg.core.report import Report, Table
+from cardioseg.core.report import Report, Table, few
 from cardioseg.data.manifest import Manifest
 from cardioseg.data.splits import Split, fold_split, read_split
-from cardioseg.evaluation.scores import few
 from cardioseg.training.setup import TrainingSetup, resolve
 from cardioseg.training.starting import StartingModel, starting_model
 from cardioseg.training.validation import validation
