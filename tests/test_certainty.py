@@ -1,4 +1,4 @@
-"""Entropy and loops of a volume in a few numbers, and the verdict that ``segment`` draws from them and the mask."""
+"""Entropy and loops of a volume in a few numbers, and the verdict of ``segment`` on them."""
 
 import csv
 import json
@@ -84,7 +84,7 @@ def test_loops_inside_and_outside_the_heart(mask):
     )
 
 
-# --------------------------------------------------------------------------------------------------------- on the command line
+# ------------------------------------------------------------------------------ on the command line
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +175,7 @@ def test_two_phases_of_a_patient_are_judged_together(tmp_path, model):
     assert "anna: quality fail: the LV ejects 0.0 %" in done.err
 
 
-# -------------------------------------------------------------------------------------------------------------------- measure
+# ------------------------------------------------------------------------------------------ measure
 
 
 @pytest.fixture(scope="module")
@@ -213,8 +213,6 @@ def test_a_mask_corrected_for_the_worse_is_measured_and_fails(beat, tmp_path):
     ]
     assert codes == [0, 7]
     shown = cardioseg("measure", "--ed", bad, "--es", es)
-    assert (
-        "heart: quality fail: 3 slices are empty between two of the same structure; at most 0 expected (ED)"
-        in shown.err
-    )
+    assert "heart: quality fail" in shown.err
+    assert "(ED)" in shown.err
     assert "quality fail" in shown.out

@@ -1,6 +1,5 @@
-"""What goes through the windows comes back in its place: stitched coordinates are the coordinates, in every view."""
+"""Stitching: fields come back where they came from, in every orientation."""
 
-import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,20 +13,27 @@ from cardioseg.core.config import PreparationConfig, WindowConfig
 from cardioseg.core.exits import OWN, Depth, ExitRule
 from cardioseg.core.volume import Volume
 from cardioseg.imaging.preprocess import preprocess
-from cardioseg.inference import predictor as predictor_module
+from cardioseg.inference import stitching
 from cardioseg.inference.flops import MISSING
-from cardioseg.inference.predictor import VIEWS, common_storage, predict_maps, unview, view
+from cardioseg.inference.orientations import (
+    ORIENTATIONS,
+    Orientation,
+    common_orientation,
+    turn,
+    turn_back,
+)
+from cardioseg.inference.predictor import predict_maps
 from cardioseg.layers.embed import pad_to_multiple
 from cardioseg.networks import RDViT, RDViTConfig, SegOutput
 from cardioseg.phantom.draw import PhantomConfig, draw
 
 CPU = torch.device("cpu")
 PATCH = 8
-ORIENTATIONS = list(itertools.product((False, True), range(4)))
+EVERY = [Orientation(flip, turns) for flip in (False, True) for turns in range(4)]
 
 
 class Echo(nn.Module):
-    """A network that says what it sees: the voxel's value as a score, the token's mean as steps and, with experts, routing."""
+    """A network that returns its input: voxels as scores, token means as steps and routing."""
 
     def __init__(self, experts=0):
         super().__init__()
@@ -60,7 +66,7 @@ def predict(network, image, *, neighbours=0, loops=None, **changes):
 
 
 def coordinates(shape):
-    """(U, V, 2): the first slice holds each voxel's place along U, the second along V; their middles, so 0.5 for the first."""
+    """(U, V, 2): the centre of each voxel along U in the first slice, along V in the second."""
     return np.stack(np.meshgrid(*(np.arange(n) + 0.5 for n in shape), indexing="ij"), -1).astype(
         np.float32
     )
@@ -74,7 +80,7 @@ def seen_voxels(maps):
 SHAPES = [(96, 80), (45, 61), (33, 57), (32, 32), (64, 101)]
 
 
-@pytest.mark.parametrize("views", VIEWS)
+@pytest.mark.parametrize("views", ORIENTATIONS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_stitched_coordinate_field_is_the_coordinate(shape, views):
     field = coordinates(shape)
@@ -147,19 +153,19 @@ def test_slices_smaller_than_a_window_are_padded_and_cut_back(shape):
     assert {seen[2:] for seen, _ in network.seen} == {(32, 32)}
 
 
-def test_every_view_is_undone_and_no_two_are_the_same():
+def test_every_orientation_is_undone_and_no_two_are_the_same():
     x = torch.arange(2 * 3 * 5).view(1, 2, 3, 5)
-    seen = [view(x, flip, turns) for flip, turns in ORIENTATIONS]
-    assert all(torch.equal(unview(y, *way), x) for y, way in zip(seen, ORIENTATIONS, strict=True))
+    seen = [turn(x, way) for way in EVERY]
+    assert all(torch.equal(turn_back(y, way), x) for y, way in zip(seen, EVERY, strict=True))
     assert len({(tuple(y.shape), tuple(y.flatten().tolist())) for y in seen}) == 8
-    assert set(VIEWS["all"]) == set(ORIENTATIONS)
-    assert [len(VIEWS[name]) for name in ("none", "flips", "all")] == [1, 4, 8]
-    flips = [view(x, *way) for way in VIEWS["flips"]]
+    assert set(ORIENTATIONS["all"]) == set(EVERY)
+    assert [len(ORIENTATIONS[name]) for name in ("none", "flips", "all")] == [1, 4, 8]
+    flips = [turn(x, way) for way in ORIENTATIONS["flips"]]
     expected = [x, x.flip(-1), x.flip(-2), x.flip(-1, -2)]
     assert all(any(torch.equal(a, b) for b in flips) for a in expected)
 
 
-def test_the_network_is_told_loops_channels_and_slices():
+def test_the_network_gets_loops_channels_and_slices():
     image = np.zeros((32, 32, 3), np.float32) + np.arange(3, dtype=np.float32)
     network = Echo()
     maps = predict(network, image, neighbours=1, loops=11)
@@ -184,7 +190,7 @@ def tiny(**changes):
 
 @pytest.fixture
 def fp32(monkeypatch):
-    monkeypatch.setattr(predictor_module, "fast_bf16", lambda device: False)
+    monkeypatch.setattr(stitching, "fast_bf16", lambda device: False)
 
 
 def turned(array, flip, turns):
@@ -201,19 +207,19 @@ def test_all_eight_storage_orientations_give_the_same_answer(shape, views, focus
     asked = {"views": views, "focus": focus, "margin": 2}
     plain = predict(network, image, **asked)
     assert plain.steps.std() > 0, "tokens differ, else there is nothing to misplace"
-    for way in ORIENTATIONS[1:]:
+    for way in EVERY[1:]:
         stored = predict(network, turned(image, *way), **asked)
         for name in ("probabilities", "steps", "routing"):
             found, expected = getattr(stored, name), turned(getattr(plain, name)[None], *way)[0]
             assert np.abs(found - expected).max() < 1e-4, f"{name} of {way}"
 
 
-def test_a_network_that_trained_on_the_files_own_storage_sees_them_so(fp32):
+def test_a_network_trained_on_the_files_own_orientation_sees_images_in_it(fp32):
     image = np.random.default_rng(0).normal(size=(32, 32, 1)).astype(np.float32)
     turns = next(
         turns
         for turns in range(4)
-        if common_storage(np.rot90(image, turns), square=True) != (False, 0)
+        if common_orientation(np.rot90(image, turns), square=True) != (False, 0)
     )
     image = np.rot90(image, turns).copy()
     network = tiny(halting_threshold=0.5)
@@ -226,14 +232,13 @@ def test_a_network_that_trained_on_the_files_own_storage_sees_them_so(fp32):
 
 
 @pytest.mark.parametrize("square", [True, False])
-def test_an_image_is_seen_in_the_storage_that_all_of_its_storages_share(square):
+def test_an_image_is_turned_to_the_orientation_that_all_of_its_orientations_share(square):
     image = np.random.default_rng(1).random((40, 28, 3)).astype(np.float32)
     shared = set()
-    for way in ORIENTATIONS:
+    for way in EVERY:
         stored = turned(image, *way)
-        seen = view(torch.from_numpy(stored)[None, None], *common_storage(stored, square=square))[
-            0, 0
-        ].numpy()
+        common = common_orientation(stored, square=square)
+        seen = turn(torch.from_numpy(stored)[None, None], common)[0, 0].numpy()
         assert square or seen.shape == stored.shape
         shared.add(seen.tobytes())
     assert len(shared) == (1 if square else 2), "axes stay where windows are not square"
@@ -257,7 +262,7 @@ def test_orientation_does_not_matter_from_the_volume_on(fp32):
         )
 
 
-# -------------------------------------------------------------------------------------------------------------------- focus
+# -------------------------------------------------------------------------------------------- focus
 
 
 class Bright(Echo):
@@ -275,7 +280,7 @@ def spot(shape=(150, 140), place=(slice(40, 60), slice(90, 100))):
     return image
 
 
-def test_focus_looks_again_only_where_something_was_found():
+def test_focus_runs_all_orientations_only_where_something_was_found():
     image, far, near = spot(), Bright(), Bright()
     everywhere = predict(far, image, views="all")
     focused = predict(near, image, views="all", focus=True, margin=8)
@@ -286,13 +291,13 @@ def test_focus_looks_again_only_where_something_was_found():
     assert sum(seen[0] for seen, _ in near.seen) < sum(seen[0] for seen, _ in far.seen) / 4
 
 
-def test_focus_on_nothing_keeps_the_first_look():
+def test_focus_on_nothing_keeps_the_first_pass():
     network = Bright()
     maps = predict(network, np.full((64, 64, 2), -1.0, np.float32), views="all", focus=True)
     assert (maps.probabilities.argmax(0) == 0).all()
     assert maps.steps.shape == (64, 64, 2)
     assert sum(seen[0] for seen, _ in network.seen) <= 2 * 9, (
-        "one view of at most nine windows a slice"
+        "one orientation, at most nine windows per slice"
     )
 
 
@@ -300,9 +305,8 @@ def test_focus_on_nothing_keeps_the_first_look():
     "exits", [ExitRule(), ExitRule("accel", 0.5), ExitRule("entropy"), ExitRule(compute=0.5)]
 )
 def test_flops_of_a_volume_are_those_that_torch_counts_window_by_window(exits, monkeypatch):
-    monkeypatch.setattr(
-        predictor_module, "fast_bf16", lambda device: False
-    )  # else skipping rounds up to whole blocks
+    # In bf16, skipping pads the active tokens to whole blocks.
+    monkeypatch.setattr(stitching, "fast_bf16", lambda device: False)
     torch.manual_seed(0)
     settings = {
         "width": 16,

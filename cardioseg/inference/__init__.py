@@ -1,1 +1,1 @@
-"""From a network and a volume to a prediction: windows, views, exits."""
+"""From a network and a volume to a prediction: windows, orientations, exits, native grid."""

@@ -1,8 +1,11 @@
-"""How sure a network is of one volume, and how long it thought, in a few numbers: probabilities themselves are not kept.
+"""How certain a prediction is and how many loops it used, in a few numbers.
 
-Predictive entropy H = -Σ p log p / log K, 0 (sure) to 1 (every class alike), is averaged where it can say something: on what
-was predicted and RIM voxels around it in-plane. Over a whole image it would measure how much background there is. Shape legend:
-U, V, W working grid, K classes. What it does not know: which values are too large (``clinical.quality``).
+Predictive entropy H = -Σ p log p / log K runs from 0 (certain) to 1 (all classes equally likely).
+It is averaged over the predicted structures and RIM voxels around them in-plane; over the whole
+image it would measure the share of background. ``clinical.quality`` decides which values are too
+large.
+
+Shape legend: U, V, W working grid, K classes.
 """
 
 import numpy as np
@@ -20,7 +23,8 @@ def entropy_measures(probabilities: np.ndarray, names: tuple[str, ...]) -> dict[
         names: of the K classes.
 
     Returns:
-        "entropy", and "entropy_<structure>" in lower case; a reason instead of a number where nothing was predicted.
+        "entropy", and "entropy_<structure>" in lower case; text with the reason where a structure
+        was not predicted.
     """
     winners = probabilities.argmax(0)
     around = _around(winners > 0)
@@ -40,15 +44,16 @@ def entropy_measures(probabilities: np.ndarray, names: tuple[str, ...]) -> dict[
 def halting_measures(
     steps: np.ndarray, heart: np.ndarray, *, why_constant: str = ""
 ) -> dict[str, float | str]:
-    """Mean loops used inside and outside the heart, and between the places of least and most.
+    """Mean loops used inside and outside the heart, and the range over the image.
 
     Args:
         steps: (U, V, W) loops used.
         heart: (U, V, W) bool.
-        why_constant: why every place must use the same number, if that is so.
+        why_constant: why all tokens use the same number of loops, where they must.
 
     Returns:
-        "steps_heart", "steps_background", "halting_spread"; a reason instead of a number where there is none.
+        "steps_heart", "steps_background", "halting_spread"; text with the reason where there is no
+        number.
     """
     return {
         "steps_heart": _mean(steps, heart, "the mask is empty"),

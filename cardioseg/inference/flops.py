@@ -1,25 +1,30 @@
-"""What a prediction cost: multiplications and additions in matrix products and convolutions, counted while it runs.
+"""Cost of a prediction: multiplications and additions in matrix products and convolutions.
 
-Torch's own counter slows a small network by a third, so it looks at one batch of every size only. What stands around the core
-costs the same for every batch of that size; the core's share, which depends on who leaves when, is told by the network.
+Torch's counter slows a small network by a third, so it runs on one batch of each shape only. What
+surrounds the core costs the same for every batch of a shape; the network reports the core's share,
+which depends on when tokens exit.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+from torch.utils.flop_counter import FlopCounterMode
 
 from cardioseg.core.exits import RULES, ExitRule
 from cardioseg.networks import SegOutput
 
-
-def _attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
-    return int(sdpa_flop_count(query, key, value))
+Shape = Sequence[int]
 
 
-# Missing in torch's table (2.13).
+def _attention(query: Shape, key: Shape, value: Shape, *_: Any, **__: Any) -> int:
+    """Of softmax(q kᵀ) v, given the shapes (B, H, M, C), (B, H, N, C), (B, H, N, C)."""
+    return 2 * math.prod(query[:3]) * key[2] * (query[3] + value[3])
+
+
+# Missing in torch's table (2.13), which lists operators under private names.
 MISSING = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention}  # noqa: SLF001
 
 
@@ -28,10 +33,10 @@ class FlopTally:
     """Running sums over the windows of a prediction.
 
     Attributes:
-        total: everything.
-        core: of it, the looped (or stacked) blocks.
-        dense: what the core would have taken with every token running every loop.
-        around: (batch shape) → what one such batch costs around the core.
+        total: all of it.
+        core: the looped (or stacked) blocks.
+        dense: the core with every token in every loop.
+        around: batch shape → cost of one such batch outside the core.
     """
 
     total: int = 0
@@ -42,8 +47,8 @@ class FlopTally:
     def run(
         self, forward: Callable[[], SegOutput], shape: tuple[int, ...], exits: ExitRule
     ) -> SegOutput:
-        """Run a batch and take it into the sums."""
-        # A rule that decodes after every loop does so as often as the slowest token needs.
+        """Run a batch and add its cost."""
+        # How often such a rule decodes depends on the batch, so its cost is counted every time.
         decodes = exits.name is not None and RULES[exits.name].decodes
         if shape in self.around and not decodes:
             output = forward()
@@ -58,5 +63,5 @@ class FlopTally:
 
     @property
     def sums(self) -> dict[str, int]:
-        """By name, for the run record."""
+        """The sums by name, for the run record."""
         return {"total": self.total, "core": self.core, "core_dense": self.dense}

@@ -1,4 +1,4 @@
-"""A model's prediction for one volume, brought back to the volume's own grid."""
+"""A model's prediction for one volume, on the volume's own grid."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import numpy as np
 from cardioseg.bundle import Model
 from cardioseg.core.config import WindowConfig
 from cardioseg.core.errors import ModelError
-from cardioseg.core.exits import OWN_DEPTH, Depth
+from cardioseg.core.exits import MOST_LOOPS, OWN_DEPTH, Depth
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
 from cardioseg.imaging.components import remove_specks
@@ -19,11 +19,12 @@ from cardioseg.inference.predictor import Maps, predict_maps
 
 @dataclass(frozen=True)
 class Predicted:
-    """A prediction and what was cleaned away.
+    """A prediction, and what was removed from it.
 
     Attributes:
         prediction: on the volume's grid.
-        removed_voxels: specks removed, by structure name; "outside the heart" counts what lay elsewhere (working grid).
+        removed_voxels: specks removed, by structure name; "outside the heart" counts the structures
+            removed elsewhere, in voxels of the working grid.
     """
 
     prediction: Prediction
@@ -43,15 +44,15 @@ def predict_volume(
 
     Args:
         model: from ``load_model``.
-        volume: intensities on any grid; slices along its widest axis.
+        volume: intensities on any grid; the slice axis is the one with the widest spacing.
         depth: loop budget and exit rule.
-        windows: cutting and stitching; None takes the model's own.
+        windows: how to cut and stitch; None takes the model's own.
         keep: "probs" and "routing" keep the float maps.
         name: of the image, for errors.
 
     Raises:
-        InputError: there is nothing to see in the volume.
-        ModelError: what came out are no numbers.
+        InputError: the volume has no contrast.
+        ModelError: the network returns values that are not numbers.
     """
     image = preprocess(volume, model.preparation, name=name)
     device = next(model.network.parameters()).device
@@ -66,7 +67,7 @@ def predict_volume(
     if not np.isfinite(maps.probabilities).all():
         cure = "use fewer --loops, or another model"
         raise ModelError(
-            model.name, found="probabilities that are no numbers", expected="numbers", cure=cure
+            model.name, found="probabilities that are not numbers", expected="numbers", cure=cure
         )
     found = _native(maps, volume, model, depth.loops or model.loops, keep)
     return replace(
@@ -75,12 +76,12 @@ def predict_volume(
 
 
 def _certainty(maps: Maps, model: Model, depth: Depth) -> dict[str, float | str]:
-    """From the working grid, where the probabilities are whole and few."""
+    """Measures of certainty, taken on the working grid, before resampling."""
     rule, loops = depth.rule, depth.loops or model.loops
     fixed = rule.compute is None and not rule.among(model.exits).exits_early
-    why_constant = (
-        "the budget is one loop" if loops == 1 else "every token runs every loop" if fixed else ""
-    )
+    why_constant = "every token runs every loop" if fixed else ""
+    if loops == 1:
+        why_constant = "the budget is one loop"
     heart = maps.probabilities.argmax(0) > 0
     return {
         **entropy_measures(maps.probabilities, model.labels.names),
@@ -99,28 +100,34 @@ def _native(
         return np.stack([slices_back(field, axis) for field in resize(fields, shape)])
 
     probabilities = back(maps.probabilities)
-    mask, removed = remove_specks(probabilities.argmax(0).astype(np.uint8))
-    steps = back(maps.steps[None])[0]
     routing = None if maps.routing is None else back(maps.routing)
+    mask, removed = remove_specks(probabilities.argmax(0).astype(np.uint8))
+    steps = np.rint(back(maps.steps[None])[0]).clip(1, min(loops, MOST_LOOPS)).astype(np.uint8)
     experts = None if routing is None else (routing.argmax(0) + 1).astype(np.uint8)
     prediction = Prediction(
         mask=volume.with_array(mask),
-        halting=volume.with_array(np.rint(steps).clip(1, min(loops, 255)).astype(np.uint8)),
+        halting=volume.with_array(steps),
         experts=None if experts is None else volume.with_array(experts),
         loops=loops,
         mean_steps=float(maps.steps.mean()),
         flops=maps.flops,
-        expert_shares=()
-        if maps.routing is None
-        else tuple(float(share) for share in maps.routing.mean((1, 2, 3))),
-        probabilities=np.moveaxis(probabilities, 0, 3).astype(np.float32)
-        if "probs" in keep
-        else None,
-        routing=np.moveaxis(routing, 0, 3).astype(np.float32)
-        if routing is not None and "routing" in keep
-        else None,
+        expert_shares=_expert_shares(maps),
+        probabilities=_classes_last(probabilities) if "probs" in keep else None,
+        routing=_classes_last(routing) if routing is not None and "routing" in keep else None,
     )
     counts = {model.labels.names[value]: count for value, count in removed.items()}
-    return Predicted(
-        prediction, counts | ({"outside the heart": maps.cleared} if maps.cleared else {})
-    )
+    if maps.cleared:
+        counts["outside the heart"] = maps.cleared
+    return Predicted(prediction, counts)
+
+
+def _expert_shares(maps: Maps) -> tuple[float, ...]:
+    """Mean routing of each expert; empty without experts."""
+    if maps.routing is None:
+        return ()
+    return tuple(float(share) for share in maps.routing.mean((1, 2, 3)))
+
+
+def _classes_last(fields: np.ndarray) -> np.ndarray:
+    """(C, X, Y, Z) to (X, Y, Z, C) float32."""
+    return np.moveaxis(fields, 0, 3).astype(np.float32)

@@ -103,7 +103,7 @@ class EdgeRecViT(nn.Module):
 
         Args:
             image: (B, channels, *S); any size, padded inside to whole tokens.
-            loops: budget. Below L it limits deeper tokens; above L, tokens of depth L use all of it.
+            loops: budget. Below L it limits deeper tokens; above L, tokens of depth L use it all.
             exits: exit rule; used at inference only.
 
         Raises:

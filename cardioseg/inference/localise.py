@@ -1,10 +1,11 @@
-"""Where the heart is: a chest holds one, and all its structures lie together.
+"""Find the heart: a chest holds one, and all its structures lie together.
 
-A network that sees a window at a time finds round bright things with dark rims elsewhere too (stomach, kidney, shoulder). The
-volume as a whole tells them from the heart: it is the largest cluster of structures over all slices, weighed by how many
-different structures it holds and by how near it lies to the middle of the picture, where whoever plans short-axis slices puts the
-heart (within half of the half extents on all of ACDC). Whole clusters are compared, never pieces of one structure: breath-hold
-shifts tear ventricles apart between slices, but do not carry them across the chest.
+A network that sees one window at a time also finds round, bright, dark-rimmed things elsewhere
+(stomach, kidney, shoulder). Over the whole volume the heart is the largest cluster of structures,
+weighed by how many different structures it holds and by how near it lies to the middle of the
+image, where short-axis slices are planned (within half of the half extents on all of ACDC). Whole
+clusters are compared, not pieces of one structure: breath-hold shifts separate a ventricle between
+slices, but not by the width of the chest.
 
 Shape legend: U, V, W working grid, slices last; K classes, background first.
 """
@@ -15,29 +16,31 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import binary_dilation, generate_binary_structure, label
 
-REACH = 4  # voxels: pieces of a heart that are nearer to each other in-plane, in one slice or the next, are one cluster
+REACH = 4  # voxels in-plane: pieces nearer than this, in one slice or the next, are one cluster
 
 
 @dataclass(frozen=True)
-class Place:
-    """In-plane boxes of a heart.
+class HeartRegion:
+    """In-plane region of the heart.
 
     Attributes:
-        box: the heart and the margin around it.
-        view: the same, grown to at least a window where the image allows it.
+        box: the heart with a margin.
+        grown: the same, grown to at least one window where the image allows it.
     """
 
     box: tuple[slice, slice]
-    view: tuple[slice, slice]
+    grown: tuple[slice, slice]
 
 
-def find_heart(probabilities: np.ndarray, *, margin: int, window: Sequence[int]) -> Place | None:
-    """The place of the heart, None when nothing is more likely a structure than background.
+def find_heart(
+    probabilities: np.ndarray, *, margin: int, window: Sequence[int]
+) -> HeartRegion | None:
+    """The region of the heart; None where every voxel is more likely background.
 
     Args:
         probabilities: (K, U, V, W).
         margin: voxels kept around it.
-        window: least size of ``view``, its first two numbers.
+        window: window size; its first two numbers are the least size of ``grown``.
     """
     heart = heart_voxels(probabilities)
     if not heart.any():
@@ -48,27 +51,27 @@ def find_heart(probabilities: np.ndarray, *, margin: int, window: Sequence[int])
         _grown(span, size, least=0, margin=margin)
         for span, size in zip(spans, heart.shape, strict=False)
     ]
-    view = [
+    grown = [
         _grown(span, size, least=n, margin=margin)
         for span, size, n in zip(spans, heart.shape, window, strict=False)
     ]
-    return Place((box[0], box[1]), (view[0], view[1]))
+    return HeartRegion((box[0], box[1]), (grown[0], grown[1]))
 
 
 def heart_voxels(probabilities: np.ndarray) -> np.ndarray:
-    """(U, V, W) bool: the voxels of the strongest cluster, more likely a structure than background."""
+    """Voxels of the strongest cluster that are more likely a structure, (U, V, W) bool."""
     found = probabilities[0] < 0.5
-    grown = binary_dilation(
+    dilated = binary_dilation(
         found, structure=generate_binary_structure(2, 1)[:, :, None], iterations=REACH
     )
-    clusters, count = label(grown, structure=generate_binary_structure(3, 3))
+    clusters, count = label(dilated, structure=generate_binary_structure(3, 3))
     clusters[~found] = 0
     heart: np.ndarray = found & (clusters == _strongest(clusters, count, probabilities))
     return heart
 
 
 def _strongest(clusters: np.ndarray, count: int, probabilities: np.ndarray) -> int:
-    """Number of the cluster with the largest probability mass, weighed by place, times number of structures."""
+    """Number of the cluster with the largest central probability mass times structures in it."""
     central = (1 - probabilities[0]) * _centrality(probabilities.shape[1:3])[:, :, None]
     mass = np.bincount(clusters.ravel(), weights=central.ravel(), minlength=count + 1)
     winners = probabilities.argmax(0)
@@ -81,13 +84,13 @@ def _strongest(clusters: np.ndarray, count: int, probabilities: np.ndarray) -> i
 
 
 def _centrality(shape: Sequence[int]) -> np.ndarray:
-    """(U, V) from 1 in the middle of the picture to 0.14 at the middle of an edge: exp(-2 r²), r in half extents."""
+    """exp(-2 r²), r in half extents: 1 in the middle, 0.14 at the middle of an edge, (U, V)."""
     along = [np.linspace(-1, 1, size) if size > 1 else np.zeros(1) for size in shape]
     return np.asarray(np.exp(-2 * (along[0][:, None] ** 2 + along[1] ** 2)))
 
 
 def _grown(span: tuple[int, int], size: int, *, least: int, margin: int) -> slice:
-    """A span with its margin, at least ``least`` long where ``size`` allows it."""
+    """A span with a margin, at least ``least`` long where ``size`` allows it."""
     low, high = span[0] - margin, span[1] + margin
     spare = max(0, least - (high - low))
     low = max(0, low - spare // 2)

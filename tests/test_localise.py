@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cardioseg.core.config import WindowConfig
-from cardioseg.inference.heart import find_heart
+from cardioseg.inference.localise import find_heart
 from cardioseg.inference.predictor import Maps, _clear_outside
 
 CONFIG = WindowConfig()
@@ -16,7 +16,7 @@ def certain(label: np.ndarray, classes: int = 4) -> np.ndarray:
 
 
 def chest() -> np.ndarray:
-    """A small heart of three structures, and a larger single-structure thing far away in every slice."""
+    """A small heart of three structures, and a larger cluster of one structure far from it."""
     label = np.zeros((150, 140, 6), int)
     label[40:60, 30:50, 1:5] = 2
     label[45:55, 35:45, 1:5] = 3
@@ -26,32 +26,29 @@ def chest() -> np.ndarray:
 
 
 def test_the_heart_is_where_all_structures_are() -> None:
-    place = find_heart(certain(chest()), margin=8, window=(32, 32))
-    assert place is not None
-    assert place.box == (slice(32, 68), slice(14, 58))
+    region = find_heart(certain(chest()), margin=8, window=(32, 32))
+    assert region is not None
+    assert region.box == (slice(32, 68), slice(14, 58))
 
 
-def test_of_two_that_hold_all_structures_it_is_the_one_in_the_middle() -> None:
+def test_of_two_clusters_with_all_structures_the_central_one_is_the_heart() -> None:
     label = np.zeros((150, 140, 6), int)
-    for top, left, size in (
-        (65, 60, 20),
-        (110, 4, 24),
-    ):  # an untrained network's heart in the liver is the larger of the two
+    # The second, such as an untrained network sees in the liver, is the larger of the two.
+    for top, left, size in ((65, 60, 20), (110, 4, 24)):
         for value in (1, 2, 3):
             label[top : top + size, left + 8 * (value - 1) : left + 8 * value, 1:5] = value
-    place = find_heart(certain(label), margin=0, window=(8, 8))
-    assert place is not None
-    assert place.box == (slice(65, 85), slice(60, 84))
+    region = find_heart(certain(label), margin=0, window=(8, 8))
+    assert region is not None
+    assert region.box == (slice(65, 85), slice(60, 84))
 
 
-def test_a_heart_torn_by_a_breath_hold_stays_whole() -> None:
+def test_a_heart_shifted_between_breath_holds_stays_whole() -> None:
     label = chest()
-    label[:, :, 4] = np.roll(
-        label[:, :, 4], 18, axis=0
-    )  # 27 mm at 1.5 mm: the cavity moves, as on one expert mask of ACDC
-    place = find_heart(certain(label), margin=0, window=(32, 32))
-    assert place is not None
-    assert place.box[0] == slice(40, 78)
+    # 27 mm at 1.5 mm: the cavity moves, as on one expert mask of ACDC.
+    label[:, :, 4] = np.roll(label[:, :, 4], 18, axis=0)
+    region = find_heart(certain(label), margin=0, window=(32, 32))
+    assert region is not None
+    assert region.box[0] == slice(40, 78)
 
 
 @pytest.mark.parametrize(
@@ -62,26 +59,26 @@ def test_a_heart_torn_by_a_breath_hold_stays_whole() -> None:
         ((slice(0, 150), slice(10, 130)), (slice(0, 150), slice(2, 138))),
     ],
 )
-def test_the_view_is_at_least_a_window(
+def test_the_grown_region_is_at_least_a_window(
     inside: tuple[slice, slice], expected: tuple[slice, slice]
 ) -> None:
     label = np.zeros((150, 140, 2), int)
     label[(*inside, 1)] = 1
-    place = find_heart(certain(label), margin=8, window=(32, 32))
-    assert place is not None
-    assert place.view == expected
+    region = find_heart(certain(label), margin=8, window=(32, 32))
+    assert region is not None
+    assert region.grown == expected
 
 
-def test_nothing_found_is_no_place() -> None:
+def test_nothing_found_is_no_region() -> None:
     assert find_heart(certain(np.zeros((9, 9, 2), int)), margin=8, window=(32, 32)) is None
 
 
-def test_what_lies_elsewhere_becomes_background_and_is_counted() -> None:
+def test_structures_elsewhere_become_background_and_is_counted() -> None:
     label = chest()
-    place = find_heart(certain(label), margin=8, window=(32, 32))
-    assert place is not None
+    region = find_heart(certain(label), margin=8, window=(32, 32))
+    assert region is not None
     steps = np.ones(label.shape, np.float32)
-    cleared = _clear_outside(Maps(certain(label), steps, None), place)
+    cleared = _clear_outside(Maps(certain(label), steps, None), region)
     found = cleared.probabilities.argmax(0)
     assert (found[:80] == label[:80]).all()
     assert (found[100:] == 0).all()
@@ -89,14 +86,12 @@ def test_what_lies_elsewhere_becomes_background_and_is_counted() -> None:
     assert np.allclose(cleared.probabilities.sum(0), 1)
 
 
-def test_a_cluster_apart_inside_the_box_becomes_background_too() -> None:
+def test_a_separate_cluster_inside_the_box_becomes_background() -> None:
     label = chest()[:80]
-    label[25:29, 56:64, 5] = (
-        3  # within the margin, but farther from the heart than the pieces of a heart are from each other
-    )
-    place = find_heart(certain(label), margin=16, window=(32, 32))
-    assert place is not None
-    cleared = _clear_outside(Maps(certain(label), np.ones(label.shape, np.float32), None), place)
+    label[25:29, 56:64, 5] = 3  # within the margin, but too far from the heart to be part of it
+    region = find_heart(certain(label), margin=16, window=(32, 32))
+    assert region is not None
+    cleared = _clear_outside(Maps(certain(label), np.ones(label.shape, np.float32), None), region)
     found = cleared.probabilities.argmax(0)
     assert cleared.cleared == (label[:, :, 5] > 0).sum() == 32
     assert (found[:, :, :5] == label[:, :, :5]).all()
