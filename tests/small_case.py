@@ -14,7 +14,8 @@ from cardioseg.core.digest import sha256
 from cardioseg.core.labels import ACDC_LABELS
 from cardioseg.core.volume import Volume
 from cardioseg.pages.report import write_report
-from cardioseg.phantom.draw import PhantomConfig, draw
+from cardioseg.phantom.config import PhantomConfig
+from cardioseg.phantom.draw import draw
 from cardioseg.phantom.files import acdc_header, oblique_header, save
 from cardioseg.results.finished import read_record
 

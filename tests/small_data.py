@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from cardioseg.phantom.draw import PhantomConfig, draw
+from cardioseg.phantom.config import PhantomConfig
+from cardioseg.phantom.draw import draw
 from cardioseg.phantom.files import acdc_header, save
 
 SPACING = (3.0, 3.0, 18.0)

@@ -19,7 +19,9 @@ from tiny import (
 )
 
 from cardioseg.inference.certainty import RIM, entropy_measures, halting_measures
-from cardioseg.phantom.draw import PhantomConfig, draw, write_truth
+from cardioseg.phantom.config import PhantomConfig
+from cardioseg.phantom.draw import draw
+from cardioseg.phantom.files import write_truth
 
 NAMES = ("background", "RV", "MYO", "LV")
 

@@ -17,7 +17,9 @@ from cardioseg.cli.demo import demo_command
 from cardioseg.core.errors import EXIT_OK, ModelError, OutputError
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
 from cardioseg.evaluation.metrics import overlap_dice
-from cardioseg.phantom.draw import PhantomConfig, draw, write_truth
+from cardioseg.phantom.config import PhantomConfig
+from cardioseg.phantom.draw import draw
+from cardioseg.phantom.files import write_truth
 from cardioseg.workflows import demo as workflow
 from cardioseg.workflows.demo import NOTICE, demo
 

@@ -11,8 +11,9 @@ from test_function import GAPS, drawn, half_ellipsoid_ml
 from tiny import cardioseg, names_in, save_image
 
 from cardioseg.core.errors import EXIT_INPUT, EXIT_OK, EXIT_RESOURCES, EXIT_USAGE
-from cardioseg.phantom.draw import PhantomConfig, draw, write_truth
-from cardioseg.phantom.files import acdc_header
+from cardioseg.phantom.config import PhantomConfig
+from cardioseg.phantom.draw import draw
+from cardioseg.phantom.files import acdc_header, write_truth
 
 CYCLE = (25.0, 24.0, 20.0, 17.0, 16.0, 17.0, 19.0, 21.0, 22.5, 23.5, 24.0, 24.6)
 

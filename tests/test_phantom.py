@@ -1,4 +1,4 @@
-"""The phantom is the truth other tests lean on, so its own truth is checked against geometry, not against itself."""
+"""The phantom is the reference of other tests, so its mask is checked against geometry."""
 
 import dataclasses
 
@@ -10,21 +10,12 @@ from scipy.ndimage import label as connected
 
 from cardioseg.core.errors import OutputError
 from cardioseg.core.labels import ACDC_LABELS
-from cardioseg.phantom.draw import (
-    GROUPS,
-    Phantom,
-    PhantomConfig,
-    contraction,
-    draw,
-    half_ellipsoid_ml,
-    random_config,
-    write_acdc,
-    write_cine,
-    write_truth,
-)
+from cardioseg.phantom.config import PhantomConfig, random_config
+from cardioseg.phantom.draw import Phantom, contraction, draw, half_ellipsoid_ml
+from cardioseg.phantom.files import GROUPS, write_acdc, write_cine, write_truth
 
 RV, MYO, LV = (ACDC_LABELS.value(name) for name in ("RV", "MYO", "LV"))
-# Thin slices from the base plane on, so that the sum over slices is the integral and not the luck of a slice position.
+# Thin slices from the base plane on, so that the sum over slices approximates the integral.
 FINE = PhantomConfig(
     shape=(160, 160, 52),
     spacing_mm=(1.2, 1.2, 2.0),

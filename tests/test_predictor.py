@@ -25,7 +25,8 @@ from cardioseg.inference.orientations import (
 from cardioseg.inference.predictor import predict_maps
 from cardioseg.layers.embed import pad_to_multiple
 from cardioseg.networks import RDViT, RDViTConfig, SegOutput
-from cardioseg.phantom.draw import PhantomConfig, draw
+from cardioseg.phantom.config import PhantomConfig
+from cardioseg.phantom.draw import draw
 
 CPU = torch.device("cpu")
 PATCH = 8

@@ -21,7 +21,8 @@ from cardioseg.imaging.preprocess import (
     spacing_slices_last,
     working_shape,
 )
-from cardioseg.phantom.draw import PhantomConfig, draw
+from cardioseg.phantom.config import PhantomConfig
+from cardioseg.phantom.draw import draw
 
 SPACING = (1.25, 1.25, 10.0)
 

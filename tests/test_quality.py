@@ -26,7 +26,8 @@ from cardioseg.clinical.shape import Measures, shape_measures
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
 from cardioseg.core.volume import Volume
 from cardioseg.imaging.components import remove_specks
-from cardioseg.phantom.draw import PhantomConfig, draw
+from cardioseg.phantom.config import PhantomConfig
+from cardioseg.phantom.draw import draw
 
 SPACING = (2.0, 2.0, 10.0)
 SURE = {

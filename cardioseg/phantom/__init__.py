@@ -1,1 +1,1 @@
-"""A synthetic beating heart with its true mask, for the demo, the tests and training."""
+"""The synthetic heart: drawing it and writing it to files."""

@@ -1,7 +1,9 @@
-"""The phantom's chest: everything around the heart in one slice, as signal.
+"""The phantom's chest: the signal of everything around the heart in one slice.
 
-Lengths are in mm; the body frame has its origin on the LV's axis, bx points to the spine and by to the feet, as a
-short-axis picture is shown; z runs from base to apex. Shape legend: X, Y the pixels of one slice. Knows no labels.
+Lengths are in mm. The body frame has its origin on the LV axis; bx points to the spine and by to
+the feet, as short-axis images are displayed; z runs from base to apex.
+
+Shape legend: X, Y the pixels of one slice.
 """
 
 import math
@@ -12,20 +14,20 @@ import numpy as np
 from cardioseg.phantom.heart import Array, Brush, Tissues, Waves, ellipse, ripple
 
 MUSCLE_MM = 8.0
-WALL_ORGANS = 2  # the spine and the descending aorta lie at the back wall, not in the belly
+WALL_ORGANS = 2  # spine and descending aorta lie at the back wall, not in the belly
 
 
 @dataclass(frozen=True)
 class Chest:
-    """What surrounds the heart, drawn once per phantom so that neighbouring slices agree.
+    """The surroundings of the heart, drawn once per phantom so that neighbouring slices agree.
 
     Attributes:
         centre_mm: centre of the trunk in the body frame.
         half_mm: half axes of the trunk.
         waves: (amplitude in mm, phase) of the trunk's outline.
         fat_mm: thickness of the fat under the skin.
-        diaphragm_mm: by of the diaphragm at z = 0.
-        slope: how much higher the diaphragm lies per mm towards the apex.
+        diaphragm_mm: position of the diaphragm along by at z = 0.
+        slope: rise of the diaphragm per mm towards the apex.
         organs: one row per blob: centre (bx, by, z), half axes (3), tilt in radians, signal.
     """
 
@@ -77,7 +79,7 @@ def _bowel(rng: np.random.Generator, diaphragm_mm: float) -> tuple[float, ...]:
 
 
 def paint_chest(bx: Array, by: Array, z: float, chest: Chest, brush: Brush) -> Array:
-    """(X, Y) signal of one slice without the heart: air, skin fat, ribs and muscle, lung with vessels, belly."""
+    """(X, Y) signal of one slice without the heart: air, fat, ribs, muscle, lung and belly."""
     x, y = bx - chest.centre_mm[0], by - chest.centre_mm[1]
     theta, tissues = np.arctan2(y, x), brush.tissues
     trunk = ellipse(x, y, *chest.half_mm) + ripple(theta, chest.waves)

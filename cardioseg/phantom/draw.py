@@ -1,24 +1,24 @@
-"""A synthetic beating heart in short axis, with its truth: for the demo, for tests, and mixed into training.
+"""A synthetic beating heart in short axis, with its true mask, for the demo, tests and training.
 
-The LV is a half ellipsoid whose volume follows a smooth curve with one minimum; the wall thickens so that the volume of
-myocardium stays the same. Pictures look like bSSFP cine. Shape legend: X, Y in-plane, Z slices, T frames. What it does
-not know: pathology beyond size, thickness and ejection fraction, and real anatomy outside the heart.
+The LV is a half ellipsoid whose volume follows a smooth curve with one minimum; the wall thickens
+so that its volume stays constant. Images resemble bSSFP cines. Pathology is limited to size, wall
+thickness and ejection fraction, and anatomy outside the heart is only sketched.
+
+Shape legend: X, Y in-plane, Z slices, T frames.
 """
 
 import math
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import brentq
 
-from cardioseg.core.atomic import write_text
 from cardioseg.phantom.chest import Chest, paint_chest, random_chest
-from cardioseg.phantom.files import acdc_header, oblique_header, save
+from cardioseg.phantom.config import PhantomConfig
 from cardioseg.phantom.heart import (
     Brush,
-    Heart,
+    HeartShape,
     Tissues,
     Waves,
     cloud,
@@ -27,75 +27,20 @@ from cardioseg.phantom.heart import (
     section,
 )
 
-GROUPS = ("DCM", "HCM", "MINF", "NOR", "RV")
-ES_PHASE = 0.37  # end-systole as a share of the cycle at rest
-INTENSITY = 400.0  # ACDC's scanner stores blood at about 250 of a few hundred
-
-
-@dataclass(frozen=True)
-class PhantomConfig:
-    """Everything a phantom is drawn from; equal settings give equal voxels.
-
-    Attributes:
-        shape: voxels X, Y, Z.
-        frames: cine frames; with 2, frame 0 is ED and frame 1 is ES.
-        radius_mm, wall_mm, length_mm: LV endocardial radius and wall at the base, base to endocardial apex, at ED.
-        ejection: ejection fraction of the LV, 0 to 1.
-        rv_width_mm: septum to RV free wall at the base, ED.
-        rv_reach: RV length as a share of the LV's.
-        asymmetry: share by which the septum is thicker than the wall on average.
-        irregularity: how far the outlines stray from circle and ellipse, as a share of the radius.
-        base_mm: how far the valve plane at ED lies below the first slice.
-        rotation_deg: direction of the RV seen from the LV, in the body.
-        body_deg, mirrored: how the body lies in the picture.
-        centre_mm: LV axis from the centre of the picture, along X and Y.
-        tilt: drift of the LV axis across slices, mm per mm.
-        shift_mm: standard deviation of each slice's breath-hold shift.
-        noise: standard deviation of the Rician noise, blood being about 0.66.
-        blur_mm: standard deviation of the in-plane point spread.
-        bias: strength of the coil's smooth shading.
-        banding: depth of the dark bands far from the isocentre.
-        contrast_jitter: standard deviation of the logarithm of each tissue's signal.
-    """
-
-    seed: int = 0
-    shape: tuple[int, int, int] = (216, 256, 10)
-    spacing_mm: tuple[float, float, float] = (1.4, 1.4, 10.0)
-    frames: int = 12
-    cycle_s: float = 0.9
-    radius_mm: float = 24.0
-    wall_mm: float = 9.0
-    length_mm: float = 85.0
-    ejection: float = 0.6
-    rv_width_mm: float = 34.0
-    rv_reach: float = 0.9
-    asymmetry: float = 0.1
-    irregularity: float = 0.02
-    base_mm: float = 7.0
-    apex_first: bool = False
-    rotation_deg: float = 160.0
-    body_deg: float = 0.0
-    mirrored: bool = False
-    centre_mm: tuple[float, float] = (-14.0, 2.0)
-    tilt: tuple[float, float] = (0.08, -0.05)
-    shift_mm: float = 1.2
-    noise: float = 0.015
-    bias: float = 0.3
-    banding: float = 0.5
-    blur_mm: float = 0.7
-    contrast_jitter: float = 0.06
-    tissues: Tissues = field(default_factory=Tissues)
+ES_PHASE = 0.37  # end-systole at rest, as a share of the cycle
+INTENSITY = 400.0  # stored value of signal 1, so that blood is about 250 as in ACDC
 
 
 @dataclass(frozen=True)
 class Phantom:
-    """A cine and its truth.
+    """A cine and its true mask.
 
     Attributes:
         image: (X, Y, Z, T) float32, at least 0.
         label: (X, Y, Z, T) uint8 values of ``ACDC_LABELS``.
-        spacing_mm: along X, Y, Z.
-        ed, es: frame indices from 0.
+        spacing_mm: voxel size along X, Y, Z.
+        ed: frame index of end-diastole, from 0.
+        es: frame index of end-systole, from 0.
         frame_s: seconds between frames.
     """
 
@@ -108,7 +53,7 @@ class Phantom:
 
 
 def contraction(frames: int) -> np.ndarray:
-    """(T,) share of the stroke ejected: 0 at frame 0, 1 at one frame, smooth and monotone in between."""
+    """(T,) ejected share of the stroke volume: 0 at frame 0, 1 at ES, monotone in between."""
     if frames < 3:
         return np.linspace(0.0, 1.0, frames) if frames > 1 else np.zeros(1)
     es = max(1, round(ES_PHASE * frames))
@@ -124,8 +69,8 @@ def half_ellipsoid_ml(radius_mm: float, length_mm: float) -> float:
     return float(2 / 3 * np.pi * radius_mm**2 * length_mm / 1000)
 
 
-def beat(config: PhantomConfig) -> list[Heart]:
-    """The heart in every frame: apex fixed, base descending, wall volume conserved."""
+def beat(config: PhantomConfig) -> list[HeartShape]:
+    """The heart in every frame: the apex stays, the base descends, the wall volume is constant."""
     rng = np.random.default_rng([config.seed, 1])
     waves = tuple(
         (config.irregularity * float(rng.normal()), float(rng.uniform(0, 6.3))) for _ in range(4)
@@ -134,7 +79,7 @@ def beat(config: PhantomConfig) -> list[Heart]:
     return [_heart_at(config, share, waves, fat) for share in contraction(config.frames).tolist()]
 
 
-def _heart_at(config: PhantomConfig, ejected: float, waves: Waves, fat_mm: float) -> Heart:
+def _heart_at(config: PhantomConfig, ejected: float, waves: Waves, fat_mm: float) -> HeartShape:
     share = config.ejection * ejected
     shorter = 1 - 0.25 * share
     radius, length = config.radius_mm * math.sqrt((1 - share) / shorter), config.length_mm * shorter
@@ -144,7 +89,7 @@ def _heart_at(config: PhantomConfig, ejected: float, waves: Waves, fat_mm: float
 
     target = wall_ml(config.wall_mm, config.radius_mm, config.length_mm)
     wall = float(brentq(lambda w: wall_ml(w, radius, length) - target, 0.5, 60.0))
-    return Heart(
+    return HeartShape(
         base_mm=config.base_mm + config.length_mm - length,
         radius_mm=radius,
         length_mm=length,
@@ -160,7 +105,7 @@ def _heart_at(config: PhantomConfig, ejected: float, waves: Waves, fat_mm: float
 
 
 def draw(config: PhantomConfig) -> Phantom:
-    """Draw every frame of a phantom; deterministic by ``config``."""
+    """Draw every frame of a phantom; the result depends on ``config`` alone."""
     rng = np.random.default_rng(config.seed)
     tissues, hearts = _jittered(config, rng), beat(config)
     chest = random_chest(
@@ -209,13 +154,16 @@ def _turned(x: np.ndarray, y: np.ndarray, degrees: float) -> tuple[np.ndarray, n
 def _slice(
     config: PhantomConfig,
     k: int,
-    hearts: list[Heart],
+    hearts: list[HeartShape],
     chest: Chest,
     *,
     brush: Brush,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Signal and truth (X, Y, T) of slice ``k``: three thin sections averaged, so that the apex blurs as in a thick slice."""
+    """Signal and mask (X, Y, T) of slice ``k``.
+
+    The signal averages three thin sections, so that the apex blurs as in a thick slice.
+    """
     thickness = config.spacing_mm[2]
     z = (config.shape[2] - 1 - k if config.apex_first else k) * thickness
     bx, by = _body_frame(config)
@@ -235,101 +183,15 @@ def _slice(
 
 
 def _scanned(image: np.ndarray, config: PhantomConfig, rng: np.random.Generator) -> np.ndarray:
-    """What a scanner makes of the signal (X, Y, Z, T): blur, coil shading, banding, Rician noise, arbitrary units."""
+    """The scanned image of a signal (X, Y, Z, T): blur, coil shading, banding, Rician noise."""
     nx, ny, _ = config.shape
     blur = [config.blur_mm / s for s in config.spacing_mm[:2]]
     bx, by = _body_frame(config)
     shade = -bx / 90 - 0.3 * by / 90 + 0.4 * cloud(rng, (nx, ny), 0.2 * max(nx, ny))
     far = np.hypot(bx, by)
-    bands = (
-        1
-        - config.banding * np.clip((far - 110) / 60, 0, 1) * (0.5 + 0.5 * np.cos(far**2 / 500)) ** 4
-    )
-    gain = (bands * np.exp(config.bias * np.clip(shade, -2.5, 1.5)))[:, :, None, None].astype(
-        np.float32
-    )
-    blurred = gaussian_filter(image, (*blur, 0, 0)) * gain
+    strength = config.banding * np.clip((far - 110) / 60, 0, 1)
+    bands = 1 - strength * (0.5 + 0.5 * np.cos(far**2 / 500)) ** 4
+    gain = bands * np.exp(config.bias * np.clip(shade, -2.5, 1.5))
+    blurred = gaussian_filter(image, (*blur, 0, 0)) * gain[:, :, None, None].astype(np.float32)
     real, imaginary = config.noise * rng.standard_normal((2, *image.shape), dtype=np.float32)
-    return (INTENSITY * np.hypot(blurred + real, imaginary)).astype(np.float32)
-
-
-def random_config(seed: int, *, frames: int = 2) -> PhantomConfig:
-    """A plausible phantom with everything random: size, function, contrast, field of view, direction."""
-    rng = np.random.default_rng(seed)
-    uniform = lambda low, high: float(rng.uniform(low, high))  # noqa: E731 - thirty draws read better without the cast
-    pixel, thickness = uniform(0.9, 1.9), uniform(5, 10)
-    radius, length, wall = uniform(19, 36), uniform(70, 105), uniform(6, 18)
-    slices = int(np.clip(np.ceil((length + wall) / thickness) + rng.integers(-1, 2), 6, 12))
-    side = [int(np.clip(uniform(250, 400) / pixel, 160, 300)) for _ in range(2)]
-    return PhantomConfig(
-        seed=seed,
-        shape=(side[0], side[1], slices),
-        spacing_mm=(pixel, pixel, thickness),
-        frames=frames,
-        cycle_s=uniform(0.6, 1.2),
-        radius_mm=radius,
-        wall_mm=wall,
-        length_mm=length,
-        ejection=uniform(0.15, 0.75),
-        rv_width_mm=uniform(20, 52),
-        rv_reach=uniform(0.7, 0.98),
-        asymmetry=uniform(-0.1, 0.3),
-        irregularity=uniform(0, 0.04),
-        base_mm=uniform(0.0, 1.6) * thickness,
-        apex_first=bool(rng.random() < 0.3),
-        rotation_deg=uniform(90, 230),
-        body_deg=uniform(0, 360),
-        mirrored=bool(rng.random() < 0.5),
-        centre_mm=(uniform(-35, 35), uniform(-35, 35)),
-        tilt=(uniform(-0.2, 0.2), uniform(-0.2, 0.2)),
-        shift_mm=uniform(0, 3),
-        noise=uniform(0.005, 0.05),
-        bias=uniform(0, 0.5),
-        banding=uniform(0, 1),
-        blur_mm=uniform(0.3, 1.2),
-        contrast_jitter=0.15,
-        tissues=Tissues(
-            uniform(0.5, 0.85),
-            uniform(0.15, 0.32),
-            uniform(0.02, 0.12),
-            uniform(0.15, 0.45),
-            uniform(0.45, 1.1),
-        ),
-    )
-
-
-def write_acdc(folder: Path, *, patients: int, first: int = 901, seed: int = 0) -> None:
-    """Write an ACDC-like data set of ``patients`` phantoms at ED and ES, with ACDC's headers and ``Info.cfg``.
-
-    They are numbered from ``first``. ACDC has patients 1 to 150, and a name that validates there may not train (``--extra``).
-    """
-    for number in range(first, first + patients):
-        case_seed = seed * 100_003 + number
-        phantom, rng = draw(random_config(case_seed)), np.random.default_rng([case_seed, 1])
-        name, kind = f"patient{number:03d}", rng.choice(["int16", "float32"])
-        for t in (phantom.ed, phantom.es):
-            stem = folder / name / f"{name}_frame{t + 1:02d}"
-            image = np.rint(phantom.image[..., t]).astype(kind)
-            save(Path(f"{stem}.nii.gz"), image, acdc_header(phantom.spacing_mm))
-            save(Path(f"{stem}_gt.nii.gz"), phantom.label[..., t], acdc_header(phantom.spacing_mm))
-        facts = {"ED": phantom.ed + 1, "ES": phantom.es + 1, "Group": rng.choice(GROUPS)}
-        height, weight = (float(rng.integers(*limits)) for limits in ((150, 200), (50, 110)))
-        facts |= {"Height": height, "NbFrame": phantom.image.shape[3], "Weight": weight}
-        write_text(
-            folder / name / "Info.cfg", "".join(f"{key}: {value}\n" for key, value in facts.items())
-        )
-
-
-def write_cine(path: Path, phantom: Phantom) -> None:
-    """Write the 4-D image as int16 NIfTI with an oblique affine, zooms in mm and seconds."""
-    image = np.rint(phantom.image).astype(np.int16)
-    save(path, image, oblique_header(image.shape, phantom.spacing_mm, frame_s=phantom.frame_s))
-
-
-def write_truth(path: Path, phantom: Phantom) -> None:
-    """Write the 4-D truth as uint8 NIfTI on the grid of ``write_cine``."""
-    save(
-        path,
-        phantom.label,
-        oblique_header(phantom.label.shape, phantom.spacing_mm, frame_s=phantom.frame_s),
-    )
+    return np.asarray(INTENSITY * np.hypot(blurred + real, imaginary), dtype=np.float32)

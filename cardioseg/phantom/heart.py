@@ -1,8 +1,9 @@
-"""The phantom's heart: one short-axis section at one instant, as signed distances, as a mask and as signal.
+"""The phantom's heart in one short-axis slice at one instant: distances, mask and signal.
 
-Lengths are in mm; the heart frame has its origin on the long axis of the LV, hx points to the RV, z runs from base to
-apex. Shape legend: X, Y the pixels of one slice. Signed distances are negative inside. Knows nothing of cine frames,
-scanners or files.
+Lengths are in mm. The heart frame has its origin on the LV's long axis; hx points to the RV; z runs
+from base to apex. Signed distances are negative inside.
+
+Shape legend: X, Y the pixels of one slice.
 """
 
 import math
@@ -25,7 +26,7 @@ PAPILLARY_ANGLES = (2.1, 4.0)
 
 @dataclass(frozen=True)
 class Tissues:
-    """Signal of each tissue, about 1 = the brightest; bSSFP cine: bright blood and fat, dark muscle, black lung."""
+    """Signal of each tissue in a bSSFP cine, from 0 to about 1."""
 
     blood: float = 0.66
     myocardium: float = 0.23
@@ -36,12 +37,13 @@ class Tissues:
 
 @dataclass(frozen=True)
 class Brush:
-    """What a slice is painted with.
+    """Signals, texture and edge width for painting a slice.
 
     Attributes:
         tissues: signal of each tissue.
-        fine, coarse: (X, Y) smooth noise of 2 and 8 mm, mean 0, standard deviation 1.
-        edge_mm: width over which two tissues blend: the partial volume of a voxel.
+        fine: (X, Y) noise smoothed over 2 mm, mean 0, standard deviation 1.
+        coarse: (X, Y) noise smoothed over 8 mm, mean 0, standard deviation 1.
+        edge_mm: width over which two tissues blend, as by partial volume.
     """
 
     tissues: Tissues
@@ -52,27 +54,30 @@ class Brush:
     def fill(
         self, image: Array, distance: Array, signal: Array | float, *, softness: float = 1.0
     ) -> Array:
-        """``image`` (X, Y) with ``signal`` where ``distance`` is negative, the edge ``softness`` times as wide as a voxel."""
+        """``image`` (X, Y) with ``signal`` where ``distance`` is negative.
+
+        The edge is ``softness`` times ``edge_mm`` wide.
+        """
         cover = np.clip(0.5 - distance / (self.edge_mm * softness), 0, 1)
         return image + cover * (signal - image)
 
 
 @dataclass(frozen=True)
-class Heart:
-    """Shape at one instant: two half ellipsoids of the LV, cut at the base plane, and the RV's crescent.
+class HeartShape:
+    """Shape at one instant: two half ellipsoids for the LV, cut at the base, and the RV's crescent.
 
     Attributes:
         base_mm: z of the valve plane.
         radius_mm: mean endocardial radius at the base.
-        length_mm: base to endocardial apex.
+        length_mm: distance from base to endocardial apex.
         wall_mm: wall thickness at the base.
         tip_mm: wall thickness at the apex.
         rv_width_mm: septum to free wall at the base.
         rv_reach: RV length as a share of the LV's.
-        asymmetry: wall thickness ∝ 1 + asymmetry cos θ, so positive thickens the septum.
-        waves: (amplitude, phase) of cos 2θ, cos 3θ, … in the LV's radius; the area is kept.
+        asymmetry: wall thickness ∝ 1 + asymmetry cos θ; positive thickens the septum.
+        waves: (amplitude, phase) of cos 2θ, cos 3θ, … in the LV radius, at constant area.
         rv_waves: the same around the RV's centre, amplitudes in mm.
-        pericardial_mm: typical thickness of the fat around it.
+        pericardial_mm: mean thickness of the pericardial fat.
     """
 
     base_mm: float
@@ -93,10 +98,13 @@ class Section:
     """A slice through the heart.
 
     Attributes:
-        hx, hy: (X, Y) heart-frame coordinates.
-        endo, epi, rv: (X, Y) signed distances; far outside where the slice misses the structure.
+        hx: (X, Y) heart-frame coordinate.
+        hy: (X, Y) heart-frame coordinate.
+        endo: (X, Y) signed distance to the endocardium, ``FAR_MM`` if the slice misses it.
+        epi: (X, Y) signed distance to the epicardium, likewise.
+        rv: (X, Y) signed distance to the RV, likewise.
         depth: 0 at the base, 1 at the endocardial apex.
-        heart: what was cut.
+        heart: the heart's shape.
     """
 
     hx: Array
@@ -105,7 +113,7 @@ class Section:
     epi: Array
     rv: Array
     depth: float
-    heart: Heart
+    heart: HeartShape
 
 
 def cloud(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> Array:
@@ -123,7 +131,7 @@ def ripple(theta: Array, waves: Waves) -> Array:
 
 
 def ellipse(x: Array, y: Array, a: float, b: float, *, tilt: float = 0.0) -> Array:
-    """Signed distance to an ellipse at the origin, to first order: exact on the edge, which is all a soft edge needs."""
+    """Signed distance to an ellipse at the origin, to first order, so exact on the edge."""
     if tilt:
         x, y = x * math.cos(tilt) + y * math.sin(tilt), y * math.cos(tilt) - x * math.sin(tilt)
     norm = np.sqrt((x / a) ** 2 + (y / b) ** 2) + 1e-6
@@ -131,8 +139,8 @@ def ellipse(x: Array, y: Array, a: float, b: float, *, tilt: float = 0.0) -> Arr
     return np.asarray((norm - 1) / slope)
 
 
-def section(hx: Array, hy: Array, z: float, heart: Heart) -> Section:
-    """Where slice ``z`` cuts the heart."""
+def section(hx: Array, hy: Array, z: float, heart: HeartShape) -> Section:
+    """The section of the heart at ``z``."""
     depth = (z - heart.base_mm) / heart.length_mm
     epi_depth = (z - heart.base_mm) / (heart.length_mm + heart.tip_mm)
     far = np.full_like(hx, FAR_MM)
@@ -149,8 +157,8 @@ def section(hx: Array, hy: Array, z: float, heart: Heart) -> Section:
     )
 
 
-def _rv(hx: Array, hy: Array, depth: float, heart: Heart) -> Array:
-    """An ellipse behind the septum that shrinks faster than the LV, so that it is gone before the apex."""
+def _rv(hx: Array, hy: Array, depth: float, heart: HeartShape) -> Array:
+    """Signed distance to the RV, an ellipse behind the septum that ends before the LV's apex."""
     scale = math.sqrt(max(1 - (depth / heart.rv_reach) ** 2, 0.0))
     if scale < 0.15:
         return np.full_like(hx, FAR_MM)
@@ -161,7 +169,7 @@ def _rv(hx: Array, hy: Array, depth: float, heart: Heart) -> Array:
 
 
 def label(cut: Section, *, pixel_mm2: float) -> Array:
-    """(X, Y) uint8 mask of a section; papillary muscles and trabeculae belong to the cavities, as in ACDC."""
+    """(X, Y) uint8 mask of a section; cavities include papillary muscles, as in ACDC."""
     mask = np.zeros(cut.endo.shape, np.uint8)
     mask[_drawable((cut.rv < 0) & (cut.epi >= 0), pixel_mm2)] = ACDC_LABELS.value("RV")
     mask[cut.epi < 0] = ACDC_LABELS.value("MYO")
@@ -170,7 +178,7 @@ def label(cut: Section, *, pixel_mm2: float) -> Array:
 
 
 def _drawable(region: Array, pixel_mm2: float) -> Array:
-    """The largest piece of ``region``, and only when a person would outline it: the RV thins to slivers at its ends."""
+    """The largest piece of ``region``, or nothing if it is too small to be outlined by hand."""
     pieces, count = connected(region)
     sizes = np.bincount(pieces.ravel(), minlength=2)[1:]
     if count == 0 or sizes.max() * pixel_mm2 < SMALLEST_MM2:
@@ -179,7 +187,7 @@ def _drawable(region: Array, pixel_mm2: float) -> Array:
 
 
 def paint_heart(image: Array, cut: Section, brush: Brush) -> Array:
-    """A section over its surroundings (X, Y): fat, thin RV wall, trabeculated RV, wall, cavity, papillary muscles."""
+    """Paint a section over ``image`` (X, Y): fat, RV wall and cavity, LV wall and cavity."""
     if cut.depth < 0:
         return _paint_atria(image, cut, brush)
     muscle, blood = brush.tissues.myocardium, brush.tissues.blood
@@ -216,7 +224,7 @@ def _paint_papillaries(image: Array, cut: Section, brush: Brush) -> Array:
 
 
 def _paint_atria(image: Array, cut: Section, brush: Brush) -> Array:
-    """Above the valve plane: both atria and the aortic root, bright as blood and never labelled."""
+    """Paint both atria and the aortic root, above the valve plane; they are never labelled."""
     radius, fade = cut.heart.radius_mm, max(0.35, 1 + 1.2 * cut.depth)
     chambers = (
         (-0.25 * radius, 0.1 * radius, 1.05 * radius * fade, 0.85 * radius * fade),

@@ -15,7 +15,9 @@ from cardioseg.evaluation.metrics import StructureScore, score_case
 from cardioseg.evaluation.statistics import rounded
 from cardioseg.evaluation.tables import title
 from cardioseg.imaging.open import open_image
-from cardioseg.phantom.draw import Phantom, PhantomConfig, draw, write_cine, write_truth
+from cardioseg.phantom.config import PhantomConfig
+from cardioseg.phantom.draw import Phantom, draw
+from cardioseg.phantom.files import write_cine, write_truth
 from cardioseg.workflows.segment import SegmentRequest, segment_images
 
 NOTICE = "synthetic heart; research use only, not a medical device"

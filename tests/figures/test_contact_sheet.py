@@ -21,7 +21,8 @@ from cardioseg.figures.palette import EXPERTS
 from cardioseg.figures.sheet_canvas import LEFT, TOP
 from cardioseg.figures.tiles import GAP, MOST_COLUMNS, lay_out
 from cardioseg.figures.upright import MARGIN_MM, cropped, upright
-from cardioseg.phantom.draw import PhantomConfig, draw
+from cardioseg.phantom.config import PhantomConfig
+from cardioseg.phantom.draw import draw
 
 SPACING = (2.0, 1.0, 8.0)
 SHAPE = (30, 60, 5)
