@@ -100,7 +100,9 @@ def evaluate(
         >>> import cardioseg
         >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
-        >>> from cardioseg.phantom.draw import PhantomConfig, draw, write_truth
+        >>> from cardioseg.phantom.config import PhantomConfig
+        >>> from cardioseg.phantom.draw import draw
+        >>> from cardioseg.phantom.files import write_truth
         >>> with TemporaryDirectory() as folder:
         ...     mask = Path(folder) / "heart.nii.gz"
         ...     write_truth(mask, draw(PhantomConfig(frames=1)))
