@@ -2,7 +2,7 @@
 
 Research use only. Not a medical device.
 
-Example:
+Examples:
     >>> import cardioseg
     >>> model = cardioseg.load_model()  # doctest: +SKIP
     >>> heart = cardioseg.segment("patient.nii.gz", model=model)  # doctest: +SKIP

@@ -160,7 +160,7 @@ def load_model(name: str | Path = DEFAULT_MODEL, *, device: str = "auto") -> Mod
         ModelError: missing, changed, or not safetensors.
         UsageError: there is no such device.
 
-    Example:
+    Examples:
         >>> import cardioseg
         >>> model = cardioseg.load_model("rdvit-2d", device="cpu")
         >>> model.labels.structures

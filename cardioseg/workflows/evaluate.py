@@ -96,7 +96,7 @@ def evaluate(
         LabelError: a reference holds values without a name.
         OutputError: the output folder is not empty, or cannot be written.
 
-    Example:
+    Examples:
         >>> import cardioseg
         >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory

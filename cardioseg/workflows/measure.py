@@ -100,7 +100,7 @@ def measure(
         InputError: a mask cannot be read.
         LabelError: a mask holds values without a name.
 
-    Example:
+    Examples:
         >>> import cardioseg
         >>> heart = cardioseg.measure("out/heart_mask.nii.gz")  # doctest: +SKIP
         >>> heart.lv.ef_percent  # doctest: +SKIP

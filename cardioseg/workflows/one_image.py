@@ -81,7 +81,7 @@ def segment(
         UsageError: settings contradict each other or the model.
         ModelError: the model is missing or broken.
 
-    Example:
+    Examples:
         >>> import cardioseg
         >>> heart = cardioseg.segment("patient.nii.gz")  # doctest: +SKIP
         >>> heart.mask.shape, heart.function.lv.ef_percent  # doctest: +SKIP
