@@ -11,7 +11,7 @@ from tiny import cardioseg, save_image, voxels
 from cardioseg.core.errors import EXIT_OK
 from cardioseg.core.prediction import Prediction
 from cardioseg.inference import native
-from cardioseg.results import maps
+from cardioseg.workflows import segmentation
 
 SHAPE = (128, 96, 10)
 PAIR = {"patient007_clinical.json", "patient007_report.html"}
@@ -28,7 +28,7 @@ def draw_masks(monkeypatch):
 
     monkeypatch.setattr(native, "predict_volume", predict)
     monkeypatch.setattr(
-        maps, "write_contact_sheet", lambda path, *given, **named: path.write_bytes(b"")
+        segmentation, "write_contact_sheet", lambda path, *given, **named: path.write_bytes(b"")
     )  # a second each
 
 

@@ -105,7 +105,7 @@ def test_a_run_record_carries_the_verdict_its_reasons_and_all_measures(tmp_path,
     facts = run_record(tmp_path / "out", "heart")["quality"]
     assert (done.code, facts["verdict"]) == (0, "fail")
     assert {"rule", "where", "severity", "value", "limit", "text"} == set(facts["reasons"][0])
-    measures = facts["measures"]["mask"]
+    measures = facts["measures"]["mask"]["values"]
     assert 0 < measures["entropy"] < 1
     assert 1 <= measures["steps_background"] <= 2
     assert {"lv_slices", "roughness", "entropy_lv", "halting_spread"} <= set(measures)
@@ -157,8 +157,8 @@ def test_a_cine_is_judged_at_ed_and_es(tmp_path, model):
     record = run_record(tmp_path / "out", "beat")
     measures = record["quality"]["measures"]
     assert set(measures) == {"ED", "ES", "ED and ES", "cine"}
-    assert measures["cine"]["frames"] == 4
-    assert measures["ED"]["lv_ml"] >= measures["ES"]["lv_ml"]
+    assert measures["cine"]["values"]["frames"] == 4
+    assert measures["ED"]["values"]["lv_ml"] >= measures["ES"]["values"]["lv_ml"]
 
 
 def test_two_phases_of_a_patient_are_judged_together(tmp_path, model):

@@ -1,6 +1,5 @@
 """The numbers of a heart against geometry, at the slices that people scan, and what is said where there is none."""
 
-import json
 import math
 
 import numpy as np
@@ -14,7 +13,7 @@ from cardioseg.core.volume import Volume
 
 PIXEL = 1.25
 GAPS = {"5": (5.0, 0.0), "6.5": (6.5, 0.0), "8 + 2": (8.0, 2.0), "10": (10.0, 0.0)}
-BODY = Body(184, 95, 70)
+BODY = Body(height_cm=184, weight_kg=95, heart_rate_bpm=70)
 
 
 def half_ellipsoid_ml(radius, length):
@@ -45,35 +44,25 @@ def test_volumes_mass_and_ef_are_those_of_the_ellipsoids(thickness, gap):
     )
     found = heart_function(ed, es, ACDC_LABELS, BODY)
     edv, esv = half_ellipsoid_ml(25, 90), half_ellipsoid_ml(16, 90)
-    assert found["lv"]["edv_ml"] == pytest.approx(edv, rel=0.01)
-    assert found["lv"]["esv_ml"] == pytest.approx(esv, rel=0.01)
-    assert found["lv"]["sv_ml"] == pytest.approx(edv - esv, rel=0.02)
-    assert found["lv"]["ef_percent"] == pytest.approx(100 * (1 - esv / edv), abs=0.5)
-    assert found["lv"]["mass_g"] == pytest.approx(
-        1.05 * (half_ellipsoid_ml(35, 100) - edv), rel=0.01
-    )
-    assert found["wall_thickness"]["segments_mm"]["mid anterior"] == pytest.approx(10, abs=0.6)
-    assert (set(found["lv"]), set(found["rv"])) == (
-        {"edv_ml", "esv_ml", "sv_ml", "ef_percent", "mass_g"},
-        {"edv_ml", "esv_ml", "sv_ml", "ef_percent"},
-    )
+    assert found.lv.edv_ml == pytest.approx(edv, rel=0.01)
+    assert found.lv.esv_ml == pytest.approx(esv, rel=0.01)
+    assert found.lv.sv_ml == pytest.approx(edv - esv, rel=0.02)
+    assert found.lv.ef_percent == pytest.approx(100 * (1 - esv / edv), abs=0.5)
+    assert found.lv.mass_g == pytest.approx(1.05 * (half_ellipsoid_ml(35, 100) - edv), rel=0.01)
+    assert found.wall_thickness.segments_mm["mid anterior"] == pytest.approx(10, abs=0.6)
 
 
 def test_what_follows_from_the_volumes():
     found = heart_function(drawn(25), drawn(16), ACDC_LABELS, BODY)
     surface = math.sqrt(184 * 95 / 3600)
-    assert found["body"]["surface_m2"] == round(surface, 2)
-    assert found["body"]["surface_formula"] == BSA_FORMULA
-    assert found["indexed"]["lv_edv_ml_per_m2"] == pytest.approx(
-        found["lv"]["edv_ml"] / surface, abs=0.01
-    )
-    assert found["indexed"]["lv_mass_g_per_m2"] == pytest.approx(
-        found["lv"]["mass_g"] / surface, abs=0.01
-    )
-    litres = found["lv"]["sv_ml"] * 70 / 1000
-    assert found["cardiac_output"]["l_per_min"] == pytest.approx(litres, abs=0.01)
-    assert found["cardiac_output"]["l_per_min_per_m2"] == pytest.approx(litres / surface, abs=0.01)
-    assert set(found["reasons"]) == {"wall_thickness.segments_mm.apex"}
+    assert found.body.surface_area_m2 == round(surface, 2)
+    assert found.body.surface_formula == BSA_FORMULA
+    assert found.indexed.lv_edv_ml_per_m2 == pytest.approx(found.lv.edv_ml / surface, abs=0.01)
+    assert found.indexed.lv_mass_g_per_m2 == pytest.approx(found.lv.mass_g / surface, abs=0.01)
+    litres = found.lv.sv_ml * 70 / 1000
+    assert found.cardiac_output.l_per_min == pytest.approx(litres, abs=0.01)
+    assert found.cardiac_output.l_per_min_per_m2 == pytest.approx(litres / surface, abs=0.01)
+    assert set(found.reasons) == {"wall_thickness.segments_mm.apex"}
 
 
 def numbers(found, path=()):
@@ -105,24 +94,25 @@ def test_every_none_has_its_reason_and_every_reason_its_none(body, ed_without, e
     )
     es = es.with_array(np.where(es.array == es_without, 0, es.array))
     found = heart_function(ed, es, ACDC_LABELS, body, why_none="one frame shows no beat")
-    named = dict(numbers(found))
-    assert {key for key, value in named.items() if value is None} == set(found["reasons"])
-    assert all(found["reasons"].values())
+    named = dict(numbers(found.model_dump()))
+    assert {key for key, value in named.items() if value is None} == set(found.reasons)
+    assert all(found.reasons.values())
     assert 0 not in named.values(), "what is not there is not 0"
-    json.dumps(found, allow_nan=False)
 
 
 def test_reasons_name_what_is_not_known_of_the_body():
-    nothing = heart_function(drawn(25), drawn(16), ACDC_LABELS, Body())["reasons"]
+    nothing = heart_function(drawn(25), drawn(16), ACDC_LABELS, Body()).reasons
     assert (
-        nothing["body.height_cm"] == nothing["body.surface_m2"] == "height and weight are not known"
+        nothing["body.height_cm"]
+        == nothing["body.surface_area_m2"]
+        == "height and weight are not known"
     )
     assert (
         nothing["body.heart_rate_bpm"]
         == nothing["cardiac_output.l_per_min"]
         == "the heart rate is not known"
     )
-    no_weight = heart_function(drawn(25), drawn(16), ACDC_LABELS, Body(height_cm=170))["reasons"]
+    no_weight = heart_function(drawn(25), drawn(16), ACDC_LABELS, Body(height_cm=170)).reasons
     assert "body.height_cm" not in no_weight
     assert (
         no_weight["body.weight_kg"]
@@ -134,7 +124,7 @@ def test_reasons_name_what_is_not_known_of_the_body():
 def test_reasons_name_what_is_missing():
     ed, es = drawn(25), drawn(16)
     without = es.with_array(np.where(es.array == ACDC_LABELS.value("RV"), 0, es.array))
-    reasons = heart_function(ed, without, ACDC_LABELS, BODY)["reasons"]
+    reasons = heart_function(ed, without, ACDC_LABELS, BODY).reasons
     assert reasons["rv.ef_percent"] == "the mask shows no RV at ES"
     assert reasons["indexed.rv_sv_ml_per_m2"] == "the mask shows no RV at ES"
     cavity_only = LabelTable(("background", "LV"))
@@ -143,10 +133,10 @@ def test_reasons_name_what_is_missing():
         for mask in (ed, es)
     ]
     found = heart_function(*only, cavity_only, BODY)
-    assert found["lv"]["ef_percent"] == pytest.approx(59, abs=0.5)
-    assert found["reasons"]["lv.mass_g"] == "no structure MYO among LV"
-    assert found["reasons"]["rv.edv_ml"] == "no structure RV among LV"
-    assert found["wall_thickness"]["segments_mm"] == dict.fromkeys(SEGMENTS)
+    assert found.lv.ef_percent == pytest.approx(59, abs=0.5)
+    assert found.reasons["lv.mass_g"] == "no structure MYO among LV"
+    assert found.reasons["rv.edv_ml"] == "no structure RV among LV"
+    assert found.wall_thickness.segments_mm == dict.fromkeys(SEGMENTS)
 
 
 def test_labels_in_another_order_and_nnunets_spelling_give_the_same():

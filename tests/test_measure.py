@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
+from small_case import record_of_case
 from test_function import GAPS, drawn, half_ellipsoid_ml
 from tiny import cardioseg, names_in, save_image
 
@@ -132,7 +133,7 @@ def test_the_values_names_come_from_the_option_or_from_beside_the_mask(tmp_path)
         edv, rel=0.01
     )
     named = {"background": 0, "LV": 1, "MYO": 2, "RV": 3}
-    (tmp_path / "ed_run.json").write_text(json.dumps({"labels": named}))
+    record_of_case("ed", labels=named).write(tmp_path / "ed_run.json")
     assert measured(*call)["lv"]["edv_ml"] == pytest.approx(edv, rel=0.01)
     (tmp_path / "ed_run.json").unlink()
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": named}))
@@ -200,19 +201,19 @@ def test_what_segment_recorded_of_the_body_is_used_again(tmp_path):
 
 def test_calls_that_make_no_sense_are_told(tmp_path, pair):
     cine = save_cine(tmp_path / "cine.nii.gz")
-    for arguments, word in (
-        ((), "no cine and not both phases"),
-        (("--ed", pair[0]), "no cine and not both phases"),
-        ((pair[0], "--ed", 1), "one volume; expected a cine's mask, with frames"),
-        ((pair[0], "--es", pair[1]), "one volume; expected a cine's mask, with frames"),
-        ((cine, "--ed", pair[0]), "a frame's number"),
-        ((cine, "--ed", 13), "frame 13; expected 1 to 12"),
-        ((cine, "--ed", 0), "frame 0; expected 1 to 12"),
-        ((cine, "--ed", 3, "--es", 3), "frame 3, which is --ed"),
+    for arguments, named in (
+        ((), "measure: "),
+        (("--ed", pair[0]), "measure: "),
+        ((pair[0], "--ed", 1), f"{pair[0]}: found one volume"),
+        ((pair[0], "--es", pair[1]), f"{pair[0]}: found one volume"),
+        ((cine, "--ed", pair[0]), f"--ed: found {str(pair[0])!r}"),
+        ((cine, "--ed", 13), "--ed: found frame 13; expected 1 to 12"),
+        ((cine, "--ed", 0), "--ed: found frame 0; expected 1 to 12"),
+        ((cine, "--ed", 3, "--es", 3), "--es: found frame 3"),
         ((cine, "--height-cm", 1.8), "--height-cm: found 1.8; expected 40 to 250"),
         ((cine, "--heart-rate", 600), "--heart-rate: found 600"),
     ):
-        assert word in measured(*arguments, code=EXIT_USAGE)
+        assert f"error: {named}" in measured(*arguments, code=EXIT_USAGE)
     assert "no such file" in measured(
         "--ed", pair[0], "--es", tmp_path / "nothing.nii.gz", code=EXIT_INPUT
     )
@@ -225,10 +226,10 @@ def test_calls_that_make_no_sense_are_told(tmp_path, pair):
 
 def test_swapped_phases_and_different_grids_are_warned_of(tmp_path, pair):
     other = save_mask(tmp_path / "other.nii.gz", drawn(16, distance=5.0))
-    done = cardioseg("measure", "--ed", pair[1], "--es", pair[0])
-    assert "warning: phases: the LV is not larger at ED than at ES" in done.err
+    swapped = measured("--ed", pair[1], "--es", pair[0])["phases"]
+    assert (swapped["confidence"], len(swapped["reasons"])) == ("low", 1)
     done = cardioseg("measure", "--ed", pair[0], "--es", other)
-    assert "warning: ED and ES lie on different grids" in done.err
+    assert "(128, 96, 10) and (128, 96, 20) voxels" in done.err
 
 
 def test_a_drawn_beat_has_its_phases_and_its_numbers(tmp_path):
