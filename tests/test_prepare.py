@@ -34,7 +34,7 @@ def stamps(folder):
     return {path.name: path.stat().st_mtime_ns for path in (folder / "cases").iterdir()}
 
 
-# ------------------------------------------------------------------------------------------------------------------ what it holds
+# ------------------------------------------------------------------------------------ what it holds
 
 
 def test_what_is_stored_is_what_inference_would_see(raw):
@@ -148,7 +148,7 @@ def test_masks_stored_as_float_count_as_whole_numbers(raw):
     }
 
 
-# ----------------------------------------------------------------------------------------------------------------------- going on
+# ----------------------------------------------------------------------------------------- going on
 
 
 def test_a_second_run_keeps_everything(raw):

@@ -20,23 +20,7 @@ def open_itk(path: Path) -> ImageFile:
         InputError: unreadable, or several values per voxel.
         GeometryError: more than four axes.
     """
-    try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        reason = " ".join(str(error).split("ITK ERROR:")[-1].split())[:120]
-        raise InputError(
-            path,
-            found=f"unreadable data ({reason})",
-            expected="an intact image",
-            cure="export or copy it again",
-        ) from None
-    if image.GetNumberOfComponentsPerPixel() > 1:
-        raise InputError(
-            path,
-            found="several values per voxel",
-            expected="one grey value per voxel",
-            cure="convert the image to greyscale",
-        )
+    image = _read(path)
     shape = squeezed_shape(path, tuple(image.GetSize()))
     array = sitk.GetArrayFromImage(image).T.reshape(shape)  # copied, as a view would dangle
     pixdim = [*image.GetSpacing(), 1.0][:3]
@@ -58,6 +42,27 @@ def open_itk(path: Path) -> ImageFile:
         load=load,
         files=(path,),
     )
+
+
+def _read(path: Path) -> sitk.Image:
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split("ITK ERROR:")[-1].split())[:120]
+        raise InputError(
+            path,
+            found=f"unreadable data ({reason})",
+            expected="an intact image",
+            cure="export or copy it again",
+        ) from None
+    if image.GetNumberOfComponentsPerPixel() > 1:
+        raise InputError(
+            path,
+            found="several values per voxel",
+            expected="one grey value per voxel",
+            cure="convert the image to greyscale",
+        )
+    return image
 
 
 def _ras_affine(image: sitk.Image, pixdim: list[float]) -> np.ndarray:

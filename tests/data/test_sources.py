@@ -32,7 +32,7 @@ def acdc_patient(
     return folder
 
 
-# --------------------------------------------------------------------------------------------------------------------- ACDC
+# --------------------------------------------------------------------------------------------- ACDC
 
 
 @pytest.mark.parametrize("layout", ["", "training", "database/testing"])
@@ -104,7 +104,7 @@ def test_folders_without_cases_say_what_was_looked_for(tmp_path):
         find_cases(tmp_path / "nowhere")
 
 
-# ------------------------------------------------------------------------------------------------------------------ nnU-Net
+# ------------------------------------------------------------------------------------------ nnU-Net
 
 
 def nnunet(root, names=("anna_ED", "anna_ES", "bert"), ending=".nii.gz", **changes):
@@ -194,7 +194,7 @@ def test_an_nnunet_folder_without_labels_is_empty(tmp_path):
         find_cases(nnunet(tmp_path, names=()))
 
 
-# ---------------------------------------------------------------------------------------------------------------------- CSV
+# ---------------------------------------------------------------------------------------------- CSV
 
 
 def table(root, text, encoding="utf-8"):
@@ -207,7 +207,11 @@ def table(root, text, encoding="utf-8"):
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_a_table_names_its_files_from_where_it_lies(tmp_path, encoding):
-    text = "image, label,patient,phase,group\n data/a b.nii.gz ,data/a_gt.nii.gz,anna,ED,DCM\ndata/ö.nrrd,,,,\n"
+    text = (
+        "image, label,patient,phase,group\n"
+        " data/a b.nii.gz ,data/a_gt.nii.gz,anna,ED,DCM\n"
+        "data/ö.nrrd,,,,\n"
+    )
     source = find_cases(table(tmp_path, text, encoding))
     first, second = source.cases
     assert (source.kind, source.labels) == ("csv", ACDC_LABELS)

@@ -1,4 +1,4 @@
-"""manifest.json: who, what, from which bytes, and by which rule of spacing a data set was prepared."""
+"""manifest.json: cases, hashes, settings and spacing rule of a prepared data set."""
 
 import hashlib
 import json

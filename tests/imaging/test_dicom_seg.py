@@ -200,7 +200,7 @@ def test_ed_and_es_become_segmentations(segment, study, tmp_path):
     segment(study, "--save", "dicom-seg", "--ed", "4", "--es", "2")
     assert segmentations(out) == ["case7_seg_frame02.dcm", "case7_seg_frame04.dcm"]
     facts = run_record(out, "case7")
-    assert facts["dicom_seg"] == {"frames": [2, 4]}
+    assert facts["dicom_seg_frames"] == [2, 4]
     assert set(segmentations(out)) < set(facts["files"])
     mask, image = stored(out / "case7_mask.nii.gz"), open_image(study)
     described = {}
@@ -222,7 +222,7 @@ def test_every_phase_becomes_one_on_request_and_none_unasked(segment, study, tmp
     ]
     segment(study, "--overwrite")
     assert segmentations(tmp_path / "out") == []
-    assert "dicom_seg" not in run_record(tmp_path / "out", "case7")
+    assert run_record(tmp_path / "out", "case7").get("dicom_seg_frames") is None
 
 
 def test_a_single_phase_becomes_one_without_a_number(segment, tmp_path):

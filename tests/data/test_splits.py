@@ -1,4 +1,4 @@
-"""Splits by patient: the file's own sides and fractions, and folds that are disjoint, stratified and always the same."""
+"""Splits by patient: parts and fractions of a file, and disjoint, stratified, stable folds."""
 
 import json
 from collections import Counter
