@@ -18,7 +18,7 @@ from cardioseg.bundle import Model
 from cardioseg.core.exits import RULES, ExitRule, parse_exit
 from cardioseg.imaging.preprocess import neighbouring_slices
 from cardioseg.layers.looping import Core
-from cardioseg.layers.precision import fast_bf16
+from cardioseg.layers.devices import fast_bf16
 
 CPU = torch.device("cpu")
 CHOICES = (

@@ -1,4 +1,4 @@
-"""A model folder: what is saved comes back, what was changed or is no model is refused, and nothing in it is ever run."""
+"""A model folder: saving and loading, and refusal of changed, broken or pickled files."""
 
 import hashlib
 import json
@@ -14,10 +14,10 @@ from safetensors.torch import load_file
 from safetensors.torch import save as serialize
 from tiny import LABELS, NETWORK, SETTINGS, names_in, save_tiny_model
 
-from cardioseg import bundle
 from cardioseg.bundle import (
     build_network,
     find_model,
+    folders,
     load_model,
     models_folder,
     monai_metadata,
@@ -60,7 +60,7 @@ def put_weights(folder, content):
     change_metadata(folder, weights_sha256=hashlib.sha256(content).hexdigest())
 
 
-# --------------------------------------------------------------------------------------------------------------------- whole
+# -------------------------------------------------------------------------------------------- whole
 
 
 def test_a_saved_network_comes_back(tmp_path):
@@ -126,7 +126,7 @@ def test_saving_twice_gives_the_same_weights(whole, tmp_path):
     assert (tmp_path / "again" / WEIGHTS).read_bytes() == (whole / WEIGHTS).read_bytes()
 
 
-# -------------------------------------------------------------------------------------------------------------------- spoilt
+# ------------------------------------------------------------------------------------------- spoilt
 
 
 def flip_a_bit(folder):
@@ -155,11 +155,11 @@ SPOILT = {
         "found SHA-256",
     ),
     "no weights": (lambda f: (f / WEIGHTS).unlink(), WEIGHTS, "No such file"),
-    "empty weights": (lambda f: put_weights(f, b""), WEIGHTS, "no safetensors"),
+    "empty weights": (lambda f: put_weights(f, b""), WEIGHTS, "not a safetensors file"),
     "a header that is too long": (
         lambda f: put_weights(f, b"\xff" * 64),
         WEIGHTS,
-        "no safetensors",
+        "not a safetensors file",
     ),
     "another network's weights": (spoil_numbers, WEIGHTS, "size mismatch"),
     "a tensor short": (lose_a_tensor, WEIGHTS, "Missing key"),
@@ -322,12 +322,12 @@ def test_a_network_of_impossible_settings_is_a_config_error():
         assert str(caught.value).startswith("--set: found ")
 
 
-# ----------------------------------------------------------------------------------------------------------- names and folders
+# -------------------------------------------------------------------------------- names and folders
 
 
 def test_a_model_is_found_by_path_and_by_shipped_name(whole, tmp_path, monkeypatch):
     assert find_model(whole) == whole
-    monkeypatch.setattr(bundle, "models_folder", lambda: whole.parent)
+    monkeypatch.setattr(folders, "models_folder", lambda: whole.parent)
     assert shipped_models() == ["tiny"]
     assert find_model("tiny") == whole
     monkeypatch.chdir(whole)

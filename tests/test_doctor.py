@@ -11,8 +11,9 @@ import pytest
 import torch
 from tiny import cardioseg, save_tiny_model
 
+from cardioseg.bundle import folders
 from cardioseg.core.errors import EXIT_MODEL, EXIT_OK
-from cardioseg.core.version import __version__, bundle
+from cardioseg.core.version import __version__
 from cardioseg.workflows.doctor import without_paths
 
 ROOT = Path(__file__).parents[1]
@@ -23,7 +24,7 @@ def shelf(tmp_path, monkeypatch):
     """A folder of shipped models with one in it, below the home of a person."""
     home = tmp_path / "home" / "jane doe"
     save_tiny_model(home / "models" / "tiny")
-    monkeypatch.setattr(bundle, "models_folder", lambda: home / "models")
+    monkeypatch.setattr(folders, "models_folder", lambda: home / "models")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("USERPROFILE", str(home))
     return home / "models"

@@ -8,8 +8,7 @@ import pytest
 import torch
 from tiny import LABELS, SETTINGS, cardioseg, names_in, save_tiny_model
 
-from cardioseg import bundle
-from cardioseg.bundle import build_network, load_model
+from cardioseg.bundle import build_network, folders, load_model
 from cardioseg.core.errors import EXIT_MODEL, EXIT_OK, EXIT_RESOURCES, EXIT_USAGE
 from cardioseg.training import checkpoint
 from cardioseg.training.schedule import MovingAverage
@@ -21,7 +20,7 @@ def shelf(tmp_path, monkeypatch):
     folder = tmp_path / "models"
     save_tiny_model(folder / "tiny")
     (folder / "README.md").write_text("not a model")
-    monkeypatch.setattr(bundle, "models_folder", lambda: folder)
+    monkeypatch.setattr(folders, "models_folder", lambda: folder)
     return folder
 
 
@@ -51,7 +50,7 @@ def report(outcome):
     return json.loads(outcome.out)["data"]
 
 
-# ------------------------------------------------------------------------------------------------------- list, show, verify
+# ------------------------------------------------------------------------------- list, show, verify
 
 
 def test_list_names_sizes_and_scores(shelf):
@@ -118,7 +117,7 @@ def test_verify_without_any_model_is_an_error(shelf):
     assert cardioseg("models", "verify").code == EXIT_MODEL
 
 
-# -------------------------------------------------------------------------------------------------------------------- export
+# ------------------------------------------------------------------------------------------- export
 
 
 def test_export_takes_the_average_and_the_runs_own_facts(run_folder, tmp_path):

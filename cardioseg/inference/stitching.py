@@ -20,7 +20,7 @@ from cardioseg.core.config import WindowConfig
 from cardioseg.core.exits import Depth
 from cardioseg.inference.flops import FlopTally
 from cardioseg.inference.orientations import ORIENTATIONS, turn, turn_back
-from cardioseg.layers.precision import fast_bf16
+from cardioseg.layers.devices import fast_bf16
 from cardioseg.networks import Network, SegOutput
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cardioseg.layers.precision import fast_bf16
+from cardioseg.layers.devices import fast_bf16
 
 SMALLEST = 16  # rows and columns; below, there is little to make orthogonal
 ROUNDS = 5

@@ -121,7 +121,7 @@ def _torch() -> tuple[int | None, str | None, tuple[str, ...], str]:
     try:
         import torch
 
-        from cardioseg.bundle import choose_device
+        from cardioseg.layers.devices import choose_device
 
         found = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
         gpus = tuple(f"{gpu.name}, {gpu.total_memory / GIB:.0f} GiB" for gpu in found)

@@ -123,8 +123,7 @@ def _fabric(name: str) -> "Fabric":
     """One device, in the precision that is fast there."""
     from lightning_fabric import Fabric
 
-    from cardioseg.bundle import choose_device
-    from cardioseg.layers.precision import fast_bf16
+    from cardioseg.layers.devices import choose_device, fast_bf16
 
     logging.getLogger("lightning_fabric").setLevel(
         logging.WARNING
