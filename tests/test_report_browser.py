@@ -6,13 +6,13 @@ import re
 import numpy as np
 import pytest
 from browser import needs_chromium
-from small_case import QUALITY, study_of, write_pair
+from small_case import FAIL, PASS, WARN, write_pair
 from small_case import write_reported_case as case
 
-from cardioseg.pages.index import write_index
+from cardioseg.pages.patient import write_patient_reports
 from cardioseg.pages.report import write_report
-from cardioseg.results.finished import read_record
 from cardioseg.results.hearts import make_hearts
+from cardioseg.workflows.folder import update_folder
 
 # Text, and how far its colour stands out from the ground it is on (WCAG 2).
 CONTRASTS = """
@@ -42,21 +42,15 @@ return [...document.querySelectorAll('body *')].filter((e) => seen(e) && says(e)
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
-    record = case(folder, quality=QUALITY, warnings=["a warning"])
-    report = write_report(folder, "heart", record)
-    for number, verdict in ((2, "pass"), (10, "fail")):
+    report = write_report(folder, "heart", case(folder, quality=WARN, warnings=("a warning",)))
+    for number, quality in ((2, PASS), (10, FAIL)):
         name = f"heart{number}"
-        write_report(
-            folder,
-            name,
-            case(folder, name, frames=number, quality={"verdict": verdict, "reasons": []}),
-        )
-    records = {
-        name: read_record(folder / f"{name}_run.json") for name in ("heart", "heart2", "heart10")
-    }
-    records["volume"] = case(folder, "volume", frames=1)
-    make_hearts(study_of(folder, records | write_pair(folder, "pair")))
-    return report, write_index(folder, records), folder / "pair_report.html"
+        write_report(folder, name, case(folder, name, frames=number, quality=quality))
+    case(folder, "volume", frames=1)
+    update_folder(folder)
+    records = write_pair(folder, "pair")
+    write_patient_reports(folder, make_hearts(folder, records).pairs, records)
+    return report, folder / "index.html", folder / "pair_report.html"
 
 
 @needs_chromium

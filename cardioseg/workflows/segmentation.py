@@ -6,7 +6,6 @@ Shape legend: X, Y in-plane, Z slices, T frames; a volume is (X, Y, Z), a cine (
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -45,9 +44,6 @@ from cardioseg.results.records import ClinicalRecord, RunRecord
 from cardioseg.results.source import remember_source
 from cardioseg.results.summary import headline
 from cardioseg.results.viewer_tables import write_viewer_tables
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
