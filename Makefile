@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test docs pictures clean
+.PHONY: demo test docs notebook pictures clean
 
 demo: .venv/.runs
 	$(BIN)/cardioseg demo --overwrite
@@ -22,6 +22,9 @@ test: .venv/.tests
 
 docs: .venv/.tests
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet  # into .venv/site
+
+notebook: .venv/.tests
+	$(BIN)/python docs/hooks/notebooks.py  # runs docs/tutorial.ipynb and stores its outputs
 
 pictures: .venv/.tests
 	$(BIN)/python docs/hooks/pictures.py  # into docs/images; needs Chromium
