@@ -35,7 +35,7 @@ def run_folder(tmp_path):
     for value in average.weights.values():
         if value.is_floating_point():
             value.fill_(0.25)
-    facts = checkpoint.Facts(step=7, minutes=1.26, settings="hash")
+    facts = checkpoint.CheckpointFacts(step=7, minutes=1.26, settings="hash")
     folder.mkdir()
     checkpoint.save(folder, facts, network, average, [torch.optim.AdamW(network.parameters())])
     (folder / "config.toml").write_text(tomli_w.dumps(SETTINGS))

@@ -1,1 +1,1 @@
-"""The training loop, its losses and its checkpoints; knows nothing of files beside its own."""
+"""Training: the loop, its losses and settings, checkpoints, and the model a run starts from."""

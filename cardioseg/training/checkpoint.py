@@ -1,6 +1,7 @@
-"""A training state on disk: one safetensors file, its facts as JSON in the header; written atomically, never unpickled.
+"""A training state on disk: one safetensors file with its facts as JSON in the header.
 
-Tensors: ``network.*``, ``average.*`` (the moving average), ``optimizer.<which>.<index>.<slot>``, ``rng`` (torch's generator).
+It is written atomically and never unpickled. Tensors: ``network.*``, ``average.*`` (the moving
+average), ``optimizer.<which>.<index>.<slot>``, ``rng`` (torch's generator).
 """
 
 import json
@@ -23,13 +24,13 @@ FILE = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a checkpoint says of itself.
+class CheckpointFacts:
+    """The numbers of a checkpoint.
 
     Attributes:
         step: optimiser steps taken.
         minutes: wall-clock minutes of training so far.
-        settings: hash of the settings that decide what the steps do.
+        settings: hash of everything that decides the result of a step.
         best: best validation Dice so far, -1 before the first.
     """
 
@@ -41,12 +42,12 @@ class Facts:
 
 def save(
     folder: Path,
-    facts: Facts,
+    facts: CheckpointFacts,
     network: Network,
     average: MovingAverage,
     optimizers: Sequence[torch.optim.Optimizer],
 ) -> None:
-    """Write the state of a run; a kill at any moment leaves the previous one whole."""
+    """Write the state of a run; if killed meanwhile, the previous file stays complete."""
     tensors: dict[str, Tensor] = {"rng": torch.get_rng_state()}
     tensors |= {f"network.{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.weights.items()}
@@ -60,18 +61,18 @@ def save(
     write_bytes(folder / FILE, serialize(held, metadata={"facts": json.dumps(asdict(facts))}))
 
 
-def read_facts(folder: Path) -> Facts | None:
-    """The facts of a run's checkpoint; None when it has none yet.
+def read_facts(folder: Path) -> CheckpointFacts | None:
+    """The facts of a run's checkpoint; None when there is no checkpoint.
 
     Raises:
-        ModelError: the file is there but not a checkpoint.
+        ModelError: the file is not a checkpoint.
     """
     path = folder / FILE
     if not path.is_file():
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            return Facts(**json.loads(file.metadata()["facts"]))
+            return CheckpointFacts(**json.loads(file.metadata()["facts"]))
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ModelError(
             path,
@@ -87,7 +88,7 @@ def restore(
     average: MovingAverage,
     optimizers: Sequence[torch.optim.Optimizer],
 ) -> None:
-    """Load weights, moving average, optimisers and generator from a checkpoint into objects of the same shape."""
+    """Restore weights, moving average, optimisers and torch's generator from a checkpoint."""
     tensors = load_file(folder / FILE)
     torch.set_rng_state(tensors.pop("rng").to(torch.uint8))
     network.load_state_dict(

@@ -1,12 +1,10 @@
-"""The loop: one batch, one step, and now and then a checkpoint and a validation.
+"""The training loop: one batch, one step; at intervals a checkpoint and a validation.
 
-Lightning Fabric carries device and precision. Everything random follows from the seed, the step and torch's
-generator, all of which a checkpoint holds, so that a resumed run continues where the killed one was.
+Lightning Fabric handles device and precision. Everything random follows from the seed, the step and
+torch's generator. A checkpoint holds all three, so a resumed run continues as if never stopped.
 """
 
-import json
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -18,12 +16,12 @@ from lightning_fabric import Fabric
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
-from torch.utils.tensorboard import SummaryWriter
 
 from cardioseg.core.config import Settings
 from cardioseg.core.progress import OnProgress, Progress, unwatched
-from cardioseg.networks import Network
-from cardioseg.training.checkpoint import Facts, read_facts, restore, save
+from cardioseg.networks import Network, SegOutput
+from cardioseg.training.checkpoint import CheckpointFacts, read_facts, restore, save
+from cardioseg.training.log import Meter, RunLog
 from cardioseg.training.losses import SegmentationLoss, batch_dice, token_weights
 from cardioseg.training.schedule import (
     MovingAverage,
@@ -34,31 +32,33 @@ from cardioseg.training.schedule import (
 
 Validate = Callable[[Network], dict[str, float]]
 
-
+# Weights of the networks' own losses.
 PENALTIES = {
     "ponder": 0.01,  # ACT's cost (Graves 2016; the same in Universal Transformers)
-    "halting": 0.5,  # the oracle's teaching of RD-ViT's halting head; its gradient stays in the head
-    "stability": 1e-3,  # Edge-RecViT's STB, weights as released
-    "depth_use": 0.1,  # Edge-RecViT's DU
-    "budget": 1.0,  # our ranker's budget
-    "depth": 0.5,  # the oracle's teaching of our ranker
+    "halting": 0.5,  # oracle loss of RD-ViT's halting head; its gradient stays in the head
+    "stability": 1e-3,  # Edge-RecViT's STB, weight as released
+    "depth_use": 0.1,  # Edge-RecViT's DU, weight as released
+    "budget": 1.0,  # budget loss of our ranker
+    "depth": 0.5,  # oracle loss of our ranker
 }
 
 
 class TrainingConfig(Settings):
     """How a network is trained."""
 
-    steps: int = Field(6000, ge=1, description="optimiser steps in all")
+    steps: int = Field(6000, ge=1, description="optimiser steps of the whole run")
     batch: int = Field(16, ge=1, le=1024, description="windows per step")
     optimizer: Literal["muon", "adamw"] = Field(
-        "muon", description="muon: for matrices and kernels, AdamW for the rest"
+        "muon", description="muon moves matrices and kernels, with AdamW for the rest; or adamw"
     )
     learning_rate: float = Field(
-        1e-3, gt=0, description="highest, of AdamW; Muon's steps are as large"
+        1e-3, gt=0, description="peak learning rate of AdamW; Muon's steps have the same size"
     )
-    warmup: int = Field(300, ge=1)
-    weight_decay: float = Field(0.05, ge=0)
-    clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
+    warmup: int = Field(300, ge=1, description="steps until the learning rate peaks")
+    weight_decay: float = Field(0.05, ge=0, description="decoupled weight decay of matrices")
+    clip: float = Field(
+        1.0, gt=0, description="largest norm of the gradient; larger ones are scaled down"
+    )
     average: float = Field(
         0.999, gt=0, lt=1, description="decay of the moving average of the weights"
     )
@@ -66,17 +66,17 @@ class TrainingConfig(Settings):
         0.4, ge=0, description="weight of the loss after a random earlier loop"
     )
     penalties: dict[str, float] = Field(
-        PENALTIES, description="weights of what networks ask for, by name"
+        PENALTIES, description="weights of the networks' own losses, by name"
     )
     balance_rate: float = Field(
         0.01, ge=0, description="step of the experts' load-balancing bias, in logits"
     )
-    seed: int = Field(0, ge=0, lt=2**31)
-    workers: int = Field(1, ge=0, description="loading processes")
-    checkpoint_minutes: float = Field(3.0, gt=0)
+    seed: int = Field(0, ge=0, lt=2**31, description="of weights, batches and augmentation")
+    workers: int = Field(1, ge=0, description="processes that load data")
+    checkpoint_minutes: float = Field(3.0, gt=0, description="minutes between checkpoints")
     validate_every: int = Field(1000, ge=1, description="steps between validations")
     validate_cases: int = Field(
-        8, ge=0, description="validation volumes looked at during training; 0 for none"
+        8, ge=0, description="volumes scored at each validation; 0 for none"
     )
 
     @field_validator("penalties")
@@ -90,14 +90,14 @@ class TrainingConfig(Settings):
 
 @dataclass
 class Run:
-    """A run in the making.
+    """The state of a training run.
 
     Attributes:
         folder: holds checkpoint, log and events.
         config: training settings.
-        settings: hash of everything that decides what a step does.
-        network: what is trained.
-        optimizers: what moves its weights.
+        settings: hash of everything that decides the result of a step.
+        network: the network that is trained.
+        optimizers: of its weights.
         average: moving average of its weights.
         step: steps taken.
         minutes: minutes spent before this process started.
@@ -122,14 +122,14 @@ class Run:
 
     def save(self) -> None:
         """Write the checkpoint."""
-        facts = Facts(self.step, self.spent_minutes, self.settings, self.best)
+        facts = CheckpointFacts(self.step, self.spent_minutes, self.settings, self.best)
         save(self.folder, facts, self.network, self.average, self.optimizers)
 
 
 def start(
     folder: Path, network: Network, config: TrainingConfig, *, settings: str, resume: bool
 ) -> Run:
-    """A new run, or the continuation of the one in ``folder``; the network is on its device already."""
+    """A new run, or with ``resume`` the one in ``folder``; the network is on its device."""
     torch.manual_seed(config.seed + 1)
     optimizers = build_optimizers(
         network, config.optimizer, rate=config.learning_rate, weight_decay=config.weight_decay
@@ -151,7 +151,7 @@ def train(
     max_minutes: float | None = None,
     on_progress: OnProgress = unwatched,
 ) -> bool:
-    """Step until the schedule ends or the minutes are up; True when the schedule ended.
+    """Train until the schedule ends or the time is up.
 
     Args:
         run: from ``start``.
@@ -159,7 +159,10 @@ def train(
         fabric: carries the run's device.
         validate: scores the averaged weights.
         max_minutes: wall-clock limit of this call.
-        on_progress: told of every step.
+        on_progress: called after every step.
+
+    Returns:
+        Whether the schedule has ended.
     """
     config = run.config
     network, *optimizers = fabric.setup(cast("nn.Module", run.network), *run.optimizers)
@@ -168,16 +171,13 @@ def train(
     meter, saved = Meter(), time.monotonic()
     with closing(RunLog(run.folder)) as log:
         for batch in _batches(data, run, fabric):
-            facts = _step(run, network, optimizers, batch, loss_of, fabric)
-            meter.add(facts)
+            meter.add(_step(run, network, optimizers, batch, loss_of, fabric))
             run.step += 1
             on_progress(Progress(run.step, config.steps, "", meter.fields()))
             if run.step % 20 == 0:
-                log.write(
-                    {"step": run.step, "minutes": round(run.spent_minutes, 3), **meter.means()}
-                )
+                log.write(_row(run, meter.means()))
             if validate and (run.step % config.validate_every == 0 or run.step == config.steps):
-                _validate(run, validate, log)
+                log.write(_row(run, _validate(run, validate)))
             if max_minutes is not None and (time.monotonic() - run.started) / 60 >= max_minutes:
                 break
             if time.monotonic() - saved > config.checkpoint_minutes * 60:
@@ -187,10 +187,15 @@ def train(
     return run.step >= config.steps
 
 
+def _row(run: Run, numbers: dict[str, float]) -> dict[str, float]:
+    """A line of the log."""
+    return {"step": run.step, "minutes": round(run.spent_minutes, 3), **numbers}
+
+
 def _batches(
     data: Dataset[dict[str, Tensor]], run: Run, fabric: Fabric
 ) -> Iterator[dict[str, Tensor]]:
-    """Batches from the run's step on."""
+    """Batches from the run's current step on."""
     config = run.config
     indices: Any = [
         range(step * config.batch, (step + 1) * config.batch)
@@ -201,7 +206,8 @@ def _batches(
         batch_sampler=indices,
         num_workers=config.workers,
         prefetch_factor=4 if config.workers else None,
-        generator=torch.Generator(),  # else it draws from torch's own, once per start, and a resumed run would part from there
+        # Without one it would draw from torch's generator at each start, and change a resumed run.
+        generator=torch.Generator(),
     )
     batches: Any = fabric.setup_dataloaders(loader)
     yield from batches
@@ -215,29 +221,25 @@ def _step(
     loss_of: SegmentationLoss,
     fabric: Fabric,
 ) -> dict[str, float]:
+    """One optimiser step; returns its numbers for the log."""
     config = run.config
     rate = learning_rate(
         run.step, peak=config.learning_rate, warmup=config.warmup, steps=config.steps
     )
     for group in (group for optimizer in optimizers for group in optimizer.param_groups):
         group["lr"] = rate
-    output = network(batch["image"])
+    output: SegOutput = network(batch["image"])
     loss, parts = loss_of(output, batch["label"])
     run.network.zero_grad()
     fabric.backward(loss)
     norm = gradient_norm(run.network.parameters(), config.clip)
     for optimizer in optimizers:
         optimizer.step()
-    if output.routing is not None and config.balance_rate > 0:
-        weights = token_weights(
-            batch["label"], tuple(output.routing.shape[2:]), output.logits.shape[1]
-        )
-        run.network.rebalance(output.routing, weights, rate=config.balance_rate)
+    _rebalance(run, output, batch["label"])
     run.average.update(run.network, run.step)
-    dice = batch_dice(output.logits, batch["label"])
     return {
         "loss": float(loss.detach()),
-        "dice": dice,
+        "dice": batch_dice(output.logits, batch["label"]),
         "steps": float(output.steps.float().mean()),
         "rate": rate,
         "norm": norm,
@@ -245,8 +247,16 @@ def _step(
     }
 
 
-def _validate(run: Run, validate: Validate, log: "RunLog") -> None:
-    """Score the averaged weights, then go on with the running ones."""
+def _rebalance(run: Run, output: SegOutput, label: Tensor) -> None:
+    """Balance the experts on the class-weighted load of the step."""
+    rate = run.config.balance_rate
+    if output.routing is not None and rate > 0:
+        weights = token_weights(label, tuple(output.routing.shape[2:]), output.logits.shape[1])
+        run.network.rebalance(output.routing, weights, rate=rate)
+
+
+def _validate(run: Run, validate: Validate) -> dict[str, float]:
+    """Score the averaged weights, then restore the running ones."""
     current = {name: value.clone() for name, value in run.network.state_dict().items()}
     generator = torch.get_rng_state()
     run.network.load_state_dict(run.average.weights)
@@ -258,61 +268,4 @@ def _validate(run: Run, validate: Validate, log: "RunLog") -> None:
         run.network.train()
         torch.set_rng_state(generator)
     run.best = max(run.best, scores.get("dice", -1.0))
-    log.write(
-        {
-            "step": run.step,
-            "minutes": round(run.spent_minutes, 3),
-            **{f"val_{name}": value for name, value in scores.items()},
-        }
-    )
-
-
-class Meter:
-    """Means over the last steps, for the bar and the log."""
-
-    def __init__(self, length: int = 20) -> None:
-        self.recent: deque[dict[str, float]] = deque(maxlen=length)
-
-    def add(self, facts: dict[str, float]) -> None:
-        """Take in a step."""
-        self.recent.append(facts)
-
-    def means(self) -> dict[str, float]:
-        """Mean of every number over the steps that have it, not-a-number left out."""
-        names = {name for facts in self.recent for name in facts}
-        values = {
-            name: [
-                facts[name]
-                for facts in self.recent
-                if facts.get(name, float("nan")) == facts.get(name)
-            ]
-            for name in names
-        }
-        return {name: round(sum(v) / len(v), 6) for name, v in sorted(values.items()) if v}
-
-    def fields(self) -> dict[str, str]:
-        """What stands beside the bar."""
-        means = self.means()
-        return {name: f"{means[name]:.3f}" for name in ("loss", "dice", "steps") if name in means}
-
-
-class RunLog:
-    """JSON lines and TensorBoard events, side by side."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.file = (folder / "log.jsonl").open("a", encoding="utf-8")
-        self.events = SummaryWriter(str(folder / "events"))
-
-    def write(self, row: dict[str, float]) -> None:
-        """One line, and one point per number."""
-        self.file.write(json.dumps(row) + "\n")
-        self.file.flush()
-        for name, value in row.items():
-            if name not in ("step", "minutes"):
-                self.events.add_scalar(name, value, int(row["step"]))
-
-    def close(self) -> None:
-        """Flush both."""
-        self.file.close()
-        self.events.close()
+    return {f"val_{name}": value for name, value in scores.items()}

@@ -1,4 +1,7 @@
-"""What a training step minimises: Dice plus cross-entropy on the last and an earlier loop, plus what the network asks for."""
+"""The training loss: Dice and cross-entropy after the last and an earlier loop, plus penalties.
+
+Shape legend: B batch, K classes, S* spatial axes, G* token grid.
+"""
 
 from typing import Any
 
@@ -11,11 +14,11 @@ from cardioseg.networks.output import SegOutput
 
 
 class SegmentationLoss:
-    """Sum of the task loss after the last loop, after an earlier one (deep supervision) and the network's penalties.
+    """Task loss after the last loop and an earlier one (deep supervision), plus penalties.
 
     Args:
-        early_weight: of the loss after the earlier loop.
-        penalties: weight by name; a penalty without a weight is an error, so that none is dropped silently.
+        early_weight: weight of the loss after the earlier loop.
+        penalties: weight of each penalty by name; one without a weight raises KeyError.
     """
 
     def __init__(self, *, early_weight: float, penalties: dict[str, float]) -> None:
@@ -43,7 +46,7 @@ class SegmentationLoss:
 
 @torch.no_grad()
 def batch_dice(logits: Tensor, label: Tensor) -> float:
-    """Mean Dice over the structures present in a batch, for the progress bar; nan when there is none.
+    """Mean Dice over the structures present in a batch, for the progress bar; NaN without any.
 
     Args:
         logits: (B, K, *S).
@@ -61,7 +64,7 @@ def batch_dice(logits: Tensor, label: Tensor) -> float:
 
 @torch.no_grad()
 def token_weights(label: Tensor, grid: tuple[int, ...], classes: int) -> Tensor:
-    """Weight of each token for the experts' balance: the inverse frequency of its majority class, (B, *G).
+    """Weight of each token for load balancing, (B, *G): the inverse frequency of its class.
 
     Args:
         label: (B, *S) int64.

@@ -1,11 +1,13 @@
-"""Muon: momentum that is made orthogonal before it moves a matrix, so that weak directions move with the strong ones.
+"""Muon: momentum made orthogonal before it moves a matrix, so that weak directions move as well.
 
-Sources: Jordan et al. 2024 (kellerjordan.github.io/posts/muon: momentum, Newton-Schulz iteration and its coefficients); Liu et
-al. 2025 (arXiv 2502.16982, equation 4: the step's size, as large as AdamW's, so that one learning rate serves both).
+Sources: Jordan et al. 2024 (kellerjordan.github.io/posts/muon: momentum, Newton-Schulz iteration
+and its coefficients); Liu et al. 2025 (arXiv 2502.16982, equation 4: step size as large as
+AdamW's, so that one learning rate serves both).
 
-torch's own takes matrices alone, and works in bf16 where that is slow too. Here a convolution's kernel is a matrix as well,
-(first axis, all others), a transposed one's (inputs, outputs x extent): it is there that the gain lies (lab log, 2026-11-21). The
-last layer is among them, and the first of a patch stem, which the first source leaves to AdamW.
+torch's own version takes matrices only, and uses bf16 even where that is slow. Here the kernel of a
+convolution is a matrix too, (first axis, all others), or for a transposed one (inputs, outputs ×
+extent); this is where the gain lies (lab log, 2026-11-21). The last layer and the first layer of a
+patch stem are included, which the first source leaves to AdamW.
 """
 
 from collections.abc import Iterable
@@ -16,18 +18,18 @@ from torch import Tensor, nn
 
 from cardioseg.layers.devices import fast_bf16
 
-SMALLEST = 16  # rows and columns; below, there is little to make orthogonal
+SMALLEST = 16  # rows and columns; orthogonalising smaller matrices gains little
 ROUNDS = 5
 
 
 class Muon(torch.optim.Optimizer):
-    """Steps of orthogonal momentum, Nesterov's, with decoupled weight decay.
+    """Orthogonal Nesterov momentum with decoupled weight decay.
 
     Args:
         params: matrices and kernels.
-        lr: of AdamW for the same weights.
-        weight_decay: share of a weight, times ``lr``, that a step takes away.
-        momentum: share of the last steps' mean that is kept.
+        lr: learning rate that AdamW would have for the same weights.
+        weight_decay: a step removes this share of a weight, times ``lr``.
+        momentum: share of the running mean that is kept.
     """
 
     def __init__(
@@ -67,10 +69,11 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """Nearly the orthogonal matrix next to one (M, N); zeros stay zeros.
+    """Approximate the nearest orthogonal matrix to one (M, N); zeros stay zeros.
 
-    Singular values of a thousandth of the norm and more end between about 0.7 and 1.2; five rounds of a polynomial of fifth
-    degree raise smaller ones up to 485-fold. In bf16 where products are fast in it, else in fp32.
+    Singular values above a thousandth of the norm end between about 0.7 and 1.2; five rounds of a
+    fifth-degree polynomial raise smaller ones up to 485-fold. Runs in bf16 where that is fast, else
+    in fp32.
     """
     x = matrix.to(torch.bfloat16 if fast_bf16(matrix.device) else torch.float32)
     x = x / (x.norm() + 1e-7)
@@ -79,11 +82,12 @@ def orthogonal(matrix: Tensor) -> Tensor:
     for _ in range(ROUNDS):
         square = x @ x.T
         x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
-    return (x.T if tall else x).to(matrix.dtype)
+    result: Tensor = x.T if tall else x
+    return result.to(matrix.dtype)
 
 
 def is_matrix(parameter: Tensor) -> bool:
-    """Whether a weight is a matrix or a convolution's kernel that is large enough; a stack of matrices (3 axes) is not one."""
+    """Whether a weight is a matrix or kernel large enough for Muon; stacks (3 axes) are not."""
     if parameter.ndim < 2 or parameter.ndim == 3:
         return False
     return min(parameter.shape[0], parameter[0].numel()) >= SMALLEST

@@ -1,4 +1,4 @@
-"""Learning rate over steps, which optimiser moves what, and the moving average of the weights that is kept in the end."""
+"""Learning rate over steps, the optimisers, and the moving average of the weights."""
 
 import math
 from collections.abc import Iterable
@@ -24,9 +24,10 @@ def learning_rate(step: int, *, peak: float, warmup: int, steps: int, final: flo
 def build_optimizers(
     network: Network, kind: str, *, rate: float, weight_decay: float
 ) -> tuple[torch.optim.Optimizer, ...]:
-    """AdamW over what trains; with ``kind`` "muon" it leaves matrices and kernels, adapters aside, to Muon, which comes first.
+    """AdamW over all trained weights or, for "muon", Muon over matrices and AdamW over the rest.
 
-    Matrices decay; norms, biases and the injection do not (Parcae, section 1.4 of its recipe).
+    LoRA adapters always belong to AdamW. Matrices decay; norms, biases and the injection do not
+    (Parcae, section 1.4 of its recipe).
     """
     plain: list[nn.Parameter] = []
     matrices: list[nn.Parameter] = []
@@ -49,7 +50,7 @@ def build_optimizers(
 
 
 class MovingAverage:
-    """Exponential moving average of parameters; buffers are copied. It starts fast, so that short runs get a sound one."""
+    """Exponential moving average of weights; buffers are copied. Early steps count more."""
 
     def __init__(self, network: Network, decay: float) -> None:
         self.decay = decay
@@ -59,7 +60,7 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self, network: Network, step: int) -> None:
-        """Move towards the weights after optimiser step ``step`` (from 0)."""
+        """Update the average after optimiser step number ``step`` (from 0)."""
         decay = min(self.decay, (1 + step) / (10 + step))
         averaged, current = [], []
         for name, value in network.state_dict().items():
@@ -72,5 +73,5 @@ class MovingAverage:
 
 
 def gradient_norm(parameters: Iterable[nn.Parameter], limit: float) -> float:
-    """Clip gradients to ``limit`` and return their norm before that."""
+    """Scale gradients down to a norm of ``limit``; returns the norm before."""
     return float(nn.utils.clip_grad_norm_(parameters, limit))

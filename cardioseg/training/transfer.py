@@ -1,10 +1,9 @@
-"""Weights of one network for another: a looped one's stem and decoder for a plain ViT, a 2-D network's for a 3-D one.
+"""Take over weights between networks: stem and decoder for a ViT, 2-D weights for a 3-D network.
 
-What has the same name is taken over where it fits as it is, or where a 2-D kernel becomes the middle slice of a 3-D one: Carreira
-and Zisserman 2017 (arXiv 1705.07750) repeat kernels along time, but slices of the heart lie 5 to 10 mm apart. A first layer that
-sees neighbouring slices as channels gives a 3-D one, which sees one channel, their sum.
-
-Knows tensors and their names, not which networks they are of.
+A weight with the same name is taken over where its shape fits, or where a 2-D kernel becomes the
+middle slice of a 3-D one. Carreira and Zisserman 2017 (arXiv 1705.07750) repeat kernels along time,
+but slices of the heart lie 5 to 10 mm apart. Where the first 2-D layer reads neighbouring slices as
+channels and the 3-D one a single channel, it takes their sum.
 """
 
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from torch import Tensor
 
 
 def transferable(weights: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Those of ``weights`` that ``target`` has a place for, in the target's shapes."""
+    """The ``weights`` that fit ``target``, in the target's shapes."""
     fitted = {
         name: _fitted(weights[name], place.shape)
         for name, place in target.items()
@@ -24,7 +23,7 @@ def transferable(weights: Mapping[str, Tensor], target: Mapping[str, Tensor]) ->
 
 
 def _fitted(value: Tensor, shape: torch.Size) -> Tensor | None:
-    """``value`` in ``shape``, None where it does not fit."""
+    """``value`` in ``shape``; None where it does not fit."""
     if value.shape == shape:
         return value
     if value.ndim != 4 or len(shape) != 5:

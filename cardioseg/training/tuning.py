@@ -1,12 +1,12 @@
-"""Which weights a run trains when it starts from a model: all of them, the decoder, or small adapters.
+"""Which weights train when a run starts from a model: all, the decoder, or small adapters.
 
-``head``: the decoder and the norms right before it. ``lora``: the looped block's depth-wise adapters, the scale and shift of
-every norm, and the decoder's last layer. Sources: Hu et al. 2022 (LoRA) and Bae et al. 2024 (arXiv 2410.20672, LoRA per loop of a
-shared block); Karani et al., MICCAI 2018 (a segmentation network follows a new MR scanner by its norms' parameters alone, from
-four subjects); Zhang and Liu 2023 (arXiv 2304.13785, adapters and decoder together for medical segmentation). Which mixture is
-best for these networks is not known.
+``head``: the decoder and the norms before it. ``lora``: the looped block's depth-wise adapters, the
+scale and shift of every norm, and the decoder's last layer.
 
-Knows the parts of networks by name, not which network it has.
+Sources: Hu et al. 2022 (LoRA) and Bae et al. 2024 (arXiv 2410.20672, LoRA per loop of a shared
+block); Karani et al., MICCAI 2018 (a segmentation network adapts to a new MR scanner through its
+norms alone, from four subjects); Zhang and Liu 2023 (arXiv 2304.13785, adapters and decoder
+together for medical segmentation). Which combination is best for these networks is not known.
 """
 
 from typing import Literal, get_args
@@ -25,7 +25,7 @@ def trained_names(network: Network, tune: Tune) -> frozenset[str]:
     """Names of the parameters that train.
 
     Raises:
-        ValueError: the network has none of these parts.
+        ValueError: "lora" for a network without adapters.
     """
     names = [name for name, _ in network.named_parameters()]
     if tune == "all":
@@ -40,7 +40,7 @@ def trained_names(network: Network, tune: Tune) -> frozenset[str]:
 
 
 def freeze(network: Network, tune: Tune) -> int:
-    """Let only the chosen parameters train; returns how many numbers that is."""
+    """Freeze all other parameters; returns the number of values that train."""
     chosen = trained_names(network, tune)
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name in chosen)
@@ -48,5 +48,5 @@ def freeze(network: Network, tune: Tune) -> int:
 
 
 def trained_parameters(network: Network) -> int:
-    """Numbers that an optimiser would move."""
+    """Number of values that train."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
