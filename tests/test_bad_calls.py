@@ -73,9 +73,9 @@ NOTHING = {
     "a list that is not there": (lambda f: f / "list.txt", "No such file"),
     "a list that names itself": (
         lambda f: write_list(f, b"list.txt\n"),
-        "a list that names itself",
+        "itself",
     ),
-    "lists that name each other": (each_other, "a list that names itself"),
+    "lists that name each other": (each_other, "itself"),
     "a name that is too long": (lambda f: write_list(f, b"x" * 5000 + b".nii.gz"), "name too long"),
     "a name with a null byte": (lambda f: write_list(f, b"a\x00b.nii.gz"), "no such file"),
 }
@@ -113,7 +113,7 @@ def test_a_model_whose_weights_are_no_numbers_is_refused(segment, tmp_path):
         segment(save_image(tmp_path / "x.nii.gz"), by=tmp_path / "nan"),
         EXIT_MODEL,
         "nan",
-        "no numbers",
+        "numbers",
     )
     assert not (tmp_path / "out").exists()
 

@@ -17,7 +17,7 @@ def test_after_a_folder_the_index_is_the_file_to_open(model, scans, out):
     shown = cardioseg("segment", scans, "-o", out, "-m", model, "--quiet")
     assert shown.out.splitlines()[-1] == str(out / "index.html")
     again = cardioseg("segment", scans, "-o", out, "-m", model, "--quiet", "--json")
-    assert str(out / "a_preview.png") in json.loads(again.out)["files"]
+    assert json.loads(again.out)["files"] == [str(out / "index.html")]
 
 
 def test_after_one_case_its_picture_is_the_file_to_open(model, scans, out):

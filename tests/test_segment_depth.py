@@ -44,12 +44,12 @@ def test_a_share_of_the_loops_is_used_and_paid_for(image, tmp_path, model):
 
 def test_the_record_names_the_rule_and_other_rules_make_other_results(image, tmp_path, model):
     own = record(image, tmp_path / "out", model)
-    assert own["exit"] == {"rule": "learned", "threshold": None, "compute": None}
+    assert own["recipe"]["exit"] == {"rule": "learned", "threshold": None, "compute": None}
     again = segment(image, tmp_path / "out", model, "--exit", "accel:0.3")
     assert again.code != EXIT_OK
     assert "pass --overwrite" in again.err
     other = record(image, tmp_path / "other", model, "--exit", "accel:0.3")
-    assert other["exit"] == {"rule": "accel", "threshold": 0.3, "compute": None}
+    assert other["recipe"]["exit"] == {"rule": "accel", "threshold": 0.3, "compute": None}
     assert other["recipe"] != own["recipe"]
 
 

@@ -87,7 +87,7 @@ def test_acdcs_trap_is_named_in_the_record(segment, out, tmp_path):
     path = save_image(tmp_path / "heart.nii.gz", voxels(), header=trap())
     segment(path)
     facts = run_record(out, "heart")
-    assert (facts["spacing_mm"], facts["spacing_rule"]) == ([1.5, 1.5, 8.0], "pixdim")
+    assert (facts["spacing_mm"], facts["recipe"]["trust"]) == ([1.5, 1.5, 8.0], "pixdim")
     assert any("pixdim" in warning for warning in facts["warnings"])
     segment(path, "--trust", "affine", output=tmp_path / "other")
     assert run_record(tmp_path / "other", "heart")["spacing_mm"] == [1.0, 1.0, 1.0]
