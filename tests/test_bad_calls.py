@@ -71,7 +71,7 @@ NOTHING = {
     "an empty list": (lambda f: write_list(f, b"# nothing\n\n"), "an empty list"),
     "a list of bytes": (lambda f: write_list(f, b"\x00\xff\xfe"), "can't decode"),
     "a list that is not there": (lambda f: f / "list.txt", "No such file"),
-    "a list that names itself": (
+    "a list that contains itself": (
         lambda f: write_list(f, b"list.txt\n"),
         "itself",
     ),

@@ -233,7 +233,7 @@ def test_training_data_that_is_missing_or_broken_is_named(prepared, tmp_path):
         cardioseg("train", broken, "-o", tmp_path / "run", "-q", *SETS),
         EXIT_INPUT,
         case,
-        "other bytes",
+        "SHA-256",
     )
     assert not any(name.endswith(".safetensors") for name in names_in(tmp_path / "run"))
 
