@@ -1,4 +1,4 @@
-"""Cards say what the files beside them say."""
+"""Model cards match the files beside them."""
 
 import json
 from pathlib import Path
@@ -55,7 +55,7 @@ def test_a_card_without_metrics_shows_no_results() -> None:
     assert "12" in card
 
 
-def test_which_volumes_stand_behind_a_figure_is_said_in_english() -> None:
+def test_the_choice_of_volumes_as_text() -> None:
     assert [every_nth(number) for number in (1, 3, 7, 13)] == [
         "every ",
         "every 3rd ",

@@ -1,4 +1,4 @@
-"""One contract for every architecture and every switch of it."""
+"""One contract for every network and every switch of it."""
 
 import pytest
 import torch

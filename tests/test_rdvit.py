@@ -1,4 +1,4 @@
-"""What RD-ViT promises beyond the contract of all networks: halting, random depth, its presets and its experts."""
+"""RD-ViT beyond the contract of all networks: halting, random depth, presets, experts."""
 
 import itertools
 
@@ -18,7 +18,7 @@ def rdvit(**changes):
     return stir(build("rdvit", changes))
 
 
-# ------------------------------------------------------------------------------------------------------------------------ halting
+# ------------------------------------------------------------------------------------------ halting
 
 
 @torch.no_grad()
@@ -144,7 +144,7 @@ def test_act_mixes_the_states_of_the_loops_with_weights_that_sum_to_one():
     assert_close(spent, torch.ones_like(spent))
 
 
-# -------------------------------------------------------------------------------------------------------------------------- loops
+# -------------------------------------------------------------------------------------------- loops
 
 
 def test_training_draws_its_loops_and_repeats_them_from_torchs_generator():
@@ -237,7 +237,7 @@ def test_states_beyond_the_trained_loops_settle_and_do_not_drift():
     assert (logits[2] - logits[1]).abs().max() < (logits[1] - logits[0]).abs().max() + 1e-4
 
 
-# ------------------------------------------------------------------------------------------------------------------------ experts
+# ------------------------------------------------------------------------------------------ experts
 
 
 def test_rebalance_follows_the_class_weighted_load():
@@ -250,7 +250,7 @@ def test_rebalance_follows_the_class_weighted_load():
     build("rdvit", {"experts": 0}).rebalance(routing, weights, rate=0.01)
 
 
-# ----------------------------------------------------------------------------------------------------------------------- settings
+# ----------------------------------------------------------------------------------------- settings
 
 
 def test_what_ships_has_at_most_four_million_parameters():
@@ -272,7 +272,7 @@ def test_unknown_settings_are_named(name):
 
 
 def test_a_gradient_through_the_last_loops_still_reaches_what_every_loop_uses():
-    """Under autocast, whose cache would otherwise hand the last loops weights that were cast without a gradient."""
+    """Under autocast, whose cache could return weights that were cast without a gradient."""
     network = rdvit(gradient_loops=2, experts=0).train()
     with torch.autocast("cpu", torch.bfloat16):
         output = network(image_for(network), loops=5)

@@ -1,4 +1,4 @@
-"""Training end to end on a tiny data set: it learns, logs, stops at any moment and goes on as if nothing had happened."""
+"""Training end to end on a tiny data set: it learns, logs, and resumes after a stop at any moment."""
 
 import json
 import math
@@ -60,7 +60,7 @@ def assert_same_state(folder, other):
     assert not different
 
 
-# --------------------------------------------------------------------------------------------------------------------- end to end
+# --------------------------------------------------------------------------------------- end to end
 
 
 def test_a_run_learns_logs_and_leaves_a_model(prepared, tmp_path):
@@ -124,7 +124,7 @@ def test_patches_of_slices_train_too(prepared, tmp_path):
     assert report.data["best_dice"] >= 0
     model = load_model(tmp_path / "model")
     assert (model.windows.size, model.network.config.channels) == ((32, 32, 3), 1)
-    with pytest.raises(ConfigError, match="as many numbers in both"):
+    with pytest.raises(ConfigError, match=r"patch_size.*window"):
         train(request(prepared, tmp_path / "other", "sampling.window=[32, 32, 3]"))
 
 
@@ -209,7 +209,7 @@ def test_another_seed_is_another_run(prepared, whole, tmp_path):
     assert not torch.equal(found["network.coda_norm.bias"], expected["network.coda_norm.bias"])
 
 
-# ----------------------------------------------------------------------------------------------------------------------- going on
+# ----------------------------------------------------------------------------------------- going on
 
 
 KILLED = """
@@ -219,17 +219,19 @@ KILLED = """
 
     def stop(progress):
         if progress.done == 5:
-            print("SimpleITK" if any(name.partition(".")[0] == "SimpleITK" for name in sys.modules) else "clean", flush=True)
+            found = any(name.partition(".")[0] == "SimpleITK" for name in sys.modules)
+            print("SimpleITK" if found else "clean", flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
 
     prepared, output = map(Path, sys.argv[1:])
-    train(TrainingRequest(prepared, output, settings=prepared.parent / "settings.toml"), on_progress=stop)
+    settings = prepared.parent / "settings.toml"
+    train(TrainingRequest(prepared, output, settings=settings), on_progress=stop)
 """
 
 
 @pytest.fixture(scope="module")
 def killed(prepared, tmp_path_factory):
-    """A run whose process was killed in its fifth step, and what that process printed to stdout and stderr."""
+    """A run killed in its fifth step, with what its process printed to stdout and stderr."""
     folder = tmp_path_factory.mktemp("killed") / "run"
     environment = os.environ | {
         "PYTHONPATH": str(Path(__file__).parents[1]),

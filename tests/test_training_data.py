@@ -1,4 +1,4 @@
-"""Whom ``cardioseg train`` trains on: further data sets, and patients that a split names and the data lack."""
+"""Training patients: further data sets, and patients of a split that the data lack."""
 
 import json
 
@@ -82,10 +82,10 @@ def test_validation_patients_that_the_data_lack_are_counted(prepared, tmp_path):
     split = write_split(tmp_path, train=[1], val=[2, *range(11, 18)])
     done = trained(prepared, tmp_path / "run", "--split", split)
     assert done.code == EXIT_OK, done.err
-    first = ", ".join(f"patient{number:03d}" for number in range(11, 16))
-    assert done.err == (
-        f"warning: 7 of 8 validation patients of the split are not in the prepared data: {first} and 2 more\n"
-    )
+    assert done.err.startswith("warning: 7 of 8 ")
+    assert [number for number in range(1, 21) if f"patient{number:03d}" in done.err] == [
+        *range(11, 16)
+    ]
 
 
 def test_an_unknown_fraction_is_the_calls_fault(prepared, tmp_path):

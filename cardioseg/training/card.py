@@ -1,4 +1,4 @@
-"""A model's card, written from its metadata and metrics, so that no number stands in two places."""
+"""A model's card, generated from its metadata and metrics."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,10 +8,20 @@ from typing import Any
 from cardioseg.core.atomic import write_text
 
 CITATION = (
-    "O. Bernard, A. Lalande, C. Zotti, F. Cervenansky, et al. “Deep Learning Techniques for Automatic MRI Cardiac "
-    "Multi-structures Segmentation and Diagnosis: Is the Problem Solved?” IEEE Transactions on Medical Imaging 37(11), "
-    "2514–2525, 2018, doi 10.1109/TMI.2018.2837502"
+    "O. Bernard, A. Lalande, C. Zotti, F. Cervenansky, et al. “Deep Learning Techniques for "
+    "Automatic MRI Cardiac Multi-structures Segmentation and Diagnosis: Is the Problem Solved?” "
+    "IEEE Transactions on Medical Imaging 37(11), 2514–2525, 2018, doi 10.1109/TMI.2018.2837502"
 )
+LIMITS = """\
+- ACDC comes from the scanners of one hospital (1.5 T and 3 T, Dijon) and five groups of patients.
+  Elsewhere contrast, field of view, coverage and reading conventions differ, and accuracy may too.
+  Check the pictures.
+- Papillary muscles belong to the cavity, as in ACDC. The model has not seen long-axis views, late
+  enhancement or parametric maps.
+- Where several places look like a heart, those nearer the middle of the image are preferred.
+- Loops are counted per token (8 × 8 voxels of 1.5 mm); overlapping windows and orientations are
+  averaged, then rounded.
+- More loops than in training are an extrapolation; the run record notes it."""
 
 
 def write_card(folder: Path) -> None:
@@ -31,7 +41,7 @@ def card_text(name: str, metadata: Mapping[str, Any], metrics: Mapping[str, Any]
         "## What it is\n\n" + _facts(metadata),
         "## Data and licence\n\n" + _licence(training),
         *_results(metrics),
-        "## Limits\n\n" + _limits(),
+        "## Limits\n\n" + LIMITS,
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -54,10 +64,10 @@ def _facts(metadata: Mapping[str, Any]) -> str:
 
 def _licence(training: Mapping[str, Any]) -> str:
     return (
-        f"Trained on {training.get('patients', '?')} patients of ACDC's training part ({training.get('split', '')}), with "
-        "synthetic hearts mixed in. ACDC is CC BY-NC-SA 4.0, and so are these weights: attribution, "
-        "no commercial use, share alike. Cite:\n\n"
-        f"> {CITATION}"
+        f"Trained on {training.get('patients', '?')} patients of ACDC's training set "
+        f"({training.get('split', '')}) and on synthetic hearts. ACDC is licensed under "
+        "CC BY-NC-SA 4.0, and so are these weights: attribution, no commercial use, share alike. "
+        f"Please cite:\n\n> {CITATION}"
     )
 
 
@@ -67,7 +77,7 @@ def _results(metrics: Mapping[str, Any]) -> Iterable[str]:
     if "depth" in metrics:
         yield "## Loops\n\n" + _depth(metrics["depth"])
     if "maps" in metrics:
-        yield "## Where it thinks, and who does the work\n\n" + _maps(metrics["maps"])
+        yield "## Loops and experts by region\n\n" + _maps(metrics["maps"])
     if "orientations" in metrics:
         yield "## Storage orientations\n\n" + _orientations(metrics["orientations"])
     if "speed" in metrics:
@@ -88,7 +98,7 @@ def _validation(data: Mapping[str, Any]) -> str:
     ]
     return "\n\n".join(
         (
-            f"{data['patients']} patients held out, {data['volumes']} volumes, native grid.",
+            f"{data['patients']} held-out patients, {data['volumes']} volumes, native grid.",
             _table(("structure", "Dice", "HD95 (mm)", "ASSD (mm)"), rows),
             _table(("", "bias (points)", "mean absolute error", "r"), functions),
         )
@@ -96,13 +106,15 @@ def _validation(data: Mapping[str, Any]) -> str:
 
 
 def _depth(data: Mapping[str, Any]) -> str:
-    rows = [
-        (key, f"{row['dice']['mean']:.4f}", f"{row['mean_steps']:.2f}")
-        for key, row in data["result"].items()
-    ]
-    return f"{every_nth(data['every']).capitalize()}volume, views {data['views']}.\n\n" + _table(
-        ("", "mean Dice", "mean loops used"), rows
-    )
+    rows = []
+    for key, row in data["result"].items():
+        exits, _, budget = key.removeprefix("exit ").partition(", ")
+        rule = "fixed" if exits == "off" else exits
+        loops = budget.removesuffix(" loops")
+        rows.append((rule, loops, f"{row['dice']['mean']:.4f}", f"{row['mean_steps']:.2f}"))
+    told = f"{every_nth(data['every']).capitalize()}volume, orientations averaged: {data['views']}."
+    columns = ("exit rule", "loop budget", "mean Dice", "mean loops used")
+    return told + "\n\n" + _table(columns, rows)
 
 
 def _maps(data: Mapping[str, Any]) -> str:
@@ -125,27 +137,16 @@ def _orientations(data: Mapping[str, Any]) -> str:
     rows = [
         (key, f"{row['mean']:.4f}") for key, row in data["result"].items() if isinstance(row, dict)
     ]
-    text = f"{every_nth(data['every']).capitalize()}volume. Largest difference between two of the means: "
+    text = f"{every_nth(data['every']).capitalize()}volume. Largest difference between two means: "
     text += f"{data['result']['largest difference']:.4f}"
     of_one = data["result"].get("largest difference of a volume")
-    text += "." if of_one is None else f", within a volume {of_one:.4f}."
-    return text + "\n\n" + _table(("stored", "mean Dice"), rows)
+    text += "." if of_one is None else f"; within one volume: {of_one:.4f}."
+    return text + "\n\n" + _table(("slices stored", "mean Dice"), rows)
 
 
 def every_nth(number: int) -> str:
-    """Which volumes stand behind a figure: "every 3rd ", and "every " for 1."""
+    """Which volumes were measured, as text: "every 3rd ", or "every " for 1."""
     return "every " if number == 1 else f"every {number}{ {2: 'nd', 3: 'rd'}.get(number, 'th') } "
-
-
-def _limits() -> str:
-    return (
-        "- ACDC is one hospital's scanners (1.5 T and 3 T, Dijon) and five groups of patients; elsewhere contrast, field of "
-        "view, coverage and reading conventions differ, and so will the results. Look at the pictures.\n"
-        "- Papillary muscles belong to the cavity, as in ACDC. Long-axis views, late enhancement and maps were never seen.\n"
-        "- Where several places look like a heart, those nearer the middle of the picture count more.\n"
-        "- Loops count per token (8 × 8 voxels of 1.5 mm); overlapping windows and views are averaged, then rounded.\n"
-        "- More loops than in training are extrapolation; the run record says so."
-    )
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

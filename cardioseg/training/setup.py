@@ -1,9 +1,9 @@
-"""The settings of a training run: defaults, a TOML file and ``--set``, checked and fitted to the prepared data."""
+"""Settings of a training run: defaults, TOML file and ``--set``, checked against the data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cardioseg.core.config import (
     PreparationConfig,
@@ -18,22 +18,27 @@ from cardioseg.core.errors import ConfigError
 from cardioseg.data.manifest import Manifest
 from cardioseg.training.starting import StartingModel
 
+if TYPE_CHECKING:
+    from cardioseg.data.augment import AugmentConfig
+    from cardioseg.data.loading import SamplingConfig
+    from cardioseg.training.loop import TrainingConfig
+
 SECTIONS = ("network", "preparation", "sampling", "augment", "training", "windows")
 
 
 @dataclass(frozen=True)
 class TrainingSetup:
-    """All settings of a run, resolved; what ``config.toml`` of the run and of the model holds."""
+    """All settings of a run, resolved, as written to ``config.toml`` of the run and the model."""
 
     network: dict[str, Any]
     preparation: PreparationConfig
-    sampling: Any
-    augment: Any
-    training: Any
-    windows: Any
+    sampling: "SamplingConfig"
+    augment: "AugmentConfig"
+    training: "TrainingConfig"
+    windows: WindowConfig
 
     def as_dict(self) -> dict[str, Any]:
-        """Nested plain values, without the ones that are unset."""
+        """Nested plain values, without those that are None."""
         sections = {name: getattr(self, name) for name in SECTIONS}
         plain = {
             name: value.model_dump(mode="json") if isinstance(value, Settings) else value
@@ -52,15 +57,27 @@ def resolve(
     *,
     start: StartingModel | None = None,
 ) -> TrainingSetup:
-    """Defaults, then the starting model's, the settings file, then ``--set``; checked, and fitted to the prepared data."""
+    """Resolve all settings and check them against the prepared data.
+
+    Later sources override earlier ones: defaults, the starting model, the file, ``--set``.
+
+    Args:
+        settings: TOML file; None without one.
+        overrides: ``section.key=value``.
+        manifest: of the prepared data.
+        start: model that the run starts from.
+
+    Raises:
+        ConfigError: an unknown or invalid setting, or one that the data or the model contradict.
+    """
     from cardioseg.data.augment import AugmentConfig
     from cardioseg.data.loading import SamplingConfig
     from cardioseg.training.loop import TrainingConfig
 
     source = str(settings or "--set")
-    asked_for = merge(read_toml(settings) if settings else {}, parse_overrides(overrides))
-    check_sections(asked_for, source)
-    values = start.under(asked_for) if start else asked_for
+    given = merge(read_toml(settings) if settings else {}, parse_overrides(overrides))
+    check_sections(given, source)
+    values = start.under(given) if start else given
     _check_preparation(values.get("preparation", {}), manifest, source)
     sampling = validate(SamplingConfig, values.get("sampling", {}), source=source)
     network = _network_settings(values.get("network", {}), manifest, sampling.window, source)
@@ -68,11 +85,11 @@ def resolve(
     training = validate(TrainingConfig, values.get("training", {}), source=source)
     if start is not None:
         start.check(network)
-        if start.tune != "all":  # the router is frozen, and its balance with it
+        if start.tune != "all":  # the router is frozen, and so is its balance
             training = training.model_copy(update={"balance_rate": 0.0})
     windows = values.get("windows", {})
     if start is not None and start.model.windows.common_storage != augment.storage:
-        windows = windows | _seen(augment.storage) | asked_for.get("windows", {})
+        windows = windows | _seen(augment.storage) | given.get("windows", {})
     return TrainingSetup(
         network=network,
         preparation=manifest.preparation,
@@ -88,7 +105,7 @@ def resolve(
 
 
 def _check_preparation(asked: Mapping[str, Any], manifest: Manifest, source: str) -> None:
-    """ConfigError when the data were prepared otherwise than asked for."""
+    """Raise ConfigError where the data were prepared with other settings."""
     wanted, found = (
         validate(PreparationConfig, asked, source=source).model_dump(),
         manifest.preparation.model_dump(),
@@ -97,19 +114,19 @@ def _check_preparation(asked: Mapping[str, Any], manifest: Manifest, source: str
     if differing:
         raise ConfigError(
             source,
-            found=f"preparation.{min(differing)} unlike the data's",
-            expected=str(manifest.folder),
+            found=f"preparation.{min(differing)} differs from the prepared data",
+            expected=f"the value used for {manifest.folder}",
             cure="run cardioseg prepare with these settings",
         )
 
 
 def _seen(storage: bool) -> dict[str, Any]:
-    """How images are seen at inference: as in training, in one storage for all where every one was drawn, else in the files'."""
+    """Orientations at inference as in training: all in a common one, or as the files store them."""
     return {"common_storage": storage, "views": "all" if storage else "none"}
 
 
 def check_sections(values: Mapping[str, Any], source: str) -> None:
-    """ConfigError unless every key is a section and every value a table."""
+    """Raise ConfigError unless every key is a known section and every value a table."""
     unknown = set(values) - set(SECTIONS)
     if unknown:
         raise ConfigError(
@@ -123,7 +140,7 @@ def check_sections(values: Mapping[str, Any], source: str) -> None:
             raise ConfigError(
                 source,
                 found=f"{name} = {section!r}",
-                expected=f"settings in it, {name}.key=value",
+                expected=f"a section with settings: {name}.key=value",
                 cure="name the setting",
             )
 
@@ -141,10 +158,10 @@ def _network_settings(
             expected=f"one of {', '.join(ARCHITECTURES)}",
             cure="correct the name",
         )
-    given = {key: value for key, value in values.items() if key != "name"}
+    settings = {key: value for key, value in values.items() if key != "name"}
     channels = 1 if len(window) == 3 else manifest.preparation.channels
     fitted = {"classes": len(manifest.labels), "channels": channels}
-    config = validate(ARCHITECTURES[name][1], fitted | given, source=source)
+    config = validate(ARCHITECTURES[name][1], fitted | settings, source=source)
     for key, value in fitted.items():
         if getattr(config, key) != value:
             found = f"network.{key} = {getattr(config, key)}"
@@ -159,7 +176,7 @@ def _network_settings(
         raise ConfigError(
             source,
             found=found,
-            expected="as many numbers in both",
+            expected="the same number of axes in both",
             cure="set both for 2-D or both for 3-D",
         )
     return {"name": name, **config.model_dump(mode="json")}

@@ -1,7 +1,8 @@
-"""``train --init-from MODEL --tune all|head|lora``: the model a run starts from, and what it decides of the run's settings.
+"""The model that a training run starts from (``--init-from``), and what it decides.
 
-A run of the model's own architecture takes over all its weights. Where another architecture or 3-D patches are asked for, it
-takes what fits (``training.transfer``: stem and decoder at least), and says how much that is.
+A run of the model's own architecture takes over all of its weights. A run of another architecture,
+or with 3-D patches of a 2-D model, takes over the weights that fit (``training.transfer``), at
+least stem and decoder, and the run record says how many.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from cardioseg.networks import Network
     from cardioseg.training.tuning import Tune
 
-RANK = 8  # of adapters that the model does not have yet and nobody gave a rank; 4,160 numbers at width 256
+RANK = 8  # default rank of adapters for a model without any; 4,160 values at width 256
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class StartingModel:
 
     Attributes:
         model: as loaded.
-        network: its ``[network]`` settings, name among them.
-        tune: what trains: "all", "head" or "lora".
+        network: its ``[network]`` settings, including the name.
+        tune: which weights train: "all", "head" or "lora".
     """
 
     model: "Model"
@@ -35,24 +36,21 @@ class StartingModel:
     tune: "Tune" = "all"
 
     def under(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """What was asked for, laid over the model's network, the windows it saw, and how it is cut at inference.
+        """The settings that the caller gave, over those of the model.
 
         Raises:
-            ConfigError: the windows have another number of axes than the patches, or a part is to be tuned of another network.
+            ConfigError: windows and patches differ in their number of axes, or ``tune`` is not
+                "all" for another kind of network.
         """
         network = asked.get("network", {})
         size = list(self.model.windows.size)
         window = asked.get("sampling", {}).get("window", size)
         axes = _axes(network, self.network)
         if isinstance(window, list) and len(window) != axes:
-            found, expected = (
-                f"sampling.window = {window}",
-                f"{axes} numbers, as in network.patch_size",
-            )
             raise ConfigError(
                 "--init-from",
-                found=found,
-                expected=expected,
+                found=f"sampling.window = {window}",
+                expected=f"{axes} numbers, as in network.patch_size",
                 cure="set both, for 2-D or for 3-D, or neither",
             )
         if not self.same_kind(network):
@@ -64,20 +62,18 @@ class StartingModel:
         return merge({"network": kept, "sampling": {"window": size}, "windows": windows}, asked)
 
     def _fitting(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """The ``[network]`` settings of the model that a network of another kind can have as well."""
+        """The model's ``[network]`` settings that another kind of network shares."""
         from cardioseg.layers.frame import FrameConfig
 
         if self.tune != "all":
-            found, cure = (
-                f"{self.tune}, and another network than the model's",
-                "pass --tune all, or ask for the model's network",
+            raise ConfigError(
+                "--tune",
+                found=f"{self.tune} with a network other than the model's",
+                expected="the model's own network",
+                cure="pass --tune all, or train the model's network",
             )
-            raise ConfigError("--tune", found=found, expected="the model's own network", cure=cure)
-        frame, other = (
-            set(FrameConfig.model_fields),
-            asked.get("name", self.network["name"]) != self.network["name"],
-        )
-        kept = frame if other else set(self.network)
+        other = asked.get("name", self.network["name"]) != self.network["name"]
+        kept = set(FrameConfig.model_fields) if other else set(self.network)
         return {
             key: self.network[key]
             for key in kept - {"patch_size", "channels"}
@@ -85,31 +81,37 @@ class StartingModel:
         }
 
     def same_kind(self, network: Mapping[str, Any]) -> bool:
-        """Whether these ``[network]`` settings, where they say anything, are of the model's architecture and number of axes."""
+        """Whether ``[network]`` settings keep the model's architecture and number of axes."""
         same_name = network.get("name", self.network["name"]) == self.network["name"]
         return same_name and _axes(network, self.network) == len(self.network["patch_size"])
 
     @property
     def facts(self) -> dict[str, str]:
-        """What decides the start, for the run's record and the hash that guards ``--resume``."""
+        """The start, for the run record and for the hash that ``--resume`` checks."""
         return {"model": self.model.name, "weights_sha256": self.model.sha256, "tune": self.tune}
 
     def told(
         self, taken: Mapping[str, int], network: "Network", settings: Mapping[str, Any]
     ) -> str:
-        """The start in words, for the run's record; ``taken`` is what came over into a network of these settings."""
+        """The start in words, for the run record.
+
+        Args:
+            taken: values taken over, by weight name.
+            network: that was filled.
+            settings: its ``[network]``.
+        """
         every = sum(value.numel() for value in network.state_dict().values())
         parts = ", ".join(sorted({name.partition(".")[0] for name in taken}))
-        share = f"{sum(taken.values()):,} of {every:,} numbers taken over ({parts})"
+        share = f"{sum(taken.values()):,} of {every:,} values taken over ({parts})"
         how = f"tune {self.tune}" if self.same_kind(settings) else share
         return f"{self.model.name} (weights {self.model.sha256[:16]}), {how}"
 
     def check(self, network: Mapping[str, Any]) -> None:
-        """ConfigError when adapters are to train where there are none."""
+        """Raise ConfigError where ``tune`` is "lora" and the network has no adapters."""
         if self.tune != "lora":
             return
         if "lora_rank" not in network:
-            found = f"{network['name']}, which has no place for adapters"
+            found = f"{network['name']}, which has no adapters"
             raise ConfigError(
                 "--tune",
                 found=found,
@@ -125,17 +127,17 @@ class StartingModel:
             )
 
     def fill(self, network: "Network", settings: Mapping[str, Any]) -> dict[str, int]:
-        """Take over the weights and freeze what is not to train; new adapters start as no difference.
+        """Take over the weights and freeze those that do not train; new adapters start at zero.
 
         Args:
             network: freshly built.
             settings: its ``[network]``.
 
         Returns:
-            How many numbers were taken over, by the weights' names.
+            Number of values taken over, by weight name.
 
         Raises:
-            ConfigError: the weights do not fit a network of the model's own kind, or nothing fits one of another.
+            ConfigError: the weights do not fit.
         """
         from cardioseg.training.transfer import transferable
         from cardioseg.training.tuning import freeze
@@ -169,17 +171,17 @@ class StartingModel:
 
 
 def _axes(asked: Mapping[str, Any], given: Mapping[str, Any]) -> int:
-    """Axes of the patches that were asked for; what is no list is refused where settings are checked."""
+    """Axes of the patches; a value that is not a list is refused when settings are checked."""
     patch = asked.get("patch_size")
     return len(patch if isinstance(patch, list) else given["patch_size"])
 
 
 def starting_model(name: str | None, tune: str, manifest: "Manifest") -> StartingModel | None:
-    """The model to start from, fitted to the prepared data; None when there is none.
+    """The model to start from, checked against the prepared data; None without one.
 
     Raises:
-        UsageError: something other than everything is to be tuned, and there is no model; or nobody knows ``tune``.
-        ConfigError: the data were prepared in another way, or have other labels.
+        UsageError: ``tune`` is unknown, or it is not "all" and no model is named.
+        ConfigError: the data were prepared with other settings, or have other labels.
         ModelError: the model cannot be read.
     """
     from cardioseg.bundle import find_model, load_model
@@ -197,7 +199,7 @@ def starting_model(name: str | None, tune: str, manifest: "Manifest") -> Startin
         if tune != "all":
             raise UsageError(
                 "--tune",
-                found=f"{tune}, and no model",
+                found=f"{tune} without a model",
                 expected="weights to start from",
                 cure="pass --init-from",
             )
@@ -209,12 +211,10 @@ def starting_model(name: str | None, tune: str, manifest: "Manifest") -> Startin
 
 
 def _same_data(model: "Model", manifest: "Manifest") -> None:
-    """ConfigError unless the prepared data look to the network as its own did."""
+    """Raise ConfigError unless labels and preparation are those of the model."""
     if model.labels != manifest.labels:
         found, expected = (", ".join(table.names) for table in (manifest.labels, model.labels))
-        cure = (
-            "give the data set's labels the model's names and order, or train without --init-from"
-        )
+        cure = "use the model's label names and order, or train without --init-from"
         raise ConfigError(
             "--init-from", found=f"data with labels {found}", expected=expected, cure=cure
         )
@@ -222,6 +222,9 @@ def _same_data(model: "Model", manifest: "Manifest") -> None:
     differing = sorted(key for key, value in theirs.items() if mine[key] != value)
     if differing:
         key = differing[0]
-        found, expected = f"data prepared with {key} = {mine[key]}", f"{theirs[key]}, the model's"
+        found, expected = (
+            f"data prepared with {key} = {mine[key]}",
+            f"{theirs[key]}, as for the model",
+        )
         cure = f"run cardioseg prepare --set {key}={theirs[key]}"
         raise ConfigError("--init-from", found=found, expected=expected, cure=cure)

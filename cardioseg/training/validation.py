@@ -1,4 +1,4 @@
-"""Validation while ``cardioseg train`` runs: whole held-out volumes through the network, scored on their native grid."""
+"""Validation during training: whole held-out volumes, scored on their native grid."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 def validation(config: TrainingSetup, manifest: Manifest, split: Split) -> "Validate | None":
-    """A function that scores a network on whole validation volumes in the native grid."""
+    """A function that scores a network on validation volumes; None without any."""
     held_out = [entry for entry in manifest.entries if entry.patient in split.val]
     count = min(config.training.validate_cases, len(held_out))
     if count == 0:
         return None
-    spread = [held_out[round(i * (len(held_out) - 1) / max(1, count - 1))] for i in range(count)]
+    chosen = [held_out[round(i * (len(held_out) - 1) / max(1, count - 1))] for i in range(count)]
 
     def validate_network(network: "Network") -> dict[str, float]:
-        return score_cases(network, manifest, spread, config)
+        return score_cases(network, manifest, chosen, config)
 
     return validate_network
 
@@ -29,7 +29,7 @@ def validation(config: TrainingSetup, manifest: Manifest, split: Split) -> "Vali
 def score_cases(
     network: "Network", manifest: Manifest, entries: Sequence[Entry], config: TrainingSetup
 ) -> dict[str, float]:
-    """Mean Dice per structure and overall of prepared cases in their native grid, one view per window for speed."""
+    """Mean Dice per structure and overall on the native grid, in one orientation for speed."""
     import numpy as np
 
     from cardioseg.data.manifest import load_case
