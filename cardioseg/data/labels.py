@@ -60,7 +60,7 @@ def label_values(array: np.ndarray, labels: LabelTable, *, path: Path) -> np.nda
     named = (
         (values > -0.5)
         & (values < len(labels) - 0.5)
-        & (np.abs(values - np.rint(values)) <= LABEL_TOLERANCE)
+        & np.isclose(values, np.rint(values), rtol=0, atol=LABEL_TOLERANCE)
     )
     if not named.all():
         unknown = [
