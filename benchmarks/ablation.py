@@ -1,7 +1,7 @@
-"""Table: what each part of RD-ViT is worth. One change at a time, all training patients, seed 0.
+"""Table: what each part of RD-ViT contributes. One change at a time, all training patients, seed 0.
 
-The unchanged network is two rows of data_table.py. ``paper`` is the published form: plain patches, rdt injection, ACT, a
-loop index, a fixed number of loops, one coda block.
+The unchanged network is two rows of data_table.py. ``paper`` is the published form: plain patches,
+rdt injection, ACT, a loop index, a fixed number of loops, one coda block.
 
     python benchmarks/ablation.py PREPARED --split split.json --only stem-patch --max-minutes 20
 """
@@ -30,7 +30,7 @@ CHANGES: dict[str, tuple[str, ...]] = {
 
 
 def rows() -> tuple[Row, ...]:
-    """Every run of the table."""
+    """All runs of the table."""
     return tuple(Row(name, changes) for name, changes in CHANGES.items())
 
 

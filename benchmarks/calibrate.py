@@ -1,6 +1,9 @@
-"""Table: Dice and mean loops used at halting thresholds, on training patients; the shipped threshold is chosen from it.
+r"""Table: Dice and mean loops used by halting threshold, on training patients.
 
-python benchmarks/calibrate.py PREPARED --split split.json --side train --every 15 --model RUN/model
+The shipped threshold is chosen from it.
+
+    python benchmarks/calibrate.py PREPARED --split split.json --side train --every 15 \
+        --model RUN/model
 """
 
 from held_out import arguments, keep, model_of, score, volumes
@@ -11,7 +14,7 @@ THRESHOLDS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 
 
 def main() -> None:
-    """Run the table."""
+    """Measure the table."""
     parser = arguments(__doc__)
     parser.add_argument("--thresholds", type=float, nargs="+", default=list(THRESHOLDS))
     options = parser.parse_args()

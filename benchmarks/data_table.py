@@ -1,6 +1,7 @@
-"""Table: how much data each network needs. 10 % of the patients in three draws, 100 % in two seeds; 25 and 50 % in one draw.
+"""Table: accuracy by number of training patients, for every network.
 
-Hours in all; one row per call is possible:
+10 % of the patients in three draws, 100 % with two seeds; 25 and 50 % in one draw. All rows take
+hours; a call can fill one:
 
     python benchmarks/data_table.py PREPARED --split split.json --only rdvit-10-0 --max-minutes 20
 """
@@ -12,7 +13,7 @@ SYSTEMS = ("rdvit", "vit", "bvit", "edge-recvit")
 
 
 def rows() -> tuple[Row, ...]:
-    """Every run of the table; a draw has the seed of its number."""
+    """All runs of the table; the number of a draw is also its seed."""
     runs = [(system, "10", draw) for draw in range(3) for system in SYSTEMS]
     runs += [(system, fraction, 0) for fraction in ("25", "50") for system in ("rdvit", "vit")]
     runs += [(system, "100", seed) for seed in range(2) for system in SYSTEMS]

@@ -1,4 +1,4 @@
-"""Table: Dice and mean loops used at loop budgets 1 to 24, with the learned exit and with every token running on.
+"""Table: Dice and mean loops used at loop budgets 1 to 24, with the model's exit rule and without.
 
 python benchmarks/depth.py PREPARED --split split.json
 """
@@ -11,7 +11,7 @@ LOOPS = (1, 2, 4, 6, 8, 12, 16, 24)
 
 
 def main() -> None:
-    """Run the table."""
+    """Measure the table."""
     parser = arguments(__doc__)
     parser.add_argument("--loops", type=int, nargs="+", default=list(LOOPS))
     parser.add_argument(

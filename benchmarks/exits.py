@@ -1,7 +1,8 @@
-"""Table: what each exit rule costs in Dice and saves in work, and whether the work saved is time saved.
+"""Table: Dice, loops and time of each exit rule.
 
-Dice, mean loops and FLOPs of whole volumes; then CPU time of the core alone, over whole slices as one window each, against the
-core with every token running every loop: process time, smallest of interleaved rounds.
+Dice, mean loops and FLOPs are of whole volumes. CPU time is of the core alone, on whole slices as
+one window each, relative to the core with every token in every loop: process time, the smallest of
+interleaved rounds.
 
     python benchmarks/exits.py PREPARED --split split.json --every 7
 """
@@ -17,19 +18,19 @@ from held_out import arguments, keep, model_of, score, volumes
 from cardioseg.bundle import Model
 from cardioseg.core.exits import RULES, ExitRule, parse_exit
 from cardioseg.imaging.preprocess import neighbouring_slices
-from cardioseg.layers.looping import Core
 from cardioseg.layers.devices import fast_bf16
+from cardioseg.layers.looping import Core
 
 CPU = torch.device("cpu")
 CHOICES = (
-    "fixed", "learned", "learned:0.9", "learned:0.99", "act", "accel:0.2", "accel:0.1", "accel:0.05",
-    "entropy:0.2", "entropy:0.05", "argmax",
+    "fixed", "learned", "learned:0.9", "learned:0.99", "act",
+    "accel:0.2", "accel:0.1", "accel:0.05", "entropy:0.2", "entropy:0.05", "argmax",
 )  # fmt: skip
 SHARES = (0.15, 0.2, 0.4)
 
 
 def rules(model: Model) -> dict[str, ExitRule]:
-    """Every rule that the model can follow, and its own (accel where it has none) under a few budgets."""
+    """Rules that the model can follow, and its default (else accel) with compute shares."""
     known = {text: parse_exit(text) for text in CHOICES if text.partition(":")[0] in model.exits}
     shared = model.exits[0] if RULES[model.exits[0]].exits_early else "accel"
     shares = [share for share in SHARES if share * model.loops >= RULES[shared].first_loop]
@@ -39,7 +40,7 @@ def rules(model: Model) -> dict[str, ExitRule]:
 
 
 def dice_table(model: Model, options: argparse.Namespace) -> dict[str, Any]:
-    """Dice, loops and GFLOP by rule."""
+    """Dice, loops and GFLOP of each rule."""
     table = {}
     for name, rule in rules(model).items():
         found = score(model, volumes(options), views=options.views, exits=rule)
@@ -49,7 +50,7 @@ def dice_table(model: Model, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def slices(model: Model, options: argparse.Namespace, count: int) -> list[torch.Tensor]:
-    """The middle slice of the first volumes with its neighbours, whole, one batch of one each."""
+    """The whole middle slice of the first volumes with its neighbours, each a batch of one."""
     chosen = []
     for volume in volumes(options):
         middle = neighbouring_slices(
@@ -62,7 +63,7 @@ def slices(model: Model, options: argparse.Namespace, count: int) -> list[torch.
 
 
 def core_times(model: Model, images: list[torch.Tensor], rounds: int) -> dict[str, Any]:
-    """CPU seconds and FLOPs of the core by rule, as shares of the dense core's."""
+    """CPU time and FLOPs of the core by rule, relative to the core without early exits."""
     chosen = {
         name: rule
         for name, rule in rules(model).items()
@@ -102,7 +103,7 @@ def core_times(model: Model, images: list[torch.Tensor], rounds: int) -> dict[st
 
 
 def main() -> None:
-    """Run both tables."""
+    """Measure both tables."""
     parser = arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--slices", type=int, default=8)

@@ -1,8 +1,9 @@
-"""Table: who works on what, is it more than chance, and what is lost without each expert.
+"""Table: which expert works on which class, is it more than chance, and what is lost without each.
 
-A patch is one token's worth of voxels; its class is the majority's, its expert the one with the largest share. The null shuffles
-the classes among the patches of each slice. An expert is switched off in two ways: its tokens go to the router's next choice
-("rerouted"), or get nothing from a routed expert ("silenced").
+A patch is the voxels of one token. Its class is the majority class, its expert the one with the
+largest share. The null shuffles the classes among the patches of each slice. An expert is switched
+off in two ways: its tokens go to the router's next choice ("rerouted"), or its output is zero
+("silenced").
 
     python benchmarks/experts.py PREPARED --split split.json
 """
@@ -24,7 +25,7 @@ ROUNDS = 200
 
 
 def patch_table(maps: Maps, volume: HeldOut, model: Model) -> np.ndarray:
-    """Per patch (n, 2 + E): majority class, slice, share of each expert."""
+    """Majority class, slice, and share of each expert, per patch: (n, 2 + E)."""
     size = tuple(model.network.config.patch_size)
     one_hot = np.stack(
         [patches(volume.label == value, size).mean(1) for value in range(len(model.labels))], axis=1
@@ -36,7 +37,7 @@ def patch_table(maps: Maps, volume: HeldOut, model: Model) -> np.ndarray:
 
 
 def association(table: np.ndarray, slices: np.ndarray) -> dict[str, Any]:
-    """Normalised mutual information of expert and class, and what chance gives."""
+    """Normalised mutual information of expert and class, and its null distribution."""
     classes, experts = table[:, 0].astype(int), table[:, 2:].argmax(1)
     shape = int(experts.max()) + 1, int(classes.max()) + 1
     found = normalised_mutual_information(counted(experts, classes, shape))
@@ -64,7 +65,7 @@ def shares(table: np.ndarray, names: Sequence[str]) -> dict[str, list[float]]:
 
 
 def knocked_out(model: Model, options: Any) -> dict[str, Any]:
-    """Dice lost per structure without each expert, and without any."""
+    """Dice lost per structure without each expert, and without all."""
     whole = score(model, volumes(options), views=options.views).dice
     lost: dict[str, Any] = {"dice": whole}
     every = range(model.network.config.experts)
@@ -90,13 +91,13 @@ def knocked_out(model: Model, options: Any) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the table."""
+    """Measure the table."""
     options = arguments(__doc__).parse_args()
     model = model_of(options)
     if not getattr(model.network.config, "experts", 0):
         raise UsageError(
             "--model",
-            found=f"{model.name}, without experts",
+            found=f"{model.name}, which has no experts",
             expected="a model with experts",
             cure="choose another",
         )

@@ -1,8 +1,10 @@
-"""Table: do tokens loop longer at the true boundary? AUROC of loops used, of edges and of chance, per class.
+"""Table: do tokens loop longer at true boundaries? AUROC of loops, edges and chance, per class.
 
-A patch is one token's worth of voxels. It is near a structure's boundary when one of its voxels lies within 3 mm of it. Compared
-on the slices that show the structure: all patches, and those within 30 mm of its boundary, where edges are everywhere. Sobel and
-random maps hand out the very same loops (equal budget): the most to the strongest edge, or to anybody. Per patient, then mean.
+A patch is the voxels of one token. It is near a structure's boundary when one of its voxels lies
+within 3 mm of it. Two sets of patches are compared on the slices that show the structure: all, and
+those within 30 mm of the boundary, where edges are everywhere. The equal-budget maps reassign the
+same loop counts, either by edge strength (the most to the strongest edge) or at random. Values are
+averaged per patient, then over patients.
 
     python benchmarks/halting.py PREPARED --split split.json
 """
@@ -24,7 +26,7 @@ NEAR_MM, AROUND_MM = 3.0, 30.0
 
 
 def boundary_distance(mask: np.ndarray, spacing_mm: float) -> np.ndarray:
-    """In-plane distance in mm of every voxel (U, V, W) to the edge of a mask; infinite on slices without it."""
+    """In-plane distance (U, V, W) to the edge of a mask in mm; infinite on slices without it."""
     distance = np.full(mask.shape, np.inf)
     for index in np.flatnonzero(mask.any((0, 1)) & ~mask.all((0, 1))):
         plane = mask[:, :, index]
@@ -38,7 +40,7 @@ def boundary_distance(mask: np.ndarray, spacing_mm: float) -> np.ndarray:
 def candidates(
     maps: Maps, volume: HeldOut, size: tuple[int, ...], random: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Per patch (n,): loops used, and the same loops dealt by edge strength and at random."""
+    """Maps to compare, per patch (n,): loops used, edges, and the loops reassigned by each."""
     steps = patches(maps.steps, size).mean(1)
     edges = np.stack(
         [sobel(volume.image[:, :, index]) for index in range(volume.image.shape[2])], axis=-1
@@ -55,7 +57,7 @@ def candidates(
 def measure(
     maps: Maps, volume: HeldOut, model: Model, random: np.random.Generator
 ) -> dict[tuple[str, str, str], float | None]:
-    """By (class, where, map): AUROC for near patches, and the rank correlation with the distance."""
+    """AUROC of near patches and rank correlation with distance, by (class, where, map)."""
     size = tuple(model.network.config.patch_size)
     found = candidates(maps, volume, size, random)
     answers: dict[tuple[str, str, str], float | None] = {}
@@ -75,7 +77,7 @@ def measure(
 
 
 def cell(patients: Iterable[list[float]]) -> dict[str, float] | None:
-    """Mean and spread over patients; None where the map is constant or all patches are alike."""
+    """Mean and standard deviation over patients; None where no patient has a value."""
     means = [
         float(np.mean(known))
         for values in patients
@@ -89,7 +91,7 @@ def cell(patients: Iterable[list[float]]) -> dict[str, float] | None:
 
 
 def main() -> None:
-    """Run the table."""
+    """Measure the table."""
     options = arguments(__doc__).parse_args()
     model, random = model_of(options), np.random.default_rng(0)
     by_patient: dict[tuple[str, str, str], dict[str, list[float]]] = defaultdict(

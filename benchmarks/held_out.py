@@ -1,4 +1,4 @@
-"""What the benchmark scripts share: a model, the validation volumes of a prepared data set, and Dice in the native grid."""
+"""Shared by the benchmark scripts: model, validation volumes, and Dice on the native grid."""
 
 import argparse
 import json
@@ -28,7 +28,14 @@ PhasedCase = TypeVar("PhasedCase", Entry, Case)
 
 @dataclass(frozen=True)
 class HeldOut:
-    """One validation volume: (U, V, W) image and label on the working grid, (X, Y, Z) reference on the native one."""
+    """One validation volume.
+
+    Attributes:
+        entry: its manifest entry.
+        image: (U, V, W) on the working grid.
+        label: (U, V, W) on the working grid.
+        reference: (X, Y, Z) label on the native grid.
+    """
 
     entry: Entry
     image: np.ndarray
@@ -38,15 +45,15 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Score:
-    """What a model made of some volumes.
+    """Accuracy and cost of a model on some volumes.
 
     Attributes:
-        dice: per structure mean and spread over patients, and the mean over structures.
+        dice: mean and standard deviation over patients per structure; mean over structures.
         steps: mean loops used.
-        gflop: per volume, matrix products and convolutions.
+        gflop: per volume, of matrix products and convolutions.
         cpu_seconds: per volume, of the whole process.
-        patients: how many.
-        each: mean Dice over the structures of every volume.
+        patients: number of patients.
+        each: mean Dice over structures, for every volume.
     """
 
     dice: dict[str, Any]
@@ -58,7 +65,7 @@ class Score:
 
     @property
     def volumes(self) -> int:
-        """How many."""
+        """Number of volumes."""
         return len(self.each)
 
     def summary(self) -> dict[str, Any]:
@@ -67,7 +74,7 @@ class Score:
 
 
 def arguments(description: str | None) -> argparse.ArgumentParser:
-    """The options that every script has which measures a model."""
+    """Options of all scripts that measure a model."""
     parser = data_arguments(description)
     parser.add_argument(
         "--side", choices=("val", "train"), default="val", help="which patients to score"
@@ -78,7 +85,7 @@ def arguments(description: str | None) -> argparse.ArgumentParser:
 
 
 def data_arguments(description: str | None) -> argparse.ArgumentParser:
-    """The options that every script has."""
+    """Options of all scripts."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -90,7 +97,7 @@ def data_arguments(description: str | None) -> argparse.ArgumentParser:
         "--every",
         type=int,
         default=1,
-        help="take every n-th volume; an odd number, for both phases",
+        help="use every n-th volume; odd, so that both phases occur",
     )
     parser.add_argument("--views", choices=("none", "flips", "all"), default="none")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -106,15 +113,15 @@ def volumes(options: argparse.Namespace) -> Iterator[HeldOut]:
 
 
 def thinned(cases: Sequence[PhasedCase], every: int) -> Sequence[PhasedCase]:
-    """Every n-th of some cases.
+    """Every n-th case.
 
     Raises:
-        UsageError: that would leave one phase alone; ED and ES take turns, so that every second case is of the same.
+        UsageError: only one phase would be left; ED and ES alternate, so n must be odd.
     """
     kept = cases[::every]
     phases = {case.phase for case in kept}
     if len(kept) > 1 and len(phases) == 1 < len({case.phase for case in cases}):
-        found = f"{every}, which leaves {phases.pop()} alone"
+        found = f"{every}, which leaves {phases.pop()} only"
         raise UsageError(
             "--every", found=found, expected="volumes of both phases", cure="take an odd number"
         )
@@ -122,26 +129,26 @@ def thinned(cases: Sequence[PhasedCase], every: int) -> Sequence[PhasedCase]:
 
 
 def entries(options: argparse.Namespace, side: str) -> tuple[Manifest, list[Entry]]:
-    """The prepared data set, and its cases whose patients are on a side of the split, ``train`` or ``val``."""
+    """The prepared data set, and its cases on one side of the split, "train" or "val"."""
     manifest = Manifest.read(options.prepared)
     return manifest, on_side(manifest.entries, options.split, side)
 
 
 def on_side(cases: Sequence[PhasedCase], split: Path, side: str) -> list[PhasedCase]:
-    """The cases whose patients a split file puts on a side, ``train`` or ``val``."""
+    """The cases of patients on one side of a split file, "train" or "val"."""
     read = read_split(split, [case.patient for case in cases])
     patients = read.train if side == "train" else read.val
     return [case for case in cases if case.patient in patients]
 
 
 def held_out(manifest: Manifest, entry: Entry) -> HeldOut:
-    """A case as it is scored."""
+    """A case with the arrays that scoring needs."""
     arrays = load_case(manifest.folder, entry)
     return HeldOut(entry, arrays["image"].astype(np.float32), arrays["label"], arrays["reference"])
 
 
 def model_of(options: argparse.Namespace) -> Model:
-    """The model asked for, on as many threads as asked for."""
+    """The model of the options, on their number of threads."""
     torch.set_num_threads(options.threads)
     return load_model(options.model)
 
@@ -149,7 +156,7 @@ def model_of(options: argparse.Namespace) -> Model:
 def predict(
     model: Model, image: np.ndarray, *, loops: int | None, views: str, exits: ExitRule = OWN
 ) -> Maps:
-    """Maps of one volume with the model's windows and the views asked for."""
+    """Maps of one volume, with the model's windows averaged over ``views``."""
     windows = model.windows.model_copy(update={"views": views})
     return predict_maps(
         model.network,
@@ -201,8 +208,8 @@ def mean_and_spread(
     """Mean and standard deviation over patients, per structure, and the mean over structures.
 
     Args:
-        rows: of each volume, by structure; None is left out.
-        patients: of each volume; a patient's volumes count as one.
+        rows: Dice of each volume by structure; None is left out.
+        patients: of each volume; the volumes of a patient are averaged first.
     """
     summary: dict[str, Any] = {}
     for name in rows[0]:
@@ -224,14 +231,14 @@ def mean_and_spread(
 
 
 def patches(field: np.ndarray, size: Sequence[int]) -> np.ndarray:
-    """(U, V, W) cut into whole in-plane patches, slice after slice: (patches, voxels per patch)."""
+    """Cut (U, V, W) into whole in-plane patches, slice by slice: (patches, voxels per patch)."""
     u, v = (n // s * s for n, s in zip(field.shape[:2], size, strict=False))
     cut = field[:u, :v].reshape(u // size[0], size[0], v // size[1], size[1], -1)
     return cut.transpose(4, 0, 2, 1, 3).reshape(-1, size[0] * size[1])
 
 
 def keep(name: str, options: argparse.Namespace, model: Model, result: Any) -> None:
-    """Write a result with what it depends on, and print it."""
+    """Write a result with the model and options that it depends on, and print it."""
     facts = {
         "model": model.name,
         "model_sha256": model.sha256,

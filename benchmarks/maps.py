@@ -1,7 +1,7 @@
-"""Table: loops used on boundary, inside and background patches, and which expert works on which class.
+"""Table: loops used on boundary, inside and background patches, and experts by class.
 
-A patch is one token's worth of voxels on the working grid: "boundary" holds more than one label, "inside" one structure only,
-"background" none.
+A patch is the voxels of one token on the working grid: "boundary" holds more than one label,
+"inside" one structure only, "background" none.
 
     python benchmarks/maps.py PREPARED --split split.json
 """
@@ -16,14 +16,14 @@ from cardioseg.inference.predictor import Maps
 
 
 def patch_kinds(label: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """0 background, 1 inside, 2 boundary, per patch."""
+    """Kind of each patch: 0 background, 1 inside, 2 boundary."""
     cut = patches(label, size)
     mixed = cut.min(1) != cut.max(1)
     return np.where(mixed, 2, np.where(cut[:, 0] > 0, 1, 0))
 
 
 def measure(maps: Maps, volume: HeldOut, model: Model) -> dict[str, np.ndarray]:
-    """Sums over one volume: patches and steps by kind, expert work by class."""
+    """Sums over one volume: patches and steps by kind, routing by class."""
     size = tuple(model.network.config.patch_size)
     kinds = patch_kinds(volume.label, size)
     steps = patches(maps.steps, size).mean(1)
@@ -39,7 +39,7 @@ def measure(maps: Maps, volume: HeldOut, model: Model) -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    """Run the table."""
+    """Measure the table."""
     options = arguments(__doc__).parse_args()
     model = model_of(options)
     totals: dict[str, Any] = {}

@@ -1,4 +1,7 @@
-"""The parts of docs/results.md that ask something of a trained model: depth, exits, halting, experts, loops, pruning, images."""
+"""Sections of docs/results.md about trained models.
+
+Depth, exit rules, halting, experts, similarity of loops, pruning, changed images, tuning.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -50,8 +53,8 @@ def depth_text(results: Results) -> str:
                 [f"{name}: {how}", exits, *(shown + [""] * len(counts))[: max(len(counts), 1)]]
             )
     return (
-        "Mean Dice by loop budget; beyond the longest count of its training (8, or the fixed one) a network is extrapolating. "
-        "Exit off: every token runs on.\n\n"
+        "Mean Dice by loop budget. Beyond the largest loop count in training (8, or the fixed one) "
+        "a network extrapolates. Exit off: every token runs every loop.\n\n"
         + markdown(("network", "exit", *(map(str, counts) if counts else ("loops",))), lines)
         + "\n\n"
         + measured(found)
@@ -61,7 +64,7 @@ def depth_text(results: Results) -> str:
 def _of_each(
     results: Results, table: str, names: Sequence[str], part: Callable[[str, Result], str]
 ) -> str:
-    """A part for every model that has a result of the table, with the weights it is of; "not run yet" for the others."""
+    """The section of each model with a result, with its weights; else "not run yet"."""
     found = {name: results.get(table, name) for name in names}
     shown = (
         f"{name}: {MISSING}."
@@ -73,11 +76,12 @@ def _of_each(
 
 
 def exits_text(results: Results) -> str:
-    """What exit rules cost and save."""
+    """Accuracy and cost of exit rules."""
     return (
-        "Core: the looped part alone on whole slices, as a share of the same with every token running every loop (process CPU "
-        "time, smallest of interleaved rounds). Saved: share of FLOPs saved over share of CPU time saved, the aim is at most 1.3."
-        "\n\n" + _of_each(results, "exits", MODELS, _exits_part)
+        "Core: the looped part alone on whole slices, relative to every token running every loop "
+        "(process CPU time, smallest of interleaved rounds). Saved: share of FLOPs saved divided "
+        "by share of CPU time saved; the goal is at most 1.3.\n\n"
+        + _of_each(results, "exits", MODELS, _exits_part)
     )
 
 
@@ -101,14 +105,14 @@ def _exits_part(name: str, result: Result) -> str:
 
 def _kept_saving(core: dict[str, float]) -> str:
     saved = 1 - core["cpu_share"]
-    return (
-        f"{(1 - core['flops_share']) / saved:.2f}" if saved > 0 and core["flops_share"] < 1 else "–"
-    )
+    if saved <= 0 or core["flops_share"] >= 1:
+        return "–"
+    return f"{(1 - core['flops_share']) / saved:.2f}"
 
 
 def robustness_text(results: Results) -> str:
     """Dice on changed images."""
-    opening = "The same volumes, changed as other scanners and protocols might. ± is over patients."
+    opening = "The same volumes, changed as other scanners might change them. ± is over patients."
     return f"{opening}\n\n{_of_each(results, 'robustness', MODELS, _robustness_part)}"
 
 
@@ -123,9 +127,10 @@ def _robustness_part(name: str, result: Result) -> str:
 def halting_text(results: Results) -> str:
     """Table 4."""
     return (
-        "AUROC for telling patches within 3 mm of a structure's true boundary from the others; 0.5 is chance. ± is over "
-        "patients. “Equal budget” maps hand out the very same loops, the most to the strongest edges, or to anybody.\n\n"
-        + _of_each(results, "halting", MODELS, _halting_part)
+        "AUROC for separating patches within 3 mm of a structure's true boundary from the others; "
+        "0.5 is chance. ± is over patients. “Equal budget” maps reassign the same loop counts, "
+        "either "
+        "by edge strength or at random.\n\n" + _of_each(results, "halting", MODELS, _halting_part)
     )
 
 
@@ -173,16 +178,16 @@ def _experts_part(name: str, result: Result) -> str:
     parts = (
         f"### {name}\n\nShare of the routed work by the patch's majority class:",
         markdown(("class", *experts), shares),
-        "Normalised mutual information of expert and class, beside 200 shuffles of the classes within each slice:",
+        "Normalised mutual information of expert and class, and of 200 shuffles within each slice:",
         markdown(("", "found", "by chance", "p", "patches"), facts),
-        "Dice lost without an expert; rerouted: its tokens go to the router's next choice; silenced: to none.",
+        "Dice lost without an expert; rerouted: to the router's next choice; silenced: no output.",
         markdown(("", *STRUCTURES), lost),
     )
     return "\n\n".join(parts)
 
 
 def similarity_text(results: Results) -> str:
-    """Likeness of token states between loops."""
+    """Similarity of token states between loops."""
     opening = "Linear CKA of the states of the same tokens; 1 is the same up to rotation and scale."
     return f"{opening}\n\n{_of_each(results, 'similarity', LOOPED, _similarity_part)}"
 
@@ -191,7 +196,7 @@ def _similarity_part(name: str, result: Result) -> str:
     loops = [str(number + 1) for number in range(result["loops"])]
     lines = [(f"CKA, loop {number}", *_numbers(result["cka"][int(number) - 1])) for number in loops]
     lines += [
-        (f"{what} from the loop before", "", *_numbers(_steps(result[key]))) for what, key in STEPS
+        (f"{what} to the previous loop", "", *_numbers(_steps(result[key]))) for what, key in STEPS
     ]
     return markdown((f"{name}: loop", *loops), lines)
 
@@ -199,19 +204,21 @@ def _similarity_part(name: str, result: Result) -> str:
 def pruning_text(results: Results) -> str:
     """Dice without parts of the looped block."""
     return (
-        "Mean Dice when the least important heads or hidden units of the looped block are silenced: each loop its own "
-        "(per step), the same in every loop (shared), or any (random, mean of three draws). Overlap: of the units that go in "
-        "either loop, the share that go in both. Important is what the loss depends on (slope along the unit's output, on "
-        "windows of training patients).\n\n" + _of_each(results, "pruning", LOOPED, _pruning_part)
+        "Mean Dice when the least important heads or hidden units of the looped block are "
+        "silenced: "
+        "different ones in each loop (per step), the same in every loop (shared), or random ones "
+        "(mean of three draws). Overlap: of the units pruned in either loop, the share pruned in "
+        "both. Importance is the slope of the loss along the unit's output, on windows of training "
+        "patients.\n\n" + _of_each(results, "pruning", LOOPED, _pruning_part)
     )
 
 
 def _pruning_part(name: str, result: Result) -> str:
     lines = [line for kind in ("heads", "hidden") for line in _pruning_lines(kind, result[kind])]
-    text = f"{name}, {result['loops']} loops, nothing pruned: {result['whole']:.4f}."
+    text = f"{name}, {result['loops']} loops, unpruned: {result['whole']:.4f}."
     columns = (
         "units",
-        "part that goes",
+        "share pruned",
         "per step",
         "shared",
         "random",
@@ -223,7 +230,8 @@ def _pruning_part(name: str, result: Result) -> str:
         (str(loop + 1), *(f"{value:+.4f}" for value in row)) for loop, row in enumerate(single)
     ]
     return (
-        f"{text}\n\n{markdown(columns, lines)}\n\nDice lost where one head is silent in one loop:\n\n"
+        f"{text}\n\n{markdown(columns, lines)}\n\n"
+        "Dice lost with one head silent in one loop:\n\n"
         f"{markdown(('loop', *heads), alone)}"
     )
 
@@ -242,7 +250,7 @@ def _pruning_lines(kind: str, rows: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _steps(table: list[list[float]]) -> list[float]:
-    """What stands beside the diagonal: each loop against the one before."""
+    """The first off-diagonal: each loop against the previous one."""
     return [table[index][index + 1] for index in range(len(table) - 1)]
 
 
@@ -251,7 +259,7 @@ def _numbers(values: list[float], digits: int = 3) -> list[str]:
 
 
 def tuning_text(results: Results) -> str:
-    """Tuning, by what trained and which optimiser moved it."""
+    """Tuning, by trained weights and optimiser."""
     found = results.get("tuning", "rdvit-2d")
     if found is None:
         return MISSING
@@ -260,15 +268,15 @@ def tuning_text(results: Results) -> str:
     names = {
         "group": f"held-out {group} ({about['volumes']['group']} volumes)",
         "others": f"held-out others ({about['volumes']['others']})",
-        "turned": f"{group}, contrast turned round",
+        "turned": f"{group}, inverted contrast",
     }
     lines = [
         [how, *(f"{row[name]['dice']['mean']:.4f}" if name in row else "" for name in names)]
         for how, row in rows.items()
     ]
     return (
-        f"{about['patients']} patients of group {group}, {about['steps']} steps, one run each. The last column is trained and "
-        "tested on images with bright and dark exchanged.\n\n"
+        f"{about['patients']} patients of group {group}, {about['steps']} steps, one run each. "
+        "For the last column, training and test images have inverted contrast.\n\n"
         + markdown(("what trains", *names.values()), lines)
         + "\n\n"
         + measured({"rdvit-2d": found})

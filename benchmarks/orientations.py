@@ -1,4 +1,4 @@
-"""Table: Dice of volumes stored in each of the eight in-plane orientations, and how far they are apart.
+"""Table: Dice of volumes stored in each of the eight in-plane orientations.
 
 python benchmarks/orientations.py PREPARED --split split.json --views all
 """
@@ -15,7 +15,7 @@ def stored(array: np.ndarray, flip: bool, quarter_turns: int) -> np.ndarray:
 
 
 def turned(volume: HeldOut, flip: bool, quarter_turns: int) -> HeldOut:
-    """A validation volume as another scanner would have stored it."""
+    """A validation volume stored in another orientation."""
     image, reference = (
         stored(array, flip, quarter_turns) for array in (volume.image, volume.reference)
     )
@@ -23,7 +23,7 @@ def turned(volume: HeldOut, flip: bool, quarter_turns: int) -> HeldOut:
 
 
 def main() -> None:
-    """Run the table."""
+    """Measure the table."""
     options = arguments(__doc__).parse_args()
     model = model_of(options)
     table: dict[str, object] = {}

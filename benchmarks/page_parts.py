@@ -1,4 +1,4 @@
-"""What the page of results is made of: result files, tables as Markdown, and a word on what stands behind a figure."""
+"""Parts of the results page: result files, Markdown tables, and what was measured."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,17 +26,17 @@ class Results:
         self.folder = folder
 
     def get(self, table: str, name: str) -> Result | None:
-        """One of them; None when it is not there."""
+        """A result; None where it does not exist."""
         path = self.folder / table / f"{name}.json"
         return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
     def of(self, table: str, rows: Iterable["Row"]) -> list[Result]:
-        """Those of some rows that are there."""
+        """The existing results of some rows."""
         return [found for row in rows if (found := self.get(table, row.name)) is not None]
 
 
 def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table."""
+    """A Markdown table."""
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
@@ -49,9 +49,10 @@ def spread(values: Sequence[float], digits: int = 4) -> str:
 
 
 def measured(found: Mapping[str, Result | None]) -> str:
-    """Which weights and volumes stand behind some results."""
+    """The weights and volumes behind some results, as text."""
     told = [
-        f"{name}: {every_nth(row['every'])}{row['side']} volume, views {row['views']}, weights "
+        f"{name}: {every_nth(row['every'])}{row['side']} volume, orientations averaged: "
+        f"{row['views']}, weights "
         f"{row['model_sha256'][:12]}{_outdated(name, row['model_sha256'])}"
         for name, row in found.items()
         if row
@@ -60,11 +61,11 @@ def measured(found: Mapping[str, Result | None]) -> str:
 
 
 def _outdated(name: str, sha256: str) -> str:
-    """A remark when the shipped model of that name has other weights by now."""
+    """A remark where the shipped model of that name has other weights."""
     path = ROOT / "models" / name / "metadata.json"
     if (
         not path.is_file()
         or json.loads(path.read_text(encoding="utf-8"))["weights_sha256"] == sha256
     ):
         return ""
-    return " (not those that ship now)"
+    return " (not the shipped weights)"

@@ -1,7 +1,9 @@
-"""Analysis after bViT: step-specific pruning. What is left when each loop loses its own least important units, or all the same?
+"""Analysis after bViT: step-specific pruning of heads and hidden units.
 
-Importance is measured on windows of training patients, drawn and augmented as the model's own settings say; Dice on the
-others. Every token runs every loop. Heads are also silenced one at a time, in one loop.
+What is left when each loop loses its own least important units, or all loops lose the same?
+Importance is measured on windows of training patients, drawn and augmented as in training; Dice on
+validation patients. Every token runs every loop. Heads are also silenced one at a time, in one
+loop.
 
     python benchmarks/pruning.py PREPARED --split split.json --every 13
 """
@@ -30,7 +32,7 @@ DRAWS = 3  # of random units
 def windows(
     model: Model, options: argparse.Namespace
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Images and labels of training patients, one window a batch, as the model was trained on."""
+    """Images and labels of training patients, one window per batch, as in training."""
     manifest, chosen = entries(options, "train")
     recipe = find_model(options.model) / "config.toml"
     settings = read_toml(recipe)
@@ -54,7 +56,7 @@ def task_loss(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
 def single_heads(
     model: Model, options: argparse.Namespace, heads: int, whole: float
 ) -> list[list[float]]:
-    """(T, H): Dice lost where one head is silent in one loop."""
+    """Dice lost with one head silent in one loop, (T, H)."""
     lost = torch.zeros(options.loops, heads)
     for loop, head in torch.cartesian_prod(
         torch.arange(options.loops), torch.arange(heads)
@@ -84,10 +86,10 @@ def main() -> None:
         type=float,
         nargs="+",
         default=[0.25, 0.5, 0.75],
-        help="parts of the units that go",
+        help="shares of the units to prune",
     )
     parser.add_argument(
-        "--learn-every", type=int, default=5, help="take every n-th training volume for importance"
+        "--learn-every", type=int, default=5, help="use every n-th training volume for importance"
     )
     parser.add_argument("--learn-windows", type=int, default=128, help="windows drawn from them")
     options = parser.parse_args()

@@ -1,12 +1,16 @@
-"""Table: false alarms of the quality rules on expert masks, and how many bad masks they catch.
+r"""Table: false alarms of the quality rules on expert masks, and the bad masks that they catch.
 
-Bad masks are what a model draws with mean Dice below 0.8: an under-trained one everywhere, the shipped one on images that noise,
-blur or breath-holds spoiled. A warning or a fail on a mask of Dice 0.8 or more is a false alarm. Limits were chosen on training
-patients (--side train) and on expert masks; the table to quote is that of validation patients.
+A mask is bad when its mean Dice is below 0.8. Bad masks come from an under-trained model, and from
+the shipped model on images with added noise, blur or breath-hold shifts. A warning or failure on a
+mask with a Dice of 0.8 or more is a false alarm. The limits were chosen on training patients
+(``--side train``) and expert masks; quote the table of validation patients.
 
-    cardioseg train PREPARED -o RUN --split split.json --set training.batch=8 --set training.steps=250
-    python benchmarks/quality.py ACDC/training --split split.json --ways truth shipped one-loop noise blur breath-holds
-    python benchmarks/quality.py ACDC/training --split split.json --ways under-trained --model RUN/model
+    cardioseg train PREPARED -o RUN --split split.json \
+        --set training.batch=8 --set training.steps=250
+    python benchmarks/quality.py ACDC/training --split split.json \
+        --ways truth shipped one-loop noise blur breath-holds
+    python benchmarks/quality.py ACDC/training --split split.json \
+        --ways under-trained --model RUN/model
 """
 
 import argparse
@@ -33,16 +37,16 @@ from cardioseg.evaluation.metrics import overlap_dice
 from cardioseg.imaging.open import open_image, read
 from cardioseg.inference.native import predict_volume
 
-BAD = 0.8  # Dice below it
+BAD = 0.8  # masks with a lower Dice are bad
 WAYS = ("truth", "shipped", "one-loop", "noise", "blur", "breath-holds", "under-trained")
-FARTHEST = 12  # voxels that a breath-hold moves a slice
+FARTHEST = 12  # largest shift of a slice by a breath-hold, in voxels
 Row = dict[str, Any]
 
 
 def damaged(
     image: np.ndarray, reference: np.ndarray, way: str, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Image and reference (X, Y, Z) after what the way does to them."""
+    """Image and reference (X, Y, Z), damaged in a way."""
     image = image.astype(np.float32)
     if way == "noise":
         image = image + rng.normal(0, 0.6 * image.std(), image.shape).astype(np.float32)
@@ -88,7 +92,7 @@ def judged(model: Model, case: Case, way: str) -> Row:
 
 
 def verdict(quality: Quality) -> Row:
-    """What the rules said, by name."""
+    """Verdict, and severity by rule."""
     return {
         "verdict": quality.verdict,
         "rules": {found.rule: found.severity for found in quality.findings},
@@ -103,7 +107,7 @@ def truth(cases: list[Case]) -> Iterator[Row]:
 
 
 def table(rows: list[Row]) -> dict[str, Any]:
-    """Bad masks caught and good ones suspected, of the whole volume and of each structure."""
+    """Bad masks caught and good masks flagged, for the whole volume and each structure."""
     return {
         "mean of the three": _caught(rows, None),
         **{name: _caught(rows, name) for name in ACDC_LABELS.structures},
@@ -127,7 +131,7 @@ def _caught(rows: list[Row], structure: str | None) -> dict[str, Any]:
 
 
 def fired(rows: list[Row]) -> dict[str, Any]:
-    """Rule → on how many bad and good volumes it fired, notes included."""
+    """Number of bad and good volumes on which each rule fired, including notes."""
     found: dict[str, Counter[str]] = {}
     for row in rows:
         kind = "bad" if np.mean([*row["dice"].values()]) < BAD else "good"
@@ -137,7 +141,7 @@ def fired(rows: list[Row]) -> dict[str, Any]:
 
 
 def options() -> argparse.Namespace:
-    """The call."""
+    """The command-line options."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -153,14 +157,14 @@ def options() -> argparse.Namespace:
         nargs="+",
         choices=WAYS,
         default=[],
-        help="which to run; the table is of all there are",
+        help="ways to run; the table shows all that have results",
     )
-    parser.add_argument("--model", default="rdvit-2d", help="the under-trained one for its way")
+    parser.add_argument("--model", default="rdvit-2d", help="model; for under-trained, that one")
     parser.add_argument(
         "--every",
         type=int,
         default=1,
-        help="take every n-th volume; an odd number, for both phases",
+        help="use every n-th volume; odd, so that both phases occur",
     )
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the result files")
@@ -168,7 +172,7 @@ def options() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Run ways, then print the table of every way whose result is there."""
+    """Run the chosen ways, then print the table of all ways with results."""
     asked = options()
     torch.set_num_threads(asked.threads)
     folder, cases = asked.results / "quality", acdc_cases(asked.acdc)

@@ -1,7 +1,8 @@
-"""Table: Dice on volumes as another scanner or protocol would have made them: contrast, noise, voxels, coverage, size of heart.
+"""Table: Dice on images changed as other scanners and protocols might change them.
 
-Changes are made to the images in the native grid, masks follow where voxels move. It is no other scanner: a model that fails here
-fails there, the reverse does not hold.
+Contrast, noise, voxel size, coverage, size of the heart. Images are changed on the native grid;
+masks follow where voxels move. This does not replace another scanner: a model that fails here will
+fail there, but not the other way round.
 
     python benchmarks/robustness.py ACDC/training --split split.json --every 7
 """
@@ -24,7 +25,7 @@ from cardioseg.evaluation.metrics import overlap_dice
 from cardioseg.imaging.open import open_image, read
 from cardioseg.inference.native import predict_volume
 
-MARGIN_MM = 15.0  # left around the heart by the narrowest field of view
+MARGIN_MM = 15.0  # around the heart in the narrowest field of view
 
 
 class Seen(NamedTuple):
@@ -36,7 +37,7 @@ class Seen(NamedTuple):
 
 
 def curve(seen: Seen, exponent: float) -> Seen:
-    """Another global contrast."""
+    """A gamma curve over the intensities."""
     low, high = np.percentile(seen.image, (0.5, 99.5))
     return seen._replace(image=np.clip((seen.image - low) / (high - low), 0, 1) ** exponent)
 
@@ -64,7 +65,7 @@ def noise(seen: Seen, share: float) -> Seen:
 
 
 def coarser(seen: Seen, factor: float) -> Seen:
-    """Larger voxels in-plane, smoothed before."""
+    """Larger in-plane voxels, after smoothing."""
     smooth = gaussian_filter(seen.image, (factor / 2.5, factor / 2.5, 0))
     image, reference = (
         zoom(a, (1 / factor, 1 / factor, 1), order=order)
@@ -76,7 +77,7 @@ def coarser(seen: Seen, factor: float) -> Seen:
 
 
 def sized(seen: Seen, factor: float) -> Seen:
-    """A smaller or larger person: the same voxels, other millimetres in-plane."""
+    """A smaller or larger heart: the same voxels with another in-plane size."""
     return seen._replace(
         spacing=(seen.spacing[0] * factor, seen.spacing[1] * factor, seen.spacing[2])
     )
@@ -100,7 +101,7 @@ def sparse(seen: Seen) -> Seen:
 
 
 def upside_down(seen: Seen) -> Seen:
-    """Slices from the other end."""
+    """Slices in reverse order."""
     return seen._replace(image=seen.image[:, :, ::-1], reference=seen.reference[:, :, ::-1])
 
 
@@ -138,7 +139,7 @@ def dice(
 
 
 def main() -> None:
-    """Run the table."""
+    """Measure the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -153,7 +154,7 @@ def main() -> None:
         "--every",
         type=int,
         default=1,
-        help="take every n-th volume; an odd number, for both phases",
+        help="use every n-th volume; odd, so that both phases occur",
     )
     parser.add_argument("--views", choices=("none", "flips", "all"), default="none")
     parser.add_argument("--model", default="rdvit-2d")

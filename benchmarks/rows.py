@@ -1,6 +1,7 @@
-"""Training rows: each is a run of ``cardioseg train`` with one recipe, scored on the validation patients, one result file a row.
+"""Training rows: one run of ``cardioseg train`` each, scored on validation patients.
 
-A row that has its result file is done. One that was interrupted goes on from its checkpoint, so a table can be filled over days:
+A row with a result file is done. An interrupted row resumes from its checkpoint, so a table can be
+filled over days:
 
     python benchmarks/data_table.py PREPARED --split split.json --only rdvit-10-0 --max-minutes 20
 """
@@ -25,9 +26,9 @@ from cardioseg.training.checkpoint import read_facts
 from cardioseg.workflows.train import SplitChoice, TrainingRequest, train
 
 STEPS = 1000
-# A small part of the windows that the shipped model saw. The full augmentation would spend them on orientations and contrasts
-# that no table asks about, none would leave eight patients learned by heart (trials in the lab log, 2026-11-21): it is moderate,
-# and storage is as filed.
+# A row sees far fewer windows than the shipped model did, so augmentation is moderate. The full one
+# would spend them on orientations and contrasts that no table measures; without any, a network
+# overfits eight patients (lab log, 2026-11-21). Slices keep the orientation of their files.
 RECIPE = (
     "sampling.window=[96,96]",
     "augment.storage=false",
@@ -59,11 +60,11 @@ class Row:
 
     Attributes:
         name: of its run folder and result file.
-        settings: what it changes of the recipe, ``section.key=value``.
+        settings: changes to the recipe, ``section.key=value``.
         fraction: part of the training patients; None for all.
-        draw: which draw of that part.
+        draw: number of the draw of that part.
         seed: of weights and windows.
-        start: row whose trained network it goes on from, as ``--init-from`` does; its run lies beside this one's.
+        start: row whose model the run starts from (``--init-from``), in the same runs folder.
     """
 
     name: str
@@ -75,7 +76,7 @@ class Row:
 
 
 def fill(table: str, rows: Sequence[Row], description: str | None, *, steps: int = STEPS) -> None:
-    """Train and score the rows that are asked for and not there yet, until the minutes are up."""
+    """Train and score the chosen rows that have no result yet, until the time is up."""
     options = _options(rows, description, steps)
     torch.set_num_threads(options.threads)
     started = time.monotonic()
@@ -92,9 +93,8 @@ def fill(table: str, rows: Sequence[Row], description: str | None, *, steps: int
         )
         report = _trained(row, options, left)
         if not report["finished"]:
-            print(
-                f"{row.name}: stopped at step {report['step']} of {options.steps}; the same call goes on"
-            )
+            step = f"step {report['step']} of {options.steps}"
+            print(f"{row.name}: stopped at {step}; run the same command to continue")
             return
         write_json(path, _measured(row, options, report))
         print(f"{row.name}: written to {path}")
@@ -108,14 +108,14 @@ def _options(rows: Sequence[Row], description: str | None, steps: int) -> argpar
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the run folders")
     parser.add_argument("--steps", type=int, default=steps, help="optimiser steps of every row")
     parser.add_argument(
-        "--max-minutes", type=float, help="stop after that long; the same call goes on"
+        "--max-minutes", type=float, help="stop after this time; the same command continues"
     )
     parser.add_argument(
         "--extra-set",
         nargs="+",
         default=[],
         metavar="SECTION.KEY=VALUE",
-        help="for all rows; goes on record",
+        help="settings for all rows; recorded in the results",
     )
     parser.add_argument("--device", default="auto")
     return parser.parse_args()
@@ -132,7 +132,7 @@ def _chosen(rows: Sequence[Row], names: Sequence[str] | None) -> Iterator[Row]:
 
 
 def _same_budget(path: Path, steps: int) -> None:
-    """OutputError unless a result is of as many steps as the others will be."""
+    """Raise OutputError where a result has another number of steps."""
     found = json.loads(path.read_text(encoding="utf-8"))["training"]["steps"]
     if found != steps:
         raise OutputError(
@@ -144,7 +144,7 @@ def _same_budget(path: Path, steps: int) -> None:
 
 
 def _trained(row: Row, options: argparse.Namespace, minutes: float | None) -> dict[str, Any]:
-    """Train or go on; what the workflow reports."""
+    """Train or resume a row; returns the data of the report."""
     request = TrainingRequest(
         options.prepared,
         options.runs / row.name,
@@ -159,15 +159,17 @@ def _trained(row: Row, options: argparse.Namespace, minutes: float | None) -> di
 
 
 def _start(row: Row, options: argparse.Namespace) -> str | None:
-    """Folder of the model that a row goes on from."""
+    """Folder of the model that a row starts from."""
     if row.start is None:
         return None
     folder = options.runs / row.start
     facts = read_facts(folder)
     if facts is None or facts.step < read_toml(folder / "config.toml")["training"]["steps"]:
-        found = f"{'nothing there' if facts is None else f'step {facts.step}'}, and row {row.name} starts from it"
         raise UsageError(
-            folder, found=found, expected="a finished run", cure=f"fill row {row.start} first"
+            folder,
+            found="no run" if facts is None else f"a run at step {facts.step}",
+            expected=f"a finished run, which row {row.name} starts from",
+            cure=f"fill row {row.start} first",
         )
     return str(folder / "model")
 
@@ -223,7 +225,7 @@ def _measured(row: Row, options: argparse.Namespace, report: dict[str, Any]) -> 
 
 
 def history(log: Path) -> list[dict[str, float]]:
-    """What the validations of a run said: step, Dice, loops used; and the loops that training used around then."""
+    """Step, Dice and loops used of each validation, and the loops used in training then."""
     validations: dict[int, dict[str, float]] = {}
     training: dict[int, float] = {}
     for line in log.read_text(encoding="utf-8").splitlines():

@@ -1,6 +1,7 @@
-"""Analysis after bViT: how alike are token states from loop to loop? Linear CKA, cosine and relative change.
+"""Analysis after bViT: similarity of token states from loop to loop.
 
-Every token runs every loop; tokens are drawn at random from all windows of the volumes.
+Linear CKA, cosine and relative change. Every token runs every loop; tokens are sampled at random
+from all windows.
 
     python benchmarks/similarity.py PREPARED --split split.json --every 7
 """
@@ -22,7 +23,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--loops", type=int, default=8)
     parser.add_argument(
-        "--tokens", type=int, default=256, help="tokens drawn from each batch of windows"
+        "--tokens", type=int, default=256, help="tokens sampled from each batch of windows"
     )
     options = parser.parse_args()
     model = model_of(options)

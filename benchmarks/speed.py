@@ -1,7 +1,7 @@
-"""Table: seconds and peak memory to segment one patient's ED and ES, or a cine, from the command line, and the time of --help.
+"""Table: time and peak memory of the command line for ED and ES, for a cine, and for --help.
 
-Every figure is the smallest of a few whole processes, start and imports included. A cine that has fewer frames than asked for
-repeats them.
+Each time is the smallest of a few whole processes, including start and imports. A cine with fewer
+frames than ``--frames`` is lengthened by repeating some.
 
     python benchmarks/speed.py ED.nii.gz ES.nii.gz --cine CINE.nii.gz --frames 30
 """
@@ -28,19 +28,18 @@ RESULTS = Path(__file__).parent / "results"
 def run(command: list[str]) -> float:
     """Wall-clock seconds of a command that must succeed."""
     started = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "cardioseg.cli.app", *command], check=True, capture_output=True
-    )  # noqa: S603 — our own
+    whole = [sys.executable, "-m", "cardioseg.cli.app", *command]
+    subprocess.run(whole, check=True, capture_output=True)  # noqa: S603 — our own command
     return time.perf_counter() - started
 
 
 def peak_mib() -> int:
-    """Of the largest process so far."""
+    """Peak memory of the largest process so far."""
     return round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
 
 
 def long_cine(path: Path, frames: int, folder: str) -> str:
-    """A copy of a cine with so many frames, evenly taken or repeated."""
+    """A copy of a cine with ``frames`` frames, sampled evenly."""
     cine = nib.nifti1.load(path)
     chosen = np.round(np.linspace(0, cine.shape[3] - 1, frames)).astype(int)
     copy = nib.nifti1.Nifti1Image(np.asarray(cine.dataobj)[..., chosen], None, cine.header)
@@ -50,14 +49,14 @@ def long_cine(path: Path, frames: int, folder: str) -> str:
 
 
 def main() -> None:
-    """Run the table."""
+    """Measure the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("images", nargs="+")
     parser.add_argument("--model", default="rdvit-2d")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--cine", type=Path, help="4-D NIfTI; its figures come beside the others")
+    parser.add_argument("--cine", type=Path, help="4-D NIfTI to measure as well")
     parser.add_argument("--frames", type=int, default=30)
     options = parser.parse_args()
     result: dict[str, object] = {

@@ -1,12 +1,14 @@
-"""Table: Dice of the LV against an expert's contours, slice by slice, on a DICOM study of another scanner and orientation.
+"""Table: Dice of the LV against expert contours on DICOM of another scanner, slice by slice.
 
     python benchmarks/sunnybrook.py STUDY CONTOURS
 
-STUDY is the folder of a Sunnybrook cine as DICOM, CONTOURS the folder with its ``*-icontour-manual.txt`` (Radau et al., The MIDAS
-Journal, 2009; public domain). A contour's name carries the number of the file that it was drawn on: IM-0001-0047 is 47.dcm.
+STUDY is the folder of a Sunnybrook cine as DICOM. CONTOURS is the folder with its
+``*-icontour-manual.txt`` (Radau et al., The MIDAS Journal, 2009; public domain). The name of a
+contour holds the number of its image file: IM-0001-0047 belongs to 47.dcm.
 
-Whether the contours count pixels from 0 or, as MATLAB does, from 1, is not written down. The images decide, not the model: taken
-from 1, the step from blood to muscle across the contours is clearly larger. Both steps and both Dice stand in the result.
+It is not documented whether the contours count pixels from 0 or, as MATLAB does, from 1. The images
+decide, not the model: counted from 1, the intensity step from blood to muscle across the contours
+is clearly larger. The result holds both steps and both Dice scores.
 """
 
 import argparse
@@ -36,19 +38,25 @@ FIRST_PIXELS = (0, 1)
 
 @dataclass(frozen=True)
 class Contour:
-    """An expert's line around the LV cavity of one image: phase and slice from 0, (N, 2) points in pixels, column then row."""
+    """An expert's contour of the LV cavity on one image.
+
+    Attributes:
+        phase: from 0.
+        slice: from 0.
+        points: (N, 2) in pixels, column then row.
+    """
 
     phase: int
     slice: int
     points: np.ndarray
 
     def cavity(self, shape: tuple[int, ...], first: int) -> np.ndarray:
-        """(X, Y) mask, the first pixel counted as ``first``."""
+        """Mask (X, Y) of the contour, whose pixels are counted from ``first``."""
         return polygon2mask(shape[:2], self.points - first)
 
 
 def main() -> None:
-    """Run the table."""
+    """Measure the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -58,7 +66,7 @@ def main() -> None:
     parser.add_argument("--views", choices=("none", "flips", "all"), default="none")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument(
-        "--masks", type=Path, help="keep images, masks and contours here, as .npz by phase"
+        "--masks", type=Path, help="folder for images, masks and contours, one .npz per phase"
     )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -100,7 +108,7 @@ def main() -> None:
 
 
 def read_contours(folder: Path, image: ImageFile) -> list[Contour]:
-    """The endocardial contours below a folder, each on the image that its number names."""
+    """The endocardial contours below a folder, with the phase and slice of their images."""
     places = {
         plane.path.stem: (t, z)
         for t, slices in enumerate(image.planes)
@@ -112,7 +120,7 @@ def read_contours(folder: Path, image: ImageFile) -> list[Contour]:
 
 
 def step_across(contours: list[Contour], image: ImageFile, first: int) -> float:
-    """Mean intensity one pixel inside minus one pixel outside the contours, as a share of the image's largest."""
+    """Mean intensity one pixel inside minus one pixel outside, relative to the maximum."""
     steps = []
     for one in contours:
         pixels = image.frame(one.phase).array[:, :, one.slice].astype(float)
@@ -136,7 +144,7 @@ def cavity_of(image: ImageFile, phase: int, model: Model, views: str) -> np.ndar
 def scored(
     contours: list[Contour], cavities: dict[int, np.ndarray], image: ImageFile, first: int
 ) -> list[dict[str, Any]]:
-    """A row a slice, phase by phase, from base to apex: the base is the end where the cavity is wider."""
+    """One row per slice and phase, from base (the end with the wider cavity) to apex."""
     slice_ml = float(np.prod(image.spacing)) / 1000
     rows = []
     for phase, lv in cavities.items():
@@ -159,7 +167,7 @@ def scored(
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """Mean Dice of a phase's slices, and both volumes of the annotated slices together."""
+    """Mean Dice over slices, and the volumes of model and expert on the annotated slices."""
     model_ml, expert_ml = (
         round(sum(row[key] for row in rows), 1) for key in ("model_ml", "expert_ml")
     )
@@ -178,7 +186,7 @@ def keep_masks(
     contours: list[Contour],
     first: int,
 ) -> None:
-    """What an overlay picture needs."""
+    """Write what an overlay picture needs."""
     folder.mkdir(parents=True, exist_ok=True)
     for phase, lv in cavities.items():
         expert = {

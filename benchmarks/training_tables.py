@@ -1,4 +1,4 @@
-"""The tables of docs/results.md that are made of training rows: data, volumes, loops over training, ablation."""
+"""Tables of docs/results.md from training rows: data, volumes, loops over training, ablation."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -38,7 +38,7 @@ PUBLISHED_3D = {
 
 
 def run_cells(found: Sequence[Result], planned: int) -> list[str]:
-    """How many ran, Dice, structures, parameters and costs; "not run yet" where none did."""
+    """Number of runs, Dice, parameters and costs, or "not run yet"."""
     if not found:
         return [f"0 of {planned}", MISSING, *[""] * 6]
     structures = (spread([row["dice"][name]["mean"] for row in found]) for name in STRUCTURES)
@@ -53,7 +53,7 @@ def run_cells(found: Sequence[Result], planned: int) -> list[str]:
 
 
 def budget(found: Sequence[Result]) -> str:
-    """What the runs of a table had in common."""
+    """The budget of the runs of a table, as text."""
     if not found:
         return "No row has been run yet."
     steps = sorted({row["training"]["steps"] for row in found})
@@ -65,12 +65,12 @@ def budget(found: Sequence[Result]) -> str:
     }
     each = {(row["patients"], row["volumes"], row["views"]) for row in found}
     told = "; ".join(
-        f"{patients} patients, {count} volumes, views {views}"
+        f"{patients} patients, {count} volumes, orientations averaged: {views}"
         for patients, count, views in sorted(each)
     )
     return (
-        f"Budget of each run: {' or '.join(map(str, steps))} steps ({', '.join(sorted(batches))}), {lasted} minutes. "
-        f"Scored on {told}."
+        f"Budget of each run: {' or '.join(map(str, steps))} steps ({', '.join(sorted(batches))}), "
+        f"{lasted} minutes. Scored on {told}."
     )
 
 
@@ -97,8 +97,9 @@ def data_text(results: Results) -> str:
             )
     text = budget(results.of(data_table.TABLE, data_table.rows()))
     note = (
-        "± is the standard deviation over draws (10 %) or seeds (100 %). Published: arXiv 2605.03999, slice-level Dice, no seeds "
-        "or spread given; protocols differ."
+        "± is the standard deviation over draws (10 %) or seeds (100 %). Published: arXiv "
+        "2605.03999, "
+        "slice-level Dice, without seeds or spread; protocols differ."
     )
     return f"{text} {note}\n\n" + markdown(DATA_COLUMNS, lines)
 
@@ -111,8 +112,8 @@ def volume_text(results: Results) -> str:
         for row in rows
     ]
     note = (
-        "Each goes on from the 2-D row of the same network, whose steps come on top. The model that ships started from a better "
-        "one: [its card](../models/rdvit-3d-moe/README.md)."
+        "Each run starts from the 2-D row of the same network, whose steps are not counted. The "
+        "shipped model started from a better one: [its card](../models/rdvit-3d-moe/README.md)."
     )
     return f"{budget(results.of(volume_table.TABLE, rows))} {note}\n\n" + markdown(
         (DATA_COLUMNS[0], *DATA_COLUMNS[2:], "published mean Dice"), lines
@@ -158,7 +159,7 @@ def ablation_text(results: Results) -> str:
             else ""
         )
         lines.append([f"{row.name}: {', '.join(row.settings)}", *run_cells(found, 1), change])
-    note = "One run each; ± of the unchanged network is over its seeds, and a change of that size says nothing."
+    note = "One run each. ± is over seeds; a change of that size means nothing."
     return f"{budget(results.of(ablation.TABLE, ablation.rows()))} {note}\n\n" + markdown(
         ("network", *DATA_COLUMNS[2:], "against unchanged"), lines
     )

@@ -1,7 +1,8 @@
-"""Table: what tuning a model on a few patients of one group does to that group, to the others, and under a contrast turned round.
+"""Table: effect of tuning a model on a few patients of one group, on that group and on the others.
 
-Who is tuned on comes from the training side, so a model that trained on them has little to gain. Images with bright and dark
-exchanged (the prepared image times -1) are ones that it never saw: a stress test, and no scanner.
+The patients for tuning come from the training side, so a model that trained on them gains little. A
+second test inverts the contrast (the prepared image times -1), which the model has never seen: a
+stress test, not another scanner.
 
     python benchmarks/tuning.py PREPARED --split split.json --every 3
 """
@@ -30,10 +31,10 @@ RECIPE = ("training.warmup=10", "training.batch=8", "training.validate_cases=0")
 
 @dataclass(frozen=True)
 class Parts:
-    """Who is in the table.
+    """Cases of the table.
 
     Attributes:
-        tuned: cases of the group's patients that are tuned on.
+        tuned: cases of the group to tune on.
         group: held-out cases of the same group.
         others: held-out cases of the other groups.
     """
@@ -44,7 +45,7 @@ class Parts:
 
 
 def parts(manifest: Manifest, options: argparse.Namespace) -> Parts:
-    """The first patients of the group on the training side, and those held out."""
+    """The first training patients of the group, and the held-out cases."""
     training, held = (on_side(manifest.entries, options.split, side) for side in ("train", "val"))
     inside = [entry for entry in training if entry.group == options.group]
     few = sorted({entry.patient for entry in inside})[: options.patients]
@@ -65,7 +66,7 @@ def parts(manifest: Manifest, options: argparse.Namespace) -> Parts:
 
 
 def turned_round(manifest: Manifest, entries: Iterable[Entry], folder: Path) -> Manifest:
-    """The same cases with bright and dark exchanged."""
+    """The same cases with inverted contrast."""
     written = []
     for entry in entries:
         arrays = load_case(manifest.folder, entry)
@@ -85,7 +86,7 @@ def tuned(
     run: Path,
     options: argparse.Namespace,
 ) -> Model:
-    """The model after a short run on the few."""
+    """The model after a short run on the chosen patients."""
     sides = {
         "train": sorted({entry.patient for entry in chosen.tuned}),
         "val": sorted({entry.patient for entry in chosen.group}),
@@ -116,7 +117,7 @@ def tuned(
 def column(
     model: Model, manifest: Manifest, entries: Sequence[Entry], options: argparse.Namespace
 ) -> dict[str, Any]:
-    """Dice and loops over some cases, as this manifest has them."""
+    """Dice and loops on some cases of a manifest."""
     names = {entry.name for entry in entries}
     chosen = (entry for entry in manifest.entries if entry.name in names)
     return score(
@@ -127,7 +128,7 @@ def column(
 def columns(
     model: Model, manifest: Manifest, chosen: Parts, options: argparse.Namespace
 ) -> dict[str, Any]:
-    """The group, and the others where there are any."""
+    """Dice and loops on the group, and on the others if there are any."""
     sets = {"group": chosen.group, "others": chosen.others}
     return {
         name: column(model, manifest, entries, options) for name, entries in sets.items() if entries
@@ -135,15 +136,15 @@ def columns(
 
 
 def main() -> None:
-    """Tune, score and keep."""
+    """Measure the table."""
     parser = arguments(__doc__)
-    parser.add_argument("--group", default="HCM", help="whose patients to tune on")
-    parser.add_argument("--patients", type=int, default=4, help="how many of them")
+    parser.add_argument("--group", default="HCM", help="group to tune on")
+    parser.add_argument("--patients", type=int, default=4, help="number of patients to tune on")
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--runs", type=Path, default=Path("runs/tuning"))
     options = parser.parse_args()
     if options.side != "val":
-        parser.error("--side: who is scored is held out, from the split's val side")
+        parser.error("--side: only val; scores are of held-out patients")
     model, manifest = model_of(options), Manifest.read(options.prepared)
     chosen = parts(manifest, options)
     turned = turned_round(manifest, (*chosen.tuned, *chosen.group), options.runs / "turned")

@@ -1,9 +1,11 @@
-"""Table: 3-D patches. RD-ViT with and without experts, and ViT, on all training patients.
+r"""Table: 3-D patches. RD-ViT with and without experts, and ViT, on all training patients.
 
-Each goes on from the 2-D row of the same network (tables 1 and 6), whose kernels become the middle slices of 3-D ones. A window
-of eight slices costs eight 2-D ones; from nothing, a run as long as the others' would show only how little it has seen.
+Each run starts from the 2-D row of the same network (tables 1 and 6), whose kernels become the
+middle slices of 3-D ones. A window of eight slices costs as much as eight 2-D windows, so a run
+from random weights with the same budget would be far from converged.
 
-    python benchmarks/volume_table.py PREPARED --split split.json --only rdvit-3d-moe --max-minutes 60
+    python benchmarks/volume_table.py PREPARED --split split.json --only rdvit-3d-moe \
+        --max-minutes 60
 """
 
 from rows import Row, fill
@@ -19,7 +21,7 @@ PATCHES = (
 
 
 def rows() -> tuple[Row, ...]:
-    """Every run of the table."""
+    """All runs of the table."""
     return (
         Row("rdvit-3d-moe", PATCHES, start="rdvit-100-0"),
         Row("rdvit-3d", (*PATCHES, "network.experts=0"), start="no-experts"),

@@ -73,7 +73,7 @@ def fill(module):
     )
 
 
-def test_rows_train_stop_go_on_and_are_done_once(script, tmp_path, capsys):
+def test_rows_train_stop_resume_and_are_done_once(script, tmp_path, capsys):
     small = [
         "--runs",
         tmp_path / "runs",
@@ -88,8 +88,8 @@ def test_rows_train_stop_go_on_and_are_done_once(script, tmp_path, capsys):
     script("rows", *small, "--only", "one", "--max-minutes", "1e-9", call=fill)
     assert "stopped at step 1 of 2" in capsys.readouterr().out
     assert not (tmp_path / "results").exists()
-    for runs, found in (("elsewhere", "nothing there"), ("runs", "step 1")):
-        with pytest.raises(UsageError, match=f"{found}, .*fill row one first"):
+    for runs, found in (("elsewhere", "no run"), ("runs", "step 1")):
+        with pytest.raises(UsageError, match=f"{found}.*row one"):
             script("rows", *small[:1], tmp_path / runs, *small[2:], "--only", "two", call=fill)
     script("rows", *small, "--only", "one", call=fill)
     found = result(tmp_path, "data", "one")
@@ -103,7 +103,7 @@ def test_rows_train_stop_go_on_and_are_done_once(script, tmp_path, capsys):
     assert found["gflop_per_volume"] >= 0
     assert [entry["step"] for entry in found["history"]] == [2]
     assert set(found["dice"]) == {"RV", "MYO", "LV", "mean"}
-    assert not re.search(r"patient0", json.dumps(found)), "nobody is named"
+    assert not re.search(r"patient0", json.dumps(found)), "no patient is named"
     written = (tmp_path / "results" / "data" / "one.json").stat().st_mtime_ns
     script("rows", *small, call=fill)
     assert "one: done" in capsys.readouterr().out
@@ -153,7 +153,7 @@ def test_a_step_that_would_leave_one_phase_is_refused(monkeypatch):
         Case(f"p{n // 2}", ("ED", "ES")[n % 2], Path("x.nii"), None, "", f"c{n}") for n in range(12)
     ]
     assert [case.name for case in thinned(cases, 3)] == ["c0", "c3", "c6", "c9"]
-    with pytest.raises(UsageError, match="4, which leaves ED alone"):
+    with pytest.raises(UsageError, match="4.*ED"):
         thinned(cases, 4)
     assert len(thinned(cases[::2], 2)) == 3, "there is one phase alone to begin with"
 

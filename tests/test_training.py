@@ -1,4 +1,4 @@
-"""Training end to end on a tiny data set: it learns, logs, and resumes after a stop at any moment."""
+"""Training end to end on a tiny data set: it learns, logs, and resumes after a stop at any time."""
 
 import json
 import math
