@@ -36,7 +36,7 @@ class Hearts:
         cines: case → its clinical record.
         pairs: patient → the clinical record of both volumes.
         alone: volumes that are part of no heart: case → why it has no function.
-        warnings: what was not written, and why.
+        warnings: what was not read or not written, and why.
     """
 
     cines: dict[str, ClinicalRecord]
@@ -61,17 +61,27 @@ def make_hearts(output: Path, records: RunRecords, *, overwrite: bool = False) -
     Raises:
         OutputError: the folder cannot be written.
     """
-    cines = {
-        name: found
-        for name, record in records.items()
-        if record.frames > 1 and (found := read_clinical(output / f"{name}{CLINICAL}"))
-    }
+    cines, unreadable = _read_cines(output, records)
     pairs, unwritten = _write_pairs(output, records, overwrite=overwrite)
     for path in output.glob(f"*{CLINICAL}"):
         if _made_here(path) and path.name.removesuffix(CLINICAL) not in pairs:
             remove(path)
     alone = _alone(records, pairs, unwritten)
-    return Hearts(cines, pairs, alone, tuple(unwritten.values()))
+    return Hearts(cines, pairs, alone, (*unreadable, *unwritten.values()))
+
+
+def _read_cines(
+    output: Path, records: RunRecords
+) -> tuple[dict[str, ClinicalRecord], tuple[str, ...]]:
+    """Case → clinical record of every cine; and what is wrong with those that cannot be read."""
+    found: dict[str, ClinicalRecord] = {}
+    unreadable: list[str] = []
+    for name in (name for name, record in records.items() if record.frames > 1):
+        try:
+            found[name] = ClinicalRecord.read(output / f"{name}{CLINICAL}")
+        except InputError as error:
+            unreadable.append(str(error))
+    return found, tuple(unreadable)
 
 
 def read_clinical(path: Path) -> ClinicalRecord | None:

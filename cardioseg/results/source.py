@@ -24,7 +24,7 @@ def remember_source(folder: Path, name: str, image: ImageFile) -> None:
         OutputError: the folder cannot be written.
     """
     place, path = _place(image.path, folder), source_file(folder, name)
-    if _names_patient(place, image):
+    if not image.files or _names_patient(place, image):  # an array lies nowhere
         remove(path)
     elif remembered_source(folder, name) != _absolute(place, folder):
         write_bytes(path, os.fsencode(place))

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from cardioseg.bundle import Model
 
 
+FLOAT_MAPS = ("probs", "routing")
+
+
 def segment(
     image: Any,
     *,
@@ -93,6 +96,7 @@ def segment(
     loaded = load_model(model, device=device) if isinstance(model, (str, Path)) else model
     body = Body(height_cm=height_cm, weight_kg=weight_kg, heart_rate_bpm=heart_rate_bpm)
     check_body(body)
+    _check_keep(keep)
     asked = {"size": window, "overlap": overlap, "views": views}
     settings = SegmentSettings(
         windows=window_settings(loaded, asked),
@@ -103,6 +107,13 @@ def segment(
         beat=Beat(ed=ed, es=es, body=body),
     )
     return segment_opened(name or stem(opened.path), opened, loaded, settings)
+
+
+def _check_keep(keep: tuple[str, ...]) -> None:
+    unknown = set(keep) - set(FLOAT_MAPS)
+    if unknown:
+        expected, cure = f"names among {', '.join(FLOAT_MAPS)}", "correct the name"
+        raise UsageError("keep", found=min(unknown), expected=expected, cure=cure)
 
 
 def opened_image(
