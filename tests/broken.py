@@ -33,7 +33,7 @@ def cut(path, keep):
 
 
 def flip(path):
-    """Eight bytes of the packed voxels: unpacks to as many bytes as before, unlike the ones that were packed."""
+    """Change eight compressed bytes; they unpack to the same size with other values."""
     content = bytearray(packed(path))
     middle = len(content) // 2
     content[middle : middle + 8] = bytes(byte ^ 0xFF for byte in content[middle : middle + 8])

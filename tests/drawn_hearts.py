@@ -1,4 +1,4 @@
-"""Hearts whose numbers are known: images that name a radius, and masks drawn with it in place of the network's."""
+"""Hearts of known size: images that encode a radius, and masks drawn with it."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""A tiny ACDC-like data set: phantoms of 3 mm voxels and five slices, with ACDC's misleading headers."""
+"""A tiny ACDC-like data set: phantoms with 3 mm voxels, five slices and ACDC's headers."""
 
 import numpy as np
 

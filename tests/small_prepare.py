@@ -1,4 +1,4 @@
-"""What the tests of ``prepare`` share: a call that writes beside the raw data, and masks to be changed on the way."""
+"""Helpers for tests of ``prepare``: a call that writes beside the raw data, and altered masks."""
 
 from collections.abc import Callable
 from pathlib import Path

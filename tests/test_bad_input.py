@@ -1,4 +1,4 @@
-"""Bad images through the real command line: one line of file, find, rule and cure, the exit code, nothing left behind."""
+"""Bad images on the command line: a one-line message, the exit code, and no file left behind."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def segment(model, tmp_path):
     return run
 
 
-# ------------------------------------------------------------------------------------------------------------- images, broken
+# ----------------------------------------------------------------------------------- images, broken
 
 
 def spoilt(value, dtype=np.float64):
@@ -212,7 +212,7 @@ def test_a_file_with_random_bytes_in_it_is_read_or_named(tmp_path, ending, lengt
     assert all(error.file == str(path) for error in errors if error)
 
 
-# -------------------------------------------------------------------------------------------------------------- images, odd
+# -------------------------------------------------------------------------------------- images, odd
 
 ODD = {
     "2-D": voxels((40, 36)),

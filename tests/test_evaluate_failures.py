@@ -1,4 +1,4 @@
-"""``cardioseg evaluate`` with predictions that cannot be used: named and counted as empty, and the others are scored."""
+"""``cardioseg evaluate`` with unusable predictions: they are named and count as empty masks."""
 
 import json
 
@@ -133,7 +133,7 @@ def test_a_bad_reference_is_an_error_at_once(acdc, predicted, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-# --------------------------------------------------------------------------------------------------------------------- spacing
+# ------------------------------------------------------------------------------------------ spacing
 
 
 def test_the_affines_spacing_is_trusted_when_asked(acdc, predicted, tmp_path):

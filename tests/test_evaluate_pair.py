@@ -85,7 +85,7 @@ def test_a_file_beside_a_folder_is_told(tmp_path):
     for pair, word in (
         (
             ("pred/a.nii.gz", "ref"),
-            "pred/a.nii.gz: found a file; expected a folder of masks; pass two folders, or two files",
+            "pred/a.nii.gz: found a file; expected a folder of masks",
         ),
         (("pred", "ref/a.nii.gz"), "ref/a.nii.gz: found a file; expected a folder of masks"),
         (("pred/none.nii.gz", "ref/a.nii.gz"), "pred/none.nii.gz: found no such folder"),

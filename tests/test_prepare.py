@@ -1,4 +1,4 @@
-"""``prepare``: one path for training and inference, resumable at any moment, and no manifest before it is true."""
+"""``prepare``: the same preprocessing as inference, resumable, a manifest only when complete."""
 
 import hashlib
 import json
@@ -211,7 +211,8 @@ KILLED = """
         if progress.done == 2:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    prepare(Path(sys.argv[1]), output=Path(sys.argv[2]), config=PreparationConfig(spacing_mm=4.0), on_progress=stop)
+    config = PreparationConfig(spacing_mm=4.0)
+    prepare(Path(sys.argv[1]), output=Path(sys.argv[2]), config=config, on_progress=stop)
 """
 
 

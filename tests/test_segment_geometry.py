@@ -1,4 +1,4 @@
-"""Where ``cardioseg segment`` puts its maps: on the image's own grid, bit for bit, whatever the header and the format."""
+"""``cardioseg segment`` writes its maps on the image's own grid, for every header and format."""
 
 import nibabel as nib
 import numpy as np

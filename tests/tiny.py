@@ -1,4 +1,4 @@
-"""A model with random weights, small images, and the command line in this process; for tests of everything around a network."""
+"""A model with random weights, small images, and the command line in this process."""
 
 import contextlib
 import io
@@ -63,7 +63,7 @@ class Outcome:
 
 
 def cardioseg(*arguments) -> Outcome:
-    """``cardioseg ARGUMENTS`` through ``main``, without the seconds that a process of its own takes to start."""
+    """Run ``cardioseg ARGUMENTS`` through ``main`` in this process, to save start-up time."""
     before, out, err = sys.argv, io.StringIO(), io.StringIO()
     sys.argv = ["cardioseg", *map(str, arguments)]
     code = 0
@@ -120,7 +120,7 @@ def run_record(output: Path, name: str) -> dict:
 
 
 def besides_quality(lines: list[str]) -> list[str]:
-    """Warnings without the verdicts: what random weights draw is no heart, and every line of output but theirs is a test's."""
+    """Warnings without quality verdicts, as random weights never draw a plausible heart."""
     return [line for line in lines if ": quality " not in line]
 
 
