@@ -47,7 +47,9 @@ def read(path: Path, *, trust: Trust = "pixdim") -> Volume:
     return image.frame(0)
 
 
-def open_image(path: Path, *, trust: Trust = "pixdim", series: tuple[int, ...] = ()) -> ImageFile:
+def open_image(
+    path: str | Path, *, trust: Trust = "pixdim", series: tuple[int, ...] = ()
+) -> ImageFile:
     """Open a NIfTI, NRRD or MetaImage file, or a DICOM study or file, without reading its voxels.
 
     Args:
@@ -59,7 +61,14 @@ def open_image(path: Path, *, trust: Trust = "pixdim", series: tuple[int, ...] =
         InputError: missing, empty, truncated, or not an image.
         GeometryError: more than four axes, or a spacing that is not positive.
         UsageError: ``series`` given for an image that is not DICOM.
+
+    Examples:
+        >>> import cardioseg
+        >>> image = cardioseg.read("patient.nii.gz")  # doctest: +SKIP
+        >>> image.shape, image.spacing, image.frames  # doctest: +SKIP
+        ((216, 256, 10, 30), (1.5, 1.5, 10.0), 30)
     """
+    path = Path(path)
     if path.is_dir() or (path.is_file() and _is_dicom(path)):
         from cardioseg.imaging.dicom.study import open_dicom
 

@@ -102,9 +102,17 @@ def measure(
 
     Examples:
         >>> import cardioseg
-        >>> heart = cardioseg.measure("out/heart_mask.nii.gz")  # doctest: +SKIP
-        >>> heart.lv.ef_percent  # doctest: +SKIP
-        58.3
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from cardioseg.phantom.config import PhantomConfig
+        >>> from cardioseg.phantom.draw import draw
+        >>> from cardioseg.phantom.files import write_truth
+        >>> with TemporaryDirectory() as folder:
+        ...     mask = Path(folder) / "heart_mask.nii.gz"
+        ...     write_truth(mask, draw(PhantomConfig(shape=(96, 96, 10), frames=8)))
+        ...     heart = cardioseg.measure(mask, height_cm=172, weight_kg=70)
+        >>> heart.ed_frame, heart.es_frame, round(heart.lv.ef_percent)
+        (1, 4, 58)
     """
     body = Body(height_cm=height_cm, weight_kg=weight_kg, heart_rate_bpm=heart_rate_bpm)
     at_ed, at_es = (None if value is None else str(value) for value in (ed, es))

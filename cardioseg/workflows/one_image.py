@@ -86,9 +86,12 @@ def segment(
 
     Examples:
         >>> import cardioseg
-        >>> heart = cardioseg.segment("patient.nii.gz")  # doctest: +SKIP
-        >>> heart.mask.shape, heart.function.lv.ef_percent  # doctest: +SKIP
-        ((216, 256, 10, 30), 58.3)
+        >>> from cardioseg.phantom.config import PhantomConfig
+        >>> from cardioseg.phantom.draw import draw
+        >>> image = draw(PhantomConfig(shape=(96, 96, 8), frames=1)).image[..., 0]
+        >>> heart = cardioseg.segment(image, spacing_mm=(1.4, 1.4, 10.0), views="none")
+        >>> heart.mask.shape, heart.labels.names
+        ((96, 96, 8), ('background', 'RV', 'MYO', 'LV'))
     """
     from cardioseg.bundle import load_model
 

@@ -67,6 +67,11 @@ class Segmentation:
         probabilities: of each frame (X, Y, Z, classes) float32, if they were kept.
         routing: of each frame (X, Y, Z, experts) float32, if it was kept.
         preview: contact sheet as PNG; None until it is asked for, except for a case read from disk.
+
+    Examples:
+        >>> import cardioseg
+        >>> heart = cardioseg.Segmentation.open("out", "patient")  # doctest: +SKIP
+        >>> lv = heart.mask == heart.labels.value("LV")  # doctest: +SKIP
     """
 
     name: str
