@@ -1,6 +1,5 @@
 """``cardioseg demo`` end to end on a small heart and an untrained model, and its numbers where the answer is known."""
 
-import json
 import re
 from dataclasses import replace
 
@@ -14,14 +13,17 @@ from typer.testing import CliRunner
 
 from cardioseg.bundle import build_network, save_model
 from cardioseg.cli.demo import demo_command
+from cardioseg.clinical.quality import check_cine_mask
 from cardioseg.core.errors import EXIT_OK, ModelError, OutputError
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
+from cardioseg.core.volume import Volume
 from cardioseg.evaluation.metrics import overlap_dice
 from cardioseg.phantom.config import PhantomConfig
 from cardioseg.phantom.draw import draw
 from cardioseg.phantom.files import write_truth
+from cardioseg.results.records import RunRecord
 from cardioseg.workflows import demo as workflow
-from cardioseg.workflows.demo import NOTICE, demo
+from cardioseg.workflows.demo import compared, demo
 
 HEART = PhantomConfig(shape=(96, 104, 5), spacing_mm=(2.6, 2.6, 18.0), frames=4)
 NETWORK = {
@@ -84,11 +86,11 @@ def test_dice_and_volumes_are_those_of_the_files(done):
     report, output, _ = done
     mask, truth = voxels(output / "heart_mask.nii.gz"), voxels(output / "heart_truth.nii.gz")
     assert (mask > 0).any(), "an untrained model still says something"
-    assert report.data["frames"] == {"ed": 0, "es": 1}
-    for phase, frame in report.data["frames"].items():
+    assert report.data.frames == {"ed": 0, "es": 1}
+    for phase, frame in report.data.frames.items():
         for value, name in enumerate(ACDC_LABELS.structures, start=1):
             expected = overlap_dice(mask[..., frame] == value, truth[..., frame] == value)
-            assert report.data["dice"][phase][name] == pytest.approx(expected, abs=1e-6), (
+            assert report.data.dice[phase][name] == pytest.approx(expected, abs=1e-6), (
                 phase,
                 name,
             )
@@ -96,34 +98,43 @@ def test_dice_and_volumes_are_those_of_the_files(done):
     for side, array in (("predicted", mask), ("truth", truth)):
         for ventricle, value in (("lv", 3), ("rv", 1)):
             edv, esv = (np.count_nonzero(array[..., frame] == value) * ml for frame in (0, 1))
-            found = report.data[side][ventricle]
-            assert (found["edv_ml"], found["esv_ml"]) == pytest.approx((edv, esv), rel=1e-5)
-            assert found["ef_percent"] == pytest.approx(
+            found = getattr(getattr(report.data, side), ventricle)
+            assert (found.edv_ml, found.esv_ml) == pytest.approx((edv, esv), rel=1e-5)
+            assert found.ef_percent == pytest.approx(
                 100 * (edv - esv) / edv if edv else None, rel=1e-4
             )
 
 
-def test_the_report_says_what_it_is_and_what_it_found(done):
+def test_the_tables_show_the_numbers_and_the_verdict(done):
     report, output, _ = done
-    run = json.loads((output / "heart_run.json").read_text(encoding="utf-8"))
-    assert (
-        report.data["notice"]
-        == NOTICE
-        == "synthetic heart; research use only, not a medical device"
-    )
+    run = RunRecord.read(output / "heart_run.json")
+    assert report.data.run == run
+    assert "not a medical device" in report.data.notice
     overlap, volumes, work = report.tables
-    assert overlap.title.lower() == NOTICE
-    assert overlap.columns == ("structure", "Dice at ED (frame 1)", "Dice at ES (frame 2)")
-    dice = report.data["dice"]
+    dice = report.data.dice
     assert overlap.rows == tuple(
         (n, f"{dice['ed'][n]:.3f}", f"{dice['es'][n]:.3f}") for n in ACDC_LABELS.structures
     )
     assert [row[0] for row in volumes.rows] == [
         f"{v} {q}" for v in ("LV", "RV") for q in ("EDV (ml)", "ESV (ml)", "EF (%)")
     ]
-    assert volumes.rows[0][2] == f"{report.data['truth']['lv']['edv_ml']:.1f}"
-    assert work.rows[0][:3] == (f"{run['mean_steps']:.2f}", "3", "4")
-    json.dumps(report.data, allow_nan=False)
+    assert volumes.rows[0][2] == f"{report.data.truth.lv.edv_ml:.1f}"
+    assert run.quality.verdict in volumes.title
+    assert work.rows[0][:3] == (f"{run.mean_steps:.2f}", "3", "4")
+
+
+def test_the_hints_name_files_that_are_there(done):
+    report, output, _ = done
+    for name in ("heart_preview.png", "heart_report.html"):
+        assert any(str(output / name) in hint for hint in report.hints)
+        assert (output / name).is_file()
+
+
+def test_the_drawn_heart_passes_the_quality_check():
+    phantom = draw(workflow.HEART)
+    grid = Volume(phantom.label[..., 0], np.diag([*phantom.spacing_mm, 1.0]), phantom.spacing_mm)
+    phases = (phantom.ed + 1, phantom.es + 1)
+    assert check_cine_mask(phantom.label, grid, ACDC_LABELS, phases=phases).verdict == "pass"
 
 
 # ---------------------------------------------------------------------------------------------------------- the known answers
@@ -142,20 +153,19 @@ def test_a_mask_that_is_the_truth_scores_one_in_any_numbering(tmp_path, names):
     table = np.array([labels.value(name) for name in ACDC_LABELS.names], np.uint8)
     renumbered = replace(phantom, label=table[phantom.label])
     write_truth(tmp_path / "heart_mask.nii.gz", renumbered)
-    found = workflow._compared(tmp_path, phantom, labels)
-    assert found["mean_dice"] == 1
-    assert found["predicted"] == found["truth"]
-    assert 40 < found["truth"]["lv"]["ef_percent"] < 75, "a healthy heart"
+    found = compared(tmp_path, phantom, labels)
+    assert found.mean_dice == 1
+    assert found.predicted == found.truth
+    assert 40 < found.truth.lv.ef_percent < 75, "a healthy heart"
 
 
 def test_a_missing_structure_scores_zero_and_has_no_ejection_fraction(tmp_path):
     phantom = draw(HEART)
     empty = replace(phantom, label=np.zeros_like(phantom.label))
     write_truth(tmp_path / "heart_mask.nii.gz", empty)
-    found = workflow._compared(tmp_path, phantom, ACDC_LABELS)
-    assert found["mean_dice"] == 0
-    run = {"model": "m", "mean_steps": 1.0, "loops": 3, "frames": 4, "seconds": 1.0}
-    assert workflow._tables(found | {"run": run})[1].rows[2][:2] == ("LV EF (%)", "–")
+    found = compared(tmp_path, phantom, ACDC_LABELS)
+    assert found.mean_dice == 0
+    assert found.predicted.lv.ef_percent is None
 
 
 # -------------------------------------------------------------------------------------------------------------------- refusals
@@ -175,7 +185,7 @@ def test_overwrite_replaces_an_earlier_demo(tmp_path, model):
     demo(tmp_path, model=model, heart=small)
     report = demo(tmp_path, model=model, heart=replace(small, seed=1), overwrite=True)
     assert report.exit_code == EXIT_OK
-    assert report.data["run"]["frames"] == 2
+    assert report.data.run.frames == 2
 
 
 def test_without_a_model_nothing_is_written(tmp_path):

@@ -113,13 +113,13 @@ def test_an_acdc_folder_gives_every_file_and_the_right_numbers(acdc, predicted, 
         for patient in PATIENTS
         for mask in frames(patient).values()
     ]
-    for name, found in report.data["structures"].items():
+    for name, found in report.data.structures.items():
         for key in ("dice", "hd95_mm", "assd_mm"):
-            assert found[key]["mean"] == pytest.approx(
+            assert getattr(found, key).mean == pytest.approx(
                 np.mean([getattr(s[name], key) for s in scores]), abs=1e-3
             )
-    means = [found["dice"]["mean"] for found in report.data["structures"].values()]
-    assert report.data["mean_dice"] == pytest.approx(np.mean(means), abs=1e-5)
+    means = [found.dice.mean for found in report.data.structures.values()]
+    assert report.data.mean_dice == pytest.approx(np.mean(means), abs=1e-5)
 
 
 def _acdc_labels():
@@ -148,26 +148,24 @@ def test_patients_and_agreement(acdc, predicted, tmp_path):
     assert float(rows["patient001"]["lv_ef_percent_predicted"]) == pytest.approx(fraction, abs=1e-5)
     assert rows["patient002"]["lv_ef_percent_predicted"] == "", "an EF without EDV is empty, not 0"
     assert rows["patient002"]["reasons"] == "lv_ef_percent: prediction: EDV is 0 ml"
-    assert data["agreement"]["lv_ef_percent"]["n"] == 3
-    assert data["agreement"]["lv_ef_percent"]["failed"] == 1
-    assert data["agreement"]["lv_ef_percent"]["reasons"] == {
-        "patient002": "prediction: EDV is 0 ml"
-    }
-    assert data["agreement"]["rv_ef_percent"] | {"reasons": {}} == {
+    assert data.agreement["lv_ef_percent"].n == 3
+    assert data.agreement["lv_ef_percent"].failed == 1
+    assert data.agreement["lv_ef_percent"].reasons == {"patient002": "prediction: EDV is 0 ml"}
+    assert data.agreement["rv_ef_percent"].model_dump() == {
         "bias": 0, "sd": 0, "lower": 0, "upper": 0, "r": 1, "mae": 0, "n": 4, "failed": 0, "reasons": {},
     }  # fmt: skip
-    assert data["structures"]["LV"]["missed"] == 1
-    assert data["structures"]["LV"]["detected"]["dice"] > data["structures"]["LV"]["dice"]["mean"]
-    assert data["groups"]["DCM"]["structures"]["LV"]["missed"] == 1
-    assert data["groups"]["NOR"]["structures"]["LV"]["missed"] == 0
-    assert data["groups"]["NOR"]["agreement"]["lv_edv_ml"]["n"] == 2
+    assert data.structures["LV"].missed == 1
+    assert data.structures["LV"].detected.dice > data.structures["LV"].dice.mean
+    assert data.groups["DCM"].structures["LV"].missed == 1
+    assert data.groups["NOR"].structures["LV"].missed == 0
+    assert data.groups["NOR"].agreement["lv_edv_ml"].n == 2
 
 
 def test_a_missing_prediction_counts_as_background_and_is_named(acdc, predicted, tmp_path):
     (predicted / "patient004_frame01" / "patient004_frame01_mask.nii.gz").unlink()
     report = evaluated(predicted, acdc, output=tmp_path / "out")
-    assert report.data["missing"] == ["patient004_frame01"]
-    assert [found["missed"] for found in report.data["structures"].values()] == [1, 1, 1]
+    assert report.data.missing == ("patient004_frame01",)
+    assert [found.missed for found in report.data.structures.values()] == [1, 1, 1]
     assert any("patient004_frame01" in line for line in report.warnings)
     rows = [
         row for row in table(tmp_path / "out" / "cases.csv") if row["case"] == "patient004_frame01"
@@ -178,7 +176,7 @@ def test_a_missing_prediction_counts_as_background_and_is_named(acdc, predicted,
     assert float(rows[0]["hd95_mm"]) == pytest.approx(
         np.linalg.norm(np.multiply(SHAPE, SPACING)), abs=1e-5
     )
-    assert report.data["agreement"]["lv_ef_percent"]["failed"] == 1
+    assert report.data.agreement["lv_ef_percent"].failed == 1
 
 
 def test_no_path_and_no_height_in_any_text_file(acdc, predicted, tmp_path):
@@ -192,9 +190,7 @@ def test_no_path_and_no_height_in_any_text_file(acdc, predicted, tmp_path):
 
 def test_metrics_json_is_the_report(acdc, predicted, tmp_path):
     report = evaluated(predicted, acdc, output=tmp_path / "out")
-    assert json.loads((tmp_path / "out" / "metrics.json").read_text()) == json.loads(
-        json.dumps(report.data)
-    )
+    assert Evaluation.read(tmp_path / "out" / "metrics.json") == report.data
     assert [table.title.split(",")[0] for table in report.tables][-1] == "By group"
     for shown in report.tables:
         assert all(len(row) == len(shown.columns) for row in shown.rows)
@@ -220,7 +216,7 @@ def test_split_scores_the_validation_patients_only(acdc, predicted, tmp_path):
     split = tmp_path / "split.json"
     split.write_text('{"train": [1, 2, 4], "val": [3]}')
     report = evaluated(predicted, acdc, output=tmp_path / "out", split=split)
-    assert report.data["volumes"] == 2
+    assert report.data.volumes == 2
     assert {row["patient"] for row in table(tmp_path / "out" / "cases.csv")} == {"patient003"}
 
 
@@ -238,8 +234,8 @@ def test_a_mask_that_lies_elsewhere_is_compared_by_index_and_named(acdc, predict
     turned = nib.Nifti1Image(heart(5), np.diag([*SPACING, 1.0]))
     nib.save(turned, path)
     report = evaluated(predicted, acdc, output=tmp_path / "out")
-    assert list(report.data["apart"]) == ["patient001_frame01"]
-    assert report.data["apart"]["patient001_frame01"] > 30
+    assert list(report.data.apart) == ["patient001_frame01"]
+    assert report.data.apart["patient001_frame01"] > 30
     assert any(
         "by their headers" in line and "patient001_frame01" in line for line in report.warnings
     )
@@ -279,7 +275,7 @@ def test_a_folder_that_is_not_empty_is_kept_unless_told(acdc, predicted, tmp_pat
     assert not (out / "bland_altman.png").exists(), (
         "no patient has both phases, and the old picture would mislead"
     )
-    assert report.data["without_ed_and_es"] == sorted(PATIENTS)
+    assert report.data.without_ed_and_es == tuple(sorted(PATIENTS))
 
 
 def test_nnunet_names_its_labels_and_phases(tmp_path):
@@ -294,8 +290,8 @@ def test_nnunet_names_its_labels_and_phases(tmp_path):
     )
     for ref in (root, root / "labelsTr"):
         data = evaluated(tmp_path / "pred", ref, output=tmp_path / "out", overwrite=True).data
-        assert data["labels"] == ["background", "LV", "MYO", "RV"]
-        assert data["mean_dice"] == 1
+        assert data.labels == ("background", "LV", "MYO", "RV")
+        assert data.mean_dice == 1
         row = table(tmp_path / "out" / "patients.csv")[0]
         assert float(row["lv_edv_ml_reference"]) == pytest.approx(
             (heart(6) == 3).sum() * 1.5 * 1.5 * 8 / 1000
@@ -307,8 +303,8 @@ def test_plain_folders_without_phases_give_overlap_only(tmp_path):
     write_mask(tmp_path / "pred" / "one_mask.nii.gz", heart(5, shift=1))
     write_mask(tmp_path / "pred" / "two_mask.nii.gz", heart(5))
     report = evaluated(tmp_path / "pred", tmp_path / "ref", output=tmp_path / "out")
-    assert report.data["patients"] == 0
-    assert report.data["unmatched"] == ["two"]
+    assert report.data.patients == 0
+    assert report.data.unmatched == ("two",)
     assert len(report.warnings) == 2
     assert table(tmp_path / "out" / "patients.csv") == []
 
@@ -353,7 +349,7 @@ def test_real_acdc_volumes_and_perfect_scores(tmp_path):
         (tmp_path / "pred").mkdir(exist_ok=True)
         (tmp_path / "pred" / path.name.replace("_gt", "_mask")).symlink_to(path)
     data = evaluated(tmp_path / "pred", reference, output=tmp_path / "out").data
-    assert data["mean_dice"] == 1
+    assert data.mean_dice == 1
     row = table(tmp_path / "out" / "patients.csv")[0]
     known = {
         "lv_edv_ml": 295.51,

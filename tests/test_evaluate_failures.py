@@ -54,7 +54,7 @@ def test_a_bad_prediction_is_named_counts_as_empty_and_the_others_are_scored(
     acdc, predicted, tmp_path, spoil, words
 ):
     path_of(predicted).unlink()
-    expected = evaluated(predicted, acdc, output=tmp_path / "missing").data
+    expected = evaluated(predicted, acdc, output=tmp_path / "missing").data.model_dump(mode="json")
     write_mask(path_of(predicted), heart(5))
     spoil(path_of(predicted))
     done = cardioseg("evaluate", predicted, acdc, "-o", tmp_path / "out", "--json", "-q")
@@ -89,14 +89,14 @@ def test_an_error_that_names_no_file_is_led_by_it(acdc, predicted, tmp_path, mon
     report = evaluated(predicted, acdc, output=tmp_path / "out")
     assert report.exit_code == EXIT_SOME_FAILED
     assert report.warnings[0].startswith(f"{path_of(predicted)}: RuntimeError: what now")
-    assert report.data["failed"][CASE].startswith(f"{CASE}_mask.nii.gz: RuntimeError: what now")
+    assert report.data.failed[CASE].startswith(f"{CASE}_mask.nii.gz: RuntimeError: what now")
 
 
 def test_failed_and_missing_are_told_apart(acdc, predicted, tmp_path):
     path_of(predicted).unlink()
     path_of(predicted, "patient002_frame10").write_bytes(b"")
     data = evaluated(predicted, acdc, output=tmp_path / "out").data
-    assert (data["missing"], list(data["failed"])) == ([CASE], ["patient002_frame10"])
+    assert (data.missing, list(data.failed)) == ((CASE,), ["patient002_frame10"])
     states = {row["case"]: row["prediction"] for row in table(tmp_path / "out" / "cases.csv")}
     assert {name: state for name, state in states.items() if state != "found"} == {
         CASE: "missing", "patient002_frame10": "failed",
@@ -159,4 +159,4 @@ def test_a_grid_is_compared_as_it_is_trusted(tmp_path):
     data = evaluated(
         tmp_path / "b.nii.gz", tmp_path / "a.nii.gz", output=tmp_path / "out", trust="affine"
     ).data
-    assert (data["mean_dice"], data["volumes"]) == (1, 1)
+    assert (data.mean_dice, data.volumes) == (1, 1)

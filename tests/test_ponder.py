@@ -17,7 +17,8 @@ from cardioseg.core.labels import PALETTE
 from cardioseg.figures.ponder_strip import GAP, HEADING, LAST_MS, PANEL, SIDE, STEP_MS, TOP
 from cardioseg.figures.upright import cropped, upright
 from cardioseg.results.finished import open_finished
-from cardioseg.workflows.ponder import PonderRequest, fullest_frame, ponder
+from cardioseg.workflows.places import fullest_frame
+from cardioseg.workflows.ponder import PonderRequest, ponder
 
 # Loops used by name, as small_case writes them.
 STEPS = {"background": 1, "RV": 2, "MYO": 4, "LV": LOOPS}
@@ -29,13 +30,13 @@ def drawn(tmp_path):
     write_case(tmp_path)
     report = ponder(PonderRequest(tmp_path, tmp_path / "strip.png"))
     case = open_finished(tmp_path)
-    stack = cropped(upright(*case.frame(report.data["frame"] - 1)))
+    stack = cropped(upright(*case.frame(report.data.frame - 1)))
     with Image.open(tmp_path / "strip.png") as picture:
         return (
             report,
             np.asarray(picture.convert("RGB")).astype(int),
             stack,
-            report.data["slice"] - 1,
+            report.data.slice - 1,
         )
 
 
@@ -88,8 +89,8 @@ def test_the_slice_and_the_frame_are_those_with_most_to_see(drawn):
     walls = (stack.mask == 2).sum(axis=(1, 2))
     assert walls[index] == walls.max()
     steps, heart = stack.halting[index], stack.mask[index] > 0
-    assert report.data["mean_steps"] == pytest.approx(steps[heart].mean(), abs=1e-4)
-    assert report.data["most_steps"] == LOOPS
+    assert report.data.mean_steps == pytest.approx(steps[heart].mean(), abs=1e-4)
+    assert report.data.most_steps == LOOPS
 
 
 def test_the_frame_with_most_blood_is_chosen(tmp_path):
@@ -101,7 +102,7 @@ def test_slice_and_frame_can_be_asked_for(tmp_path):
     write_case(tmp_path)
     asked = PonderRequest(tmp_path, tmp_path / "a.png", slice_number=5, frame=2)
     data = ponder(asked).data
-    assert (data["slice"], data["frame"]) == (5, 2)
+    assert (data.slice, data.frame) == (5, 2)
     for option, number in (("slice_number", 6), ("slice_number", 0), ("frame", 4)):
         with pytest.raises(UsageError, match=r"expected 1 to \d"):
             ponder(PonderRequest(tmp_path, tmp_path / "b.png", **{option: number}))
@@ -134,7 +135,7 @@ def test_a_slice_that_stops_at_once_and_one_without_a_heart_are_drawn(tmp_path):
             tmp_path / f"heart_{kind}.nii.gz", np.full(SHAPE, value, np.uint8), spacing=SPACING
         )
         report = ponder(PonderRequest(tmp_path, tmp_path / f"{kind}.png", slice_number=1))
-        assert report.data["most_steps"] == 1
+        assert report.data.most_steps == 1
         with Image.open(tmp_path / f"{kind}.png") as picture:
             assert np.ptp(np.asarray(picture)) > 100
 

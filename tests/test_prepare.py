@@ -87,7 +87,7 @@ def test_slices_may_lie_along_any_axis(tmp_path):
         rewrite(path, lambda array: np.moveaxis(array, 2, 0), spacing=(18.0, 3.0, 3.0))
     turned = prepare(tmp_path / "raw", output=tmp_path / "turned", config=CONFIG)
     for report in (straight, turned):
-        assert report.data["entries"][0]["spacing_mm"] == SPACING
+        assert report.data.entries[0].spacing_mm == SPACING
     one, other = (Manifest.read(tmp_path / name) for name in ("straight", "turned"))
     for a, b in zip(one.entries, other.entries, strict=True):
         arrays, again = load_case(one.folder, a), load_case(other.folder, b)
@@ -129,7 +129,7 @@ def test_a_table_of_single_slices_is_prepared_and_rows_without_masks_are_left_ou
         )
     (tmp_path / "cases.csv").write_text("image,label\na.nii.gz,a_gt.nii.gz\nb.nii.gz,\n")
     report = prepare(tmp_path / "cases.csv", output=tmp_path / "out", config=CONFIG)
-    assert [entry["name"] for entry in report.data["entries"]] == ["a"]
+    assert [entry.name for entry in report.data.entries] == ["a"]
     manifest = Manifest.read(tmp_path / "out")
     assert load_case(manifest.folder, manifest.entries[0])["image"].shape == (20, 16, 1)
 
@@ -156,7 +156,7 @@ def test_a_second_run_keeps_everything(raw):
     folder = raw.parent / "prepared"
     before, manifest = stamps(folder), (folder / "manifest.json").read_bytes()
     report = prepare_beside(raw)
-    assert (report.data["kept"], report.data["cases"]) == (6, 6)
+    assert (report.data.kept, report.data.cases) == (6, 6)
     assert stamps(folder) == before
     assert (folder / "manifest.json").read_bytes() == manifest
 
@@ -168,7 +168,7 @@ def test_only_what_changed_is_prepared_again(raw):
     rewrite(raw / "patient002/patient002_frame09_gt.nii.gz", lambda mask: mask[::-1])
     write_patient(raw, 4)
     report = prepare_beside(raw)
-    assert (report.data["kept"], report.data["cases"]) == (5, 8)
+    assert (report.data.kept, report.data.cases) == (5, 8)
     after, new = stamps(folder), Manifest.read(folder)
     assert {name for name in before if after[name] != before[name]} == {
         "patient002_frame09.safetensors"
@@ -186,7 +186,7 @@ def test_only_what_changed_is_prepared_again(raw):
 )
 def test_other_settings_prepare_everything_again(raw, changes):
     prepare_beside(raw)
-    assert prepare_beside(raw, **changes).data["kept"] == 0
+    assert prepare_beside(raw, **changes).data.kept == 0
 
 
 def test_a_damaged_case_is_prepared_again(raw):
@@ -197,7 +197,7 @@ def test_a_damaged_case_is_prepared_again(raw):
     manifest = Manifest.read(raw.parent / "prepared")
     with pytest.raises(InputError, match="SHA-256"):
         load_case(manifest.folder, manifest.entries[0])
-    assert prepare_beside(raw).data["kept"] == 5
+    assert prepare_beside(raw).data.kept == 5
     assert path.read_bytes() == whole
 
 
@@ -236,7 +236,7 @@ def test_a_kill_leaves_no_manifest_and_the_next_run_finishes(raw):
     with pytest.raises(InputError, match=r"no manifest\.json") as caught:
         Manifest.read(folder)
     assert "cardioseg prepare" in caught.value.cure
-    assert prepare_beside(raw).data["kept"] == 2
+    assert prepare_beside(raw).data.kept == 2
     assert (folder / "manifest.json").read_bytes() == expected
 
 
@@ -259,8 +259,6 @@ def test_more_processes_prepare_the_same(raw):
     assert (raw.parent / "two/manifest.json").read_bytes() == (
         raw.parent / "prepared/manifest.json"
     ).read_bytes()
-    assert report.data["kept"] == 0
+    assert report.data.kept == 0
     assert [progress.done for progress in seen] == [1, 2, 3, 4, 5, 6]
-    assert {progress.message for progress in seen} == {
-        entry["name"] for entry in report.data["entries"]
-    }
+    assert {progress.message for progress in seen} == {entry.name for entry in report.data.entries}

@@ -27,11 +27,11 @@ def test_unknown_labels_are_named_with_their_counts(raw, workers):
     with pytest.raises(LabelError) as caught:
         prepare_beside(raw, workers=workers)
     assert caught.value.file == str(path)
-    assert caught.value.found == "label values 7 (2 voxels), 200 (1 voxels)"
+    assert caught.value.found == "values 7 (2 voxels), 200 (1 voxels)"
     assert caught.value.expected == "0 background, 1 RV, 2 MYO, 3 LV"
 
 
-@pytest.mark.parametrize(("value", "found"), [(1.5, "not whole numbers"), (-1.0, "-1 (1 voxels)")])
+@pytest.mark.parametrize(("value", "found"), [(1.5, "1.5 (1 voxels)"), (-1.0, "-1 (1 voxels)")])
 def test_values_that_are_no_labels_are_refused(raw, value, found):
     def spoil(mask):
         mask = mask.astype(np.float32)

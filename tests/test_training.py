@@ -44,7 +44,7 @@ def prepared(tmp_path_factory):
 def whole(prepared, tmp_path_factory):
     """An uninterrupted run."""
     folder = tmp_path_factory.mktemp("whole")
-    assert train(request(prepared, folder)).data["finished"]
+    assert train(request(prepared, folder)).data.finished
     return folder
 
 
@@ -91,7 +91,7 @@ def test_a_run_learns_logs_and_leaves_a_model(prepared, tmp_path):
         "minutes",
     } <= steps[-1].keys()
     assert [row["step"] for row in rows if "val_dice" in row] == [30, 60]
-    assert report.data["best_dice"] == pytest.approx(
+    assert report.data.best_dice == pytest.approx(
         max(row["val_dice"] for row in rows if "val_dice" in row)
     )
     assert list((tmp_path / "events").glob("events.out.tfevents.*"))
@@ -121,7 +121,7 @@ def test_patches_of_slices_train_too(prepared, tmp_path):
         "training.validate_cases=1",
     )
     report = train(request(prepared, tmp_path, *changes, split=SplitChoice(fold=0)))
-    assert report.data["best_dice"] >= 0
+    assert report.data.best_dice >= 0
     model = load_model(tmp_path / "model")
     assert (model.windows.size, model.network.config.channels) == ((32, 32, 3), 1)
     with pytest.raises(ConfigError, match=r"patch_size.*window"):
@@ -263,17 +263,17 @@ def test_after_a_kill_the_run_goes_on_as_if_nothing_had_happened(prepared, kille
     folder, *_ = killed
     assert read_facts(folder).step == 4
     report = train(request(prepared, folder, resume=True))
-    assert (report.data["step"], report.data["finished"]) == (STEPS, True)
+    assert (report.data.step, report.data.finished) == (STEPS, True)
     assert_same_state(folder, whole)
 
 
 def test_a_run_in_many_pieces_is_the_run_in_one(prepared, whole, tmp_path):
     for step in range(1, STEPS + 1):
         report = train(request(prepared, tmp_path, resume=True, max_minutes=1e-9))
-        assert (report.data["step"], report.data["finished"]) == (step, step == STEPS)
+        assert (report.data.step, report.data.finished) == (step, step == STEPS)
     assert_same_state(tmp_path, whole)
     again = train(request(prepared, tmp_path, resume=True))
-    assert (again.data["step"], again.data["finished"]) == (STEPS, True)
+    assert (again.data.step, again.data.finished) == (STEPS, True)
     assert_same_state(tmp_path, whole)
 
 
@@ -316,7 +316,7 @@ def test_more_steps_and_another_rhythm_are_allowed(prepared, started):
         "training.validate_every=7",
     )
     assert (
-        train(request(prepared, started, *changes, "windows.overlap=0.3", resume=True)).data["step"]
+        train(request(prepared, started, *changes, "windows.overlap=0.3", resume=True)).data.step
         == 3
     )
     for folder in (started, started / "model"):

@@ -231,7 +231,7 @@ def test_what_is_frozen_stays_to_the_last_bit(prepared, model, tmp_path, tune):
         load_model(model).network.state_dict(),
     )
     names = trained_names(new, tune)
-    assert report.data["trained_parameters"] == sum(
+    assert report.data.trained_parameters == sum(
         p.numel() for name, p in new.named_parameters() if name in names
     )
     assert ("trained parameters", f"{report.data['trained_parameters']:,}") == tuple(
@@ -259,7 +259,7 @@ def test_adapters_have_a_rank_of_their_own_accord(prepared, model, tmp_path):
     again = tuned(
         prepared, tmp_path / "run" / "model", tmp_path / "again", "lora", "training.steps=1"
     )
-    assert again.data["step"] == 1, "adapters that are there are trained on"
+    assert again.data.step == 1, "adapters that are there are trained on"
 
 
 # ----------------------------------------------------------------------------------------- going on
@@ -280,7 +280,7 @@ def test_resume_notices_another_start(prepared, model, tmp_path):
     for start, tune in ((model, "all"), (other, "head")):
         with pytest.raises(ConfigError, match="from another start"):
             tuned(prepared, start, run, tune, resume=True)
-    assert tuned(prepared, model, run, "head", resume=True).data["step"] == 3
+    assert tuned(prepared, model, run, "head", resume=True).data.step == 3
 
 
 # ------------------------------------------------------------------------------------------ refused

@@ -43,7 +43,7 @@ def envelope(report: Report) -> dict[str, object]:
         "version": __version__,
         "verb": report.verb,
         "exit_code": report.exit_code,
-        "data": report.data,
+        "data": report.data.model_dump(mode="json"),
         "warnings": list(report.warnings),
         "files": [str(path) for path in report.files],
     }
@@ -51,7 +51,7 @@ def envelope(report: Report) -> dict[str, object]:
 
 def print_failure(verb: str, error: str, exit_code: int) -> None:
     """Print the JSON object of a verb that failed: the seven keys and ``error``."""
-    _print_json(envelope(Report(verb, {}, exit_code=exit_code)) | {"error": error})
+    _print_json(envelope(Report(verb, exit_code=exit_code)) | {"error": error})
 
 
 def _show_json(report: Report) -> None:
@@ -63,12 +63,14 @@ def _print_json(data: dict[str, object]) -> None:
 
 
 def _show_tables(report: Report) -> None:
-    """The tables, the files to open and, on stderr, the warnings."""
+    """The tables, the files, the hints and, on stderr, the warnings."""
     console = Console(highlight=False, width=_width())
     for table in report.tables:
         console.print(_rich_table(table))
     for path in report.files:
         console.print(Text(printable(str(path))), soft_wrap=True)
+    for hint in report.hints:
+        console.print(Text(printable(hint)), soft_wrap=True)
     console.file.flush()
     for warning in shortened(report.warnings):
         typer.echo(f"warning: {printable(warning)}", err=True)

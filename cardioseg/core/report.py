@@ -1,13 +1,14 @@
-"""The result of a verb: tables, warnings and files. ``cli`` prints it."""
+"""The result of a verb: facts, tables, warnings and files. ``cli`` prints it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cardioseg.core.errors import EXIT_OK
+from cardioseg.core.record import Record
 
 NAMES_SHOWN = 5
+NO_FACTS = Record()
 
 
 @dataclass(frozen=True)
@@ -25,19 +26,21 @@ class Report:
 
     Attributes:
         verb: the command that made it.
-        data: JSON-ready facts; printed as they are with ``--json``.
-        tables: what a person reads.
+        data: the facts; ``--json`` prints them. Each verb has its own record.
+        tables: the same for a person.
         warnings: lines for stderr.
-        files: what was written, most worth opening first.
-        exit_code: what the process ends with.
+        files: files written, the one to open first.
+        exit_code: exit code of the process.
+        hints: lines printed last, such as what to open next.
     """
 
     verb: str
-    data: dict[str, Any] = field(default_factory=dict)
+    data: Record = NO_FACTS
     tables: tuple[Table, ...] = ()
     warnings: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     exit_code: int = EXIT_OK
+    hints: tuple[str, ...] = ()
 
 
 def few(names: Sequence[str]) -> str:

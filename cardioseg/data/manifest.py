@@ -5,23 +5,21 @@ A case file holds ``image`` (U, V, W) float16 and ``label`` (U, V, W) uint8 on t
 """
 
 import hashlib
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from pydantic import ValidationError
 
-from cardioseg.core.atomic import write_json
-from cardioseg.core.config import PreparationConfig, validate
+from cardioseg.core.atomic import write_text
+from cardioseg.core.config import PreparationConfig
 from cardioseg.core.errors import InputError
 from cardioseg.core.labels import LabelTable
+from cardioseg.core.record import Record
 
-FORMAT = 1
 
-
-@dataclass(frozen=True)
-class Entry:
+class Entry(Record):
     """One prepared case.
 
     Attributes:
@@ -43,6 +41,28 @@ class Entry:
     source_sha256: str
     file_sha256: str
     spacing_mm: tuple[float, float, float]
+
+
+class ManifestFile(Record):
+    """``manifest.json``: the cases of a prepared folder.
+
+    Attributes:
+        format: the layout of this file.
+        source: layout of the raw data set: "acdc", "nnunet" or "csv".
+        labels: names of the masks' values.
+        preparation: the preparation settings.
+        trust: which spacing was used where a header states two.
+        two_spacings: number of images whose header states two spacings.
+        cases: the prepared cases.
+    """
+
+    format: Literal[1] = 1
+    source: str
+    labels: tuple[str, ...]
+    preparation: PreparationConfig
+    trust: str
+    two_spacings: int
+    cases: tuple[Entry, ...]
 
 
 @dataclass(frozen=True)
@@ -84,34 +104,30 @@ class Manifest:
                 cure="run cardioseg prepare first",
             )
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            entries = tuple(
-                Entry(**{**row, "spacing_mm": tuple(row["spacing_mm"])}) for row in data["cases"]
-            )
-            labels, source = LabelTable(tuple(data["labels"])), str(data["source"])
-            settings, trust, two_spacings = data["preparation"], data["trust"], data["two_spacings"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            file = ManifestFile.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            reason = " ".join(str(error).split())[:160]
             raise InputError(
                 path,
-                found=f"an unreadable manifest ({error})",
+                found=f"an unreadable manifest ({reason})",
                 expected="cardioseg's manifest",
                 cure="run cardioseg prepare again",
             ) from None
-        preparation = validate(PreparationConfig, settings, source=path)
-        return cls(folder, entries, labels, preparation, source, trust, two_spacings)
+        labels = LabelTable(file.labels)
+        settings, trust = file.preparation, file.trust
+        return cls(folder, file.cases, labels, settings, file.source, trust, file.two_spacings)
 
     def write(self) -> None:
         """Write manifest.json; done last, so that a folder with a manifest is complete."""
-        data = {
-            "format": FORMAT,
-            "source": self.source,
-            "labels": list(self.labels.names),
-            "preparation": self.preparation.model_dump(mode="json"),
-            "trust": self.trust,
-            "two_spacings": self.two_spacings,
-            "cases": [asdict(entry) for entry in self.entries],
-        }
-        write_json(self.folder / "manifest.json", data)
+        data = ManifestFile(
+            source=self.source,
+            labels=self.labels.names,
+            preparation=self.preparation,
+            trust=self.trust,
+            two_spacings=self.two_spacings,
+            cases=self.entries,
+        )
+        write_text(self.folder / "manifest.json", data.model_dump_json(indent=1) + "\n")
 
 
 def load_case(folder: Path, entry: Entry) -> dict[str, np.ndarray]:

@@ -1,9 +1,18 @@
-"""Names and colours of the values in a case's maps: one table for pictures that people click, print and show."""
+"""Names and colours of the values in a case's maps."""
 
 from dataclasses import dataclass
 
 from cardioseg.figures.palette import expert_colours, loop_colours
 from cardioseg.results.finished import FinishedCase
+
+
+@dataclass(frozen=True)
+class LegendRow:
+    """A value with its name and its colour; None if it is left clear."""
+
+    value: int
+    name: str
+    colour: str | None
 
 
 @dataclass(frozen=True)
@@ -22,6 +31,12 @@ class Legend:
     names: tuple[str, ...]
     colours: tuple[str | None, ...]
 
+    @property
+    def rows(self) -> tuple[LegendRow, ...]:
+        """The values that occur, without the background."""
+        named = enumerate(zip(self.names, self.colours, strict=True))
+        return tuple(LegendRow(v, name, colour) for v, (name, colour) in named if name and v)
+
 
 def legends(case: FinishedCase) -> tuple[Legend, ...]:
     """The legends of a case's maps, in the order of ``case.maps``."""
@@ -34,7 +49,7 @@ def legends(case: FinishedCase) -> tuple[Legend, ...]:
             case.labels.names,
             (None, *case.labels.colours.values()),
         ),
-        # One loop is the least and the rule far from the heart: clear, so that the image shows through.
+        # One loop is the rule far from the heart. It is left clear, so that the image is visible.
         "halting": Legend(
             "halting",
             "Loops used, share of the heart",

@@ -1,8 +1,9 @@
-"""What an interactive page shows of a finished case: image and maps turned upright, as small NIfTI files in memory.
+"""The image and maps of a finished case as small NIfTI files in memory, turned upright.
 
-Shapes: stacks are (Z, R, C), rows down the screen; the files are (C, R, Z, T) with rows upward, as NIfTI's axes run. Their grid
-starts at the origin and is parallel to the axes: short-axis planes are oblique, and a viewer that goes by orientation codes
-would call them axial, coronal or sagittal about equally often. Intensities become 8-bit. Knows nothing of HTML.
+The files are (C, R, Z, T), rows upward as NIfTI's axes run. Their grid starts at the origin and is
+parallel to the axes, because a viewer that goes by orientation codes would call oblique short-axis
+planes axial, coronal or sagittal about equally often. Intensities become 8-bit.
+Shape legend: Z slices, R rows down the screen, C columns, T frames. Does not know HTML.
 """
 
 import gzip
@@ -16,7 +17,7 @@ from cardioseg.figures.upright import GREY_PERCENTILES, boxed, heart_box, uprigh
 from cardioseg.imaging.preprocess import slice_axis
 from cardioseg.results.finished import FinishedCase
 
-MARGIN_MM = 40.0  # what is left around the heart: enough to see where it lies, a third of what a scanner stores
+MARGIN_MM = 40.0  # kept around the heart: about a third of what a scanner stores
 EMBEDDED_PERCENTILES = (0.1, 99.9)
 FRAMES_FOR_GREY = 3
 COMPRESSION = 6
@@ -27,7 +28,7 @@ class Scene:
     """A case as a page shows it.
 
     Attributes:
-        files: "image", "mask", "halting" and, if the network routes, "experts" as compressed NIfTI.
+        files: "image", "mask", "halting" and, if there are any, "experts" as compressed NIfTI.
         shape: columns, rows, slices of every frame.
         frames: number of frames.
         voxel_mm: width, height and distance of slices.
@@ -46,7 +47,7 @@ class Scene:
 def make_scene(
     case: FinishedCase, *, whole: bool = False, on_progress: OnProgress = unwatched
 ) -> Scene:
-    """Read a case frame by frame and crop it to the heart, which is every structure in any frame.
+    """Read a case frame by frame, cropped to all structures of all frames.
 
     Args:
         case: the finished case.
@@ -54,76 +55,61 @@ def make_scene(
         on_progress: told after every frame.
 
     Raises:
-        InputError, LabelError: a file cannot be read, or the mask holds a value that has no name.
+        InputError: a file cannot be read.
+        LabelError: the mask holds a value that has no name.
     """
     box, notes = _box(case, whole=whole)
     low, high = _greys(case, box, EMBEDDED_PERCENTILES)
-    black, white = (
-        float(v) for v in (np.array(_greys(case, box, GREY_PERCENTILES)) - low) / (high - low) * 255
-    )
+    window = (np.array(_greys(case, box, GREY_PERCENTILES)) - low) / (high - low) * 255
     layers: dict[str, list[np.ndarray]] = {kind: [] for kind in ("image", *case.maps)}
     for index in range(case.image.frames):
-        stack = boxed(upright(*case.frame(index)), box)
+        slices = boxed(upright(*case.frame(index)), box)
         for kind, frames in layers.items():
-            frames.append(
-                _axes_as_nifti(
-                    _bytes(stack.image, low, high) if kind == "image" else getattr(stack, kind)
-                )
-            )
+            grey = _bytes(slices.image, low, high) if kind == "image" else getattr(slices, kind)
+            frames.append(_axes_as_nifti(grey))
         on_progress(Progress(index + 1, case.image.frames, f"frame {index + 1}"))
-    height, width = stack.pixel_mm
+    height, width = slices.pixel_mm
     voxel_mm = (width, height, case.image.spacing[slice_axis(case.image.frame(0))])
     files = {kind: _nifti(np.stack(frames, axis=-1), voxel_mm) for kind, frames in layers.items()}
-    columns, rows, slices = layers["image"][0].shape
-    return Scene(
-        files,
-        (columns, rows, slices),
-        case.image.frames,
-        voxel_mm,
-        (max(0.0, black), min(255.0, white)),
-        notes,
-    )
+    columns, rows, depth = layers["image"][0].shape
+    black, white = max(0.0, float(window[0])), min(255.0, float(window[1]))
+    shape = (columns, rows, depth)
+    return Scene(files, shape, case.image.frames, voxel_mm, (black, white), notes)
 
 
 def _box(case: FinishedCase, *, whole: bool) -> tuple[tuple[slice, slice], tuple[str, ...]]:
-    """Rows and columns to show, and a note when they are not all."""
+    """Rows and columns to show, and a note if they are not all."""
     first = upright(*case.frame(0))
     everything = slice(0, first.image.shape[1]), slice(0, first.image.shape[2])
     box = everything if whole else heart_box(_ever(case), first.pixel_mm, margin_mm=MARGIN_MM)
-    return box, () if box == everything else (
-        f"Cropped to the heart and {MARGIN_MM:.0f} mm around it.",
-    )
+    note = f"Cropped to the heart and {MARGIN_MM:.0f} mm around it."
+    return box, () if box == everything else (note,)
 
 
 def _ever(case: FinishedCase) -> np.ndarray:
-    """(R, C) where any slice of any frame shows a structure."""
+    """(R, C) bool: whether any slice of any frame shows a structure."""
     volume, prediction = case.frame(0)
     inside = np.zeros(volume.shape, bool)
     for index in range(case.image.frames):
         inside |= case.maps["mask"].frame(index).array.reshape(volume.shape) > 0
-    stack = upright(Volume(inside, volume.affine, volume.spacing), prediction)
-    return np.asarray(stack.image.any(axis=0))
+    slices = upright(Volume(inside, volume.affine, volume.spacing), prediction)
+    return np.asarray(slices.image.any(axis=0))
 
 
 def _greys(
     case: FinishedCase, box: tuple[slice, slice], percentiles: tuple[float, float]
 ) -> tuple[float, float]:
-    """Two intensities of a few frames spread over the cycle; the second is larger."""
-    chosen = sorted(
-        {int(index) for index in np.linspace(0, case.image.frames - 1, FRAMES_FOR_GREY)}
-    )
-    found = [
-        np.percentile(boxed(upright(*case.frame(index)), box).image, percentiles)
-        for index in chosen
-    ]
+    """Two percentiles of intensity over a few frames of the cycle; the second is larger."""
+    spread = np.linspace(0, case.image.frames - 1, FRAMES_FOR_GREY)
+    images = (boxed(upright(*case.frame(i)), box).image for i in sorted({int(i) for i in spread}))
+    found = [np.percentile(image, percentiles) for image in images]
     low, high = np.mean(found, axis=0)
     return float(low), float(max(high, low + 1e-6))
 
 
 def _bytes(image: np.ndarray, low: float, high: float) -> np.ndarray:
-    return np.rint(np.clip((image.astype(np.float32) - low) / (high - low), 0, 1) * 255).astype(
-        np.uint8
-    )
+    share = np.clip((image.astype(np.float32) - low) / (high - low), 0, 1)
+    return np.asarray(np.rint(share * 255).astype(np.uint8))
 
 
 def _axes_as_nifti(stack: np.ndarray) -> np.ndarray:
@@ -132,7 +118,7 @@ def _axes_as_nifti(stack: np.ndarray) -> np.ndarray:
 
 
 def _nifti(array: np.ndarray, voxel_mm: tuple[float, float, float]) -> bytes:
-    """Compressed NIfTI that says nothing but the grid."""
+    """Compressed NIfTI whose header states only the grid."""
     import nibabel as nib
 
     image = nib.Nifti1Image(array.astype(np.uint8), np.diag([*voxel_mm, 1.0]))

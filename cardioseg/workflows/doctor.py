@@ -8,11 +8,11 @@ import platform
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
 from cardioseg.core.errors import EXIT_MODEL, EXIT_OK
+from cardioseg.core.record import Record
 from cardioseg.core.report import Report, Table
 from cardioseg.core.version import __version__
 
@@ -25,8 +25,7 @@ FOLDERS = re.compile(
 VERIFIED = "ok"
 
 
-@dataclass(frozen=True)
-class Machine:
+class Machine(Record):
     """The computer, as far as it matters for a run.
 
     Attributes:
@@ -52,6 +51,20 @@ class Machine:
     torch_error: str
 
 
+class DoctorData(Machine):
+    """``cardioseg doctor --json``: the installation and the machine.
+
+    Attributes:
+        cardioseg: its version.
+        packages: package → version; None if it is missing.
+        models: shipped model → "ok", or what is wrong with it.
+    """
+
+    cardioseg: str
+    packages: dict[str, str | None]
+    models: dict[str, str]
+
+
 def doctor() -> Report:
     """Versions, machine, and whether each shipped model passes its check; exit code 5 if not."""
     packages = package_versions()
@@ -61,12 +74,7 @@ def doctor() -> Report:
     if not models:
         broken = ["no model is installed; install cardioseg again"]
     torch_error = [f"torch: {machine.torch_error}"] if machine.torch_error else []
-    data = {
-        "cardioseg": __version__,
-        **asdict(machine),
-        "packages": packages,
-        "models": models,
-    }
+    data = DoctorData(**dict(machine), cardioseg=__version__, packages=packages, models=models)
     return Report(
         "doctor",
         data,

@@ -124,8 +124,7 @@ def evaluate_masks(request: EvaluationRequest, *, on_progress: OnProgress = unwa
     found = _evaluated(request, on_progress)
     code = EXIT_SOME_FAILED if found.failures else EXIT_OK
     lines = (*found.failures, *warnings(found.summary))
-    data = found.summary.model_dump(mode="json")
-    return Report("evaluate", data, tables(found.summary), lines, found.files, code)
+    return Report("evaluate", found.summary, tables(found.summary), lines, found.files, code)
 
 
 def _evaluated(request: EvaluationRequest, on_progress: OnProgress) -> Evaluated:

@@ -46,11 +46,21 @@ class Measured:
     notes: tuple[str, ...] = ()
 
 
+class MeasureData(ClinicalRecord):
+    """``cardioseg measure --json``: the function of one heart.
+
+    Attributes:
+        labels: structure → value in the mask.
+    """
+
+    labels: dict[str, int]
+
+
 def measure_report(found: Measured, files: tuple[Path, ...], *, strict: bool) -> Report:
     """The report of a call; with ``strict`` a failed quality check fails it."""
     record = found.record
     values = {name: value for value, name in enumerate(found.labels.names)}
-    data = record.model_dump(mode="json") | {"labels": values}
+    data = MeasureData(**dict(record), labels=values)
     doubts = record.phases.reasons
     unknown = [
         f"{name}: {why}"

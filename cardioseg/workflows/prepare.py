@@ -1,9 +1,9 @@
 """``cardioseg prepare``: a raw data set becomes a folder that training reads."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +12,13 @@ from cardioseg.core.atomic import remove, write_bytes
 from cardioseg.core.case import Case
 from cardioseg.core.config import PreparationConfig
 from cardioseg.core.digest import sha256
-from cardioseg.core.errors import GeometryError, InputError, LabelError
+from cardioseg.core.errors import GeometryError, InputError
 from cardioseg.core.labels import LabelTable
 from cardioseg.core.progress import OnProgress, Progress, unwatched
+from cardioseg.core.record import Record
 from cardioseg.core.report import Report, Table
 from cardioseg.core.volume import Volume
+from cardioseg.data.labels import label_values
 from cardioseg.data.manifest import Entry, Manifest
 from cardioseg.data.sources import find_cases
 from cardioseg.imaging.geometry import Trust, states_two_spacings
@@ -29,6 +31,31 @@ from cardioseg.imaging.preprocess import (
     spacing_slices_last,
 )
 
+POSITION_TOLERANCE_MM = 0.1
+Job = tuple[Case, Path, PreparationConfig, LabelTable, Trust]
+
+
+class PrepareData(Record):
+    """``cardioseg prepare --json``: a prepared data set.
+
+    Attributes:
+        output: prepared folder.
+        cases: number of cases.
+        patients: number of patients.
+        kept: number of cases that were prepared already.
+        trust: which spacing was used where a header states two.
+        two_spacings: number of images whose header states two spacings.
+        entries: the cases.
+    """
+
+    output: str
+    cases: int
+    patients: int
+    kept: int
+    trust: str
+    two_spacings: int
+    entries: tuple[Entry, ...]
+
 
 def prepare(
     raw: Path,
@@ -39,50 +66,48 @@ def prepare(
     workers: int = 1,
     on_progress: OnProgress = unwatched,
 ) -> Report:
-    """Prepare every labelled case of ``raw`` into ``output``; cases already there with the same hashes are kept.
+    """Prepare every labelled case of ``raw``; a case prepared before from the same files is kept.
+
+    Args:
+        raw: data set.
+        output: prepared folder.
+        config: preparation settings; None takes the defaults.
+        trust: which spacing to use where a header states two.
+        workers: number of processes.
+        on_progress: called after every case.
 
     Raises:
-        InputError: the data set cannot be read; the first broken case ends the run, what is prepared stays for the next.
+        InputError: the data set cannot be read. The first broken case ends the run; the cases
+            prepared so far are kept for the next.
     """
     config = config or PreparationConfig()
     source = find_cases(raw)
     labelled = [case for case in source.cases if case.label is not None]
     if not labelled:
-        raise InputError(
-            raw,
-            found="no labelled case",
-            expected="at least one mask",
-            cure="add masks, or use cardioseg segment",
-        )
-    remove(
-        output / "manifest.json"
-    )  # a folder with one is complete, also while an earlier one is redone
+        cure = "add masks, or use cardioseg segment"
+        raise InputError(raw, found="no labelled case", expected="at least one mask", cure=cure)
+    remove(output / "manifest.json")  # a folder with a manifest is complete
     jobs = [(case, output, config, source.labels, trust) for case in labelled]
     done: list[PreparedCase] = []
     for case in _run(jobs, workers):
         done.append(case)
         on_progress(Progress(len(done), len(jobs), case.entry.name))
     entries = tuple(sorted((case.entry for case in done), key=lambda entry: entry.name))
-    manifest = Manifest(
-        output,
-        entries,
-        source.labels,
-        config,
-        source.kind,
-        trust,
-        sum(case.two_spacings for case in done),
-    )
+    two_spacings = sum(case.two_spacings for case in done)
+    manifest = Manifest(output, entries, source.labels, config, source.kind, trust, two_spacings)
     manifest.write()
     return _report(manifest, kept=sum(case.was_there for case in done))
 
 
-POSITION_TOLERANCE_MM = 0.1
-Job = tuple[Case, Path, PreparationConfig, LabelTable, Trust]
-
-
 @dataclass(frozen=True)
 class PreparedCase:
-    """An entry, whether its file was there from the same bytes and settings, and whether its image states two spacings."""
+    """A prepared case.
+
+    Attributes:
+        entry: its entry in the manifest.
+        was_there: it was prepared before from the same files and settings.
+        two_spacings: the header of its image states two spacings.
+    """
 
     entry: Entry
     was_there: bool
@@ -104,14 +129,14 @@ def _run(jobs: list[Job], workers: int) -> Iterator[PreparedCase]:
 
 
 def _one_thread() -> None:
-    """Processes share the cores already, and OpenMP threads of the parent would never answer a forked child."""
+    """One thread per process: a forked child would wait forever for its parent's OpenMP threads."""
     import torch
 
     torch.set_num_threads(1)
 
 
 def prepare_case(job: Job) -> PreparedCase:
-    """Prepare one case, or keep what lies there."""
+    """Prepare one case, unless it was prepared before from the same files and settings."""
     case, output, config, labels, trust = job
     digest = sha256(case.image, case.label)
     path = output / "cases" / f"{case.name}.safetensors"
@@ -122,14 +147,18 @@ def prepare_case(job: Job) -> PreparedCase:
         "trust": trust,
     }
     image = open_image(case.image, trust=trust)
-    axis = slice_axis(image)
     was_there = _recipe(path) == recipe
     if not was_there:
         _save(path, _arrays(case, config, labels, trust), recipe)
-    spacing = spacing_slices_last(image.spacing, axis)
-    relative = str(path.relative_to(output))
     entry = Entry(
-        case.name, case.patient, case.phase, case.group, relative, digest, sha256(path), spacing
+        name=case.name,
+        patient=case.patient,
+        phase=case.phase,
+        group=case.group,
+        file=str(path.relative_to(output)),
+        source_sha256=digest,
+        file_sha256=sha256(path),
+        spacing_mm=spacing_slices_last(image.spacing, slice_axis(image)),
     )
     return PreparedCase(entry, was_there, states_two_spacings(image))
 
@@ -150,71 +179,46 @@ def _read_pair(case: Case, labels: LabelTable, trust: Trust) -> tuple[Volume, Vo
 
     Raises:
         GeometryError: the grids differ.
-        LabelError: the mask has values without a name.
+        LabelError: the mask holds values without a name.
     """
     assert case.label is not None
     check_whole(case.image)
     check_whole(case.label)
-    image = (
-        read(case.image, trust=trust)
-        if case.frame is None
-        else open_image(case.image, trust=trust).frame(case.frame)
-    )
+    if case.frame is None:
+        image = read(case.image, trust=trust)
+    else:
+        image = open_image(case.image, trust=trust).frame(case.frame)
     label = read(case.label, trust=trust)
+    _check_grids(image, label, case.label)
+    return image, label.with_array(label_values(label.array, labels, path=case.label))
+
+
+def _check_grids(image: Volume, label: Volume, path: Path) -> None:
+    cure = "resample the mask onto the image"
     if image.shape != label.shape or not np.allclose(image.spacing, label.spacing, atol=0.01):
-        shown = [
-            f"{v.shape} at {' × '.join(f'{s:.3f}' for s in v.spacing)} mm" for v in (label, image)
-        ]
-        raise GeometryError(
-            case.label,
-            found=f"a mask of {shown[0]}",
-            expected=f"the image's grid, {shown[1]}",
-            cure="resample the mask onto the image",
-        )
+        found, expected = f"a mask of {_grid(label)}", f"the image's grid, {_grid(image)}"
+        raise GeometryError(path, found=found, expected=expected, cure=cure)
     apart = image.position_difference_mm(label)
     if apart > POSITION_TOLERANCE_MM:
         expected = f"the image's position, within {POSITION_TOLERANCE_MM} mm"
-        raise GeometryError(
-            case.label,
-            found=f"a mask {apart:.2f} mm away",
-            expected=expected,
-            cure="resample the mask onto the image",
-        )
-    rounded = np.rint(label.array)
-    values, counts = np.unique(rounded, return_counts=True)
-    unknown = [
-        f"{value:g} ({count} voxels)"
-        for value, count in zip(values, counts, strict=True)
-        if not 0 <= value < len(labels)
-    ]
-    if unknown or not np.allclose(rounded, label.array, atol=1e-3):
-        found = (
-            f"label values {', '.join(unknown[:5])}"
-            if unknown
-            else "label values that are not whole numbers"
-        )
-        names = ", ".join(f"{index} {name}" for index, name in enumerate(labels.names))
-        raise LabelError(
-            case.label,
-            found=found,
-            expected=names,
-            cure="relabel the mask, or name its values in dataset.json",
-        )
-    return image, label.with_array(rounded.astype(np.uint8))
+        raise GeometryError(path, found=f"a mask {apart:.2f} mm away", expected=expected, cure=cure)
+
+
+def _grid(volume: Volume) -> str:
+    return f"{volume.shape} at {' × '.join(f'{size:.3f}' for size in volume.spacing)} mm"
 
 
 def _save(path: Path, arrays: dict[str, np.ndarray], recipe: dict[str, str]) -> None:
     from safetensors.numpy import save
 
     whole = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
-    metadata = {
-        "recipe": json.dumps(recipe, sort_keys=True)
-    }  # one entry: safetensors shuffles several, and hashes would differ
+    # One entry, because safetensors shuffles several and the hashes would differ.
+    metadata = {"recipe": json.dumps(recipe, sort_keys=True)}
     write_bytes(path, save(whole, metadata=metadata))
 
 
 def _recipe(path: Path) -> dict[str, str] | None:
-    """What a prepared file was made from; None without one. Files are written atomically: one that is there is whole."""
+    """What a prepared file was made from; None if there is no such file."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -226,28 +230,21 @@ def _recipe(path: Path) -> dict[str, str] | None:
 
 def _report(manifest: Manifest, *, kept: int) -> Report:
     entries, output = manifest.entries, manifest.folder
-    patients = {entry.patient for entry in entries}
-    groups = sorted({entry.group for entry in entries})
-    rows = tuple(
-        (
-            group or "–",
-            str(len({e.patient for e in entries if e.group == group})),
-            str(sum(e.group == group for e in entries)),
-        )
-        for group in groups
+    data = PrepareData(
+        output=str(output),
+        cases=len(entries),
+        patients=len({entry.patient for entry in entries}),
+        kept=kept,
+        trust=manifest.trust,
+        two_spacings=manifest.two_spacings,
+        entries=entries,
     )
-    data = {
-        "output": str(output),
-        "cases": len(entries),
-        "patients": len(patients),
-        "kept": kept,
-        "trust": manifest.trust,
-        "two_spacings": manifest.two_spacings,
-        "entries": [asdict(entry) for entry in entries],
-    }
-    table = Table(
-        f"Prepared {len(entries)} cases of {len(patients)} patients ({kept} already there)",
-        ("group", "patients", "cases"),
-        rows,
-    )
+    rows = tuple(_group_row(group, entries) for group in sorted({e.group for e in entries}))
+    title = f"Prepared {data.cases} cases of {data.patients} patients ({kept} already there)"
+    table = Table(title, ("group", "patients", "cases"), rows)
     return Report("prepare", data, (table,), (), (output / "manifest.json",))
+
+
+def _group_row(group: str, entries: Sequence[Entry]) -> tuple[str, str, str]:
+    members = [entry.patient for entry in entries if entry.group == group]
+    return group or "–", str(len(set(members))), str(len(members))

@@ -1,9 +1,11 @@
-"""What ``cardioseg segment`` reports: a row for each case, the hearts, warnings, and the exit code."""
+"""What ``cardioseg segment`` reports: a row for each case, hearts, warnings, exit code."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from cardioseg.core.errors import EXIT_OK, EXIT_SOME_FAILED
+from cardioseg.core.record import Record
 from cardioseg.core.report import Report, Table
 from cardioseg.results.folder import INDEX, PREVIEW
 from cardioseg.results.quality import case_warnings, heart_warnings, quality_exit
@@ -12,6 +14,41 @@ from cardioseg.results.summary import function_table
 from cardioseg.workflows.folder import FolderSummary
 
 COLUMNS = ("case", "", "frames", "mean loops used", "seconds", "quality")
+
+
+State = Literal["done", "kept", "failed"]
+
+
+class CaseData(Record):
+    """How one case ended.
+
+    Attributes:
+        case: its name.
+        state: "kept" if the same results were there already.
+        error: why it failed; None if it did not.
+        run: its run record; None if it failed.
+    """
+
+    case: str
+    state: State
+    error: str | None = None
+    run: RunRecord | None = None
+
+
+class SegmentData(Record):
+    """``cardioseg segment --json``: the cases of a call.
+
+    Attributes:
+        output: folder of the results.
+        model: name of the model.
+        cases: every image of the call.
+        hearts: clinical records of the call's cines and pairs.
+    """
+
+    output: str
+    model: str
+    cases: tuple[CaseData, ...]
+    hearts: tuple[ClinicalRecord, ...]
 
 
 @dataclass(frozen=True)
@@ -27,7 +64,7 @@ class CaseResult:
     """
 
     name: str
-    state: str
+    state: State
     record: RunRecord | None = None
     error: str = ""
     exit_code: int = EXIT_OK
@@ -57,12 +94,8 @@ def segment_report(
     hearts = [h for h in folder.hearts if {h.case, *h.cases.values()} & names]
     rows = tuple((r.name, r.state, *_cells(r.record)) for r in results)
     table = Table(f"{model}, {loops} loops", COLUMNS, rows)
-    data = {
-        "output": str(output),
-        "model": model,
-        "cases": [_case_data(result) for result in results],
-        "hearts": [heart.model_dump(mode="json") for heart in hearts],
-    }
+    cases = tuple(_case_data(result) for result in results)
+    data = SegmentData(output=str(output), model=model, cases=cases, hearts=tuple(hearts))
     made = [result.name for result in results if result.state != "failed"]
     # The index links to every case; of one case the picture says most.
     first = output / (INDEX if len(made) > 1 else f"{made[0]}{PREVIEW}") if made else None
@@ -83,14 +116,9 @@ def _cells(record: RunRecord | None) -> tuple[str, ...]:
     return f"{record.frames}", f"{record.mean_steps:.2f}", seconds, record.quality.verdict
 
 
-def _case_data(result: CaseResult) -> dict[str, object]:
-    run = None if result.record is None else result.record.model_dump(mode="json")
-    return {
-        "case": result.name,
-        "state": result.state,
-        "error": result.error or None,
-        "run": run,
-    }
+def _case_data(result: CaseResult) -> CaseData:
+    error = result.error or None
+    return CaseData(case=result.name, state=result.state, error=error, run=result.record)
 
 
 def _warnings(results: list[CaseResult]) -> list[str]:

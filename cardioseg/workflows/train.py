@@ -12,9 +12,11 @@ from cardioseg.core.atomic import write_json, write_text
 from cardioseg.core.errors import ConfigError, InputError, OutputError
 from cardioseg.core.labels import LabelTable
 from cardioseg.core.progress import OnProgress, unwatched
+from cardioseg.core.record import Record
 from cardioseg.core.report import Report, Table, few
 from cardioseg.data.manifest import Manifest
 from cardioseg.data.splits import Split, fold_split, read_split
+from cardioseg.training.facts import RunFacts, TrainingFacts
 from cardioseg.training.setup import TrainingSetup, resolve
 from cardioseg.training.starting import StartingModel, starting_model
 from cardioseg.training.validation import validation
@@ -72,6 +74,26 @@ class TrainingRequest:
     resume: bool = False
     max_minutes: float | None = None
     device: str = "auto"
+
+
+class TrainData(Record):
+    """``cardioseg train --json``: the state of a run.
+
+    Attributes:
+        finished: whether all steps were taken.
+        step: number of steps taken.
+        minutes: time spent training.
+        parameters: size of the network.
+        trained_parameters: how many of them are trained.
+        best_dice: best validation Dice; negative without validation.
+    """
+
+    finished: bool
+    step: int
+    minutes: float
+    parameters: int
+    trained_parameters: int
+    best_dice: float
 
 
 def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> Report:
@@ -168,10 +190,13 @@ def _claim(
     write_text(request.output / "config.toml", tomli_w.dumps(settings))
     sides = {"origin": split.origin, "train": sorted(split.train), "val": sorted(split.val)}
     write_json(request.output / "split.json", sides)
-    training = {"of": config.training.steps, "split": split.origin, "patients": len(split.train)}
-    if started is not None:
-        training["started_from"] = started
-    write_json(request.output / "run.json", {"labels": list(labels.names), "training": training})
+    facts = TrainingFacts(
+        of=config.training.steps,
+        split=split.origin,
+        patients=len(split.train),
+        started_from=started,
+    )
+    RunFacts(labels=labels.names, training=facts).write(request.output)
     return fingerprint
 
 
@@ -278,14 +303,14 @@ def _report(run: "Run", finished: bool, split: Split) -> Report:
         ("patients", f"{len(split.train)} training, {len(split.val)} validation"),
         ("best validation Dice", f"{run.best:.4f}" if run.best >= 0 else "–"),
     )
-    data = {
-        "finished": finished,
-        "step": run.step,
-        "minutes": run.spent_minutes,
-        "parameters": parameters,
-        "trained_parameters": trained,
-        "best_dice": run.best,
-    }
+    data = TrainData(
+        finished=finished,
+        step=run.step,
+        minutes=run.spent_minutes,
+        parameters=parameters,
+        trained_parameters=trained,
+        best_dice=run.best,
+    )
     files: Iterable[Path] = (run.folder / "model", run.folder / "log.jsonl")
     return Report("train", data, (Table("Training", ("", ""), rows),), _absent(split), tuple(files))
 

@@ -40,7 +40,7 @@ def test_the_manifest_says_who_what_and_from_which_bytes(raw):
     )
     text = (manifest.folder / "manifest.json").read_text()
     assert str(raw.parent) not in text, "a prepared folder may be moved"
-    assert report.data["patients"] == 3
+    assert report.data.patients == 3
     assert report.files == (manifest.folder / "manifest.json",)
 
 
@@ -54,11 +54,9 @@ def test_the_manifest_says_what_was_trusted_and_how_often_it_mattered(raw, trust
         data = prepare_beside(raw, trust=trust).data
         manifest = Manifest.read(raw.parent / "prepared")
         assert (
-            (manifest.trust, manifest.two_spacings)
-            == (data["trust"], data["two_spacings"])
-            == (trust, 5)
+            (manifest.trust, manifest.two_spacings) == (data.trust, data.two_spacings) == (trust, 5)
         )
-        assert data["kept"] == kept
+        assert data.kept == kept
 
 
 def test_a_manifest_of_an_earlier_form_is_refused(raw):
