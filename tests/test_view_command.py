@@ -54,11 +54,11 @@ def test_results_that_moved_alone_ask_for_the_image(segment, out, image, tmp_pat
     out.rename(moved)
     error = view(moved / "heart", code=EXIT_INPUT)
     lost = tmp_path / "elsewhere" / "deeper" / "scans" / "heart.nii.gz"
-    assert f"found no image heart beside the results, nor where it lay ({lost}); " in error
-    assert "pass the image or the DICOM folder with --image" in error
+    assert str(lost) in error
+    assert "--image" in error
     view(moved / "heart", "--image", image)
     (moved / SOURCE).unlink()
-    assert "found no image heart beside the results; " in view(moved / "heart", code=EXIT_INPUT)
+    assert "no image heart" in view(moved / "heart", code=EXIT_INPUT)
 
 
 def test_results_and_images_that_moved_together_are_found(segment, image, tmp_path):
@@ -73,7 +73,7 @@ def test_results_and_images_that_moved_together_are_found(segment, image, tmp_pa
 def test_an_image_that_changed_since_is_refused(segment, out, image):
     segment(image)
     save_image(image, voxels(seed=5))
-    assert "as on record" in view(out / "heart", code=EXIT_INPUT)
+    assert "SHA-256" in view(out / "heart", code=EXIT_INPUT)
 
 
 def test_an_image_beside_the_results_comes_first(segment, out, image):
@@ -124,7 +124,7 @@ def test_a_dicom_study_is_viewed_too(segment, out, tmp_path):
     assert view(out)["data"]["shape"][2:] == [5, 9]
     view(out / "case7", "--ponder", out / "case7.gif")
     study.rename(tmp_path / "case7")
-    assert f"nor where it lay ({study})" in view(out, code=EXIT_INPUT)
+    assert str(study) in view(out, code=EXIT_INPUT)
     view(out, "--image", tmp_path / "case7")
 
 

@@ -118,15 +118,14 @@ def _score_structure(
 ) -> StructureScore:
     dice = overlap_dice(prediction, reference)
     voxel_ml = float(np.prod(spacing_mm)) / 1000.0
-    masks = (prediction, reference)
-    volumes_ml = tuple(int(np.count_nonzero(mask)) * voxel_ml for mask in masks)
+    ours, theirs = (int(np.count_nonzero(mask)) * voxel_ml for mask in (prediction, reference))
     if dice is None:
-        return StructureScore(None, None, None, *volumes_ml, missed=False)
+        return StructureScore(None, None, None, ours, theirs, missed=False)
     if not (prediction.any() and reference.any()):
         diagonal = float(np.linalg.norm(np.multiply(reference.shape, spacing_mm)))
-        return StructureScore(0.0, diagonal, diagonal, *volumes_ml, missed=True)
+        return StructureScore(0.0, diagonal, diagonal, ours, theirs, missed=True)
     found = surface_distances(prediction, reference, spacing_mm=spacing_mm)
-    return StructureScore(dice, hd95_mm(*found), assd_mm(*found), *volumes_ml, missed=False)
+    return StructureScore(dice, hd95_mm(*found), assd_mm(*found), ours, theirs, missed=False)
 
 
 def _bounding_box(mask: Mask) -> tuple[slice, ...]:
