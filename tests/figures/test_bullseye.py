@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_wall import MIDDLE, by_name, heart, lying, real_affine, volume
+from walls import MIDDLE, by_name, heart, lying, real_affine, volume
 
 from cardioseg.clinical.wall import SEGMENTS, wall_thickness
 from cardioseg.core.labels import ACDC_LABELS

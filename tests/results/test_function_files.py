@@ -6,8 +6,8 @@ The network is random, so its masks are replaced by drawn ones: numbers can then
 import json
 
 import pytest
+from analytic_hearts import CYCLE
 from drawn_hearts import PAIR, acdc_patient, clinical, draw_masks, heart, segment_into, study
-from test_measure import CYCLE
 from tiny import TABLES, cardioseg, cine_results, names_in, results, run_record
 
 from cardioseg.core.errors import EXIT_INPUT, EXIT_RESOURCES, EXIT_USAGE

@@ -1,8 +1,8 @@
 """``study.csv``: a row a heart, one for every volume of no pair, and what happens to files of somebody else."""
 
 import pytest
+from analytic_hearts import CYCLE
 from drawn_hearts import PAIR, acdc_patient, clinical, draw_masks, heart, segment_into, study
-from test_measure import CYCLE
 from tiny import cardioseg, names_in, run_record
 
 from cardioseg.core.errors import EXIT_OK, EXIT_RESOURCES

@@ -17,7 +17,7 @@ from cardioseg.core.errors import ConfigError, OutputError, UsageError
 from cardioseg.data.manifest import Manifest, load_case
 from cardioseg.workflows.prepare import prepare
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SMALL = [
     f"network.{key}={json.dumps(value)}"
     for key, value in NETWORK.items()

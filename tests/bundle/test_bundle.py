@@ -27,7 +27,7 @@ from cardioseg.bundle import (
 )
 from cardioseg.core.errors import EXIT_MODEL, ConfigError, ModelError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 WEIGHTS = "weights.safetensors"
 
 

@@ -3,42 +3,18 @@
 import csv
 import json
 
-import nibabel as nib
 import numpy as np
 import pytest
+from analytic_hearts import GAPS, drawn, half_ellipsoid_ml
+from measured_masks import measured, save_cine, save_mask
 from PIL import Image
 from small_case import record_of_case
-from test_function import GAPS, drawn, half_ellipsoid_ml
 from tiny import cardioseg, names_in, save_image
 
-from cardioseg.core.errors import EXIT_INPUT, EXIT_OK, EXIT_RESOURCES, EXIT_USAGE
+from cardioseg.core.errors import EXIT_INPUT, EXIT_RESOURCES, EXIT_USAGE
 from cardioseg.phantom.config import PhantomConfig
 from cardioseg.phantom.draw import draw
 from cardioseg.phantom.files import acdc_header, write_truth
-
-CYCLE = (25.0, 24.0, 20.0, 17.0, 16.0, 17.0, 19.0, 21.0, 22.5, 23.5, 24.0, 24.6)
-
-
-def measured(*arguments, code=EXIT_OK):
-    done = cardioseg("measure", *arguments, "--json")
-    assert done.code == code, done.err
-    return json.loads(done.out)["data"] if code == EXIT_OK else done.err
-
-
-def save_mask(path, volume, *, header=None):
-    return save_image(path, volume.array, spacing=volume.spacing, header=header)
-
-
-def save_cine(path, *, start=0, distance=10.0):
-    """Twelve frames; ``start`` is the frame at which the beat begins."""
-    frames = np.roll(
-        np.stack([drawn(radius, distance=distance).array for radius in CYCLE], -1), start, axis=-1
-    )
-    header = nib.Nifti1Header()
-    header.set_data_shape(frames.shape)
-    header.set_zooms((1.25, 1.25, distance, 0.07))
-    header.set_xyzt_units("mm", "sec")
-    return save_image(path, frames, header=header)
 
 
 @pytest.fixture

@@ -234,7 +234,7 @@ def killed(prepared, tmp_path_factory):
     """A run killed in its fifth step, with what its process printed to stdout and stderr."""
     folder = tmp_path_factory.mktemp("killed") / "run"
     environment = os.environ | {
-        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
         "OMP_NUM_THREADS": "1",
     }
     command = [

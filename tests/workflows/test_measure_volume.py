@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from test_function import drawn, half_ellipsoid_ml
-from test_measure import measured, save_cine, save_mask
+from analytic_hearts import drawn, half_ellipsoid_ml
+from measured_masks import measured, save_cine, save_mask
 from tiny import besides_quality, cardioseg, names_in
 
 from cardioseg.core.errors import EXIT_OK, EXIT_QUALITY, EXIT_RESOURCES

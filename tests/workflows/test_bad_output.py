@@ -106,7 +106,7 @@ def on_a_disk(tmp_path):
         ):
             pytest.skip("this system lets nobody mount a small file system")
         given = {
-            "tests": str(Path(__file__).parent),
+            "tests": str(Path(__file__).parents[1] / "builders"),
             "output": str(disk / "out"),
             "calls": [list(map(str, call)) for call in calls],
         }

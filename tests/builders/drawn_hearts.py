@@ -5,7 +5,7 @@ import json
 
 import nibabel as nib
 import numpy as np
-from test_function import drawn
+from analytic_hearts import drawn
 from tiny import cardioseg, save_image, voxels
 
 from cardioseg.core.errors import EXIT_OK

@@ -223,7 +223,7 @@ def test_a_kill_leaves_no_manifest_and_the_next_run_finishes(raw):
     for path in (folder / "cases").iterdir():
         path.unlink()
     environment = os.environ | {
-        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
         "OMP_NUM_THREADS": "1",
     }
     killed = subprocess.run(

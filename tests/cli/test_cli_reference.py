@@ -10,7 +10,7 @@ from cardioseg.cli.render import envelope
 from cardioseg.core import errors
 from cardioseg.core.report import Report
 
-PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
+PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
 
 
 def test_the_page_is_up_to_date():

@@ -16,7 +16,7 @@ from cardioseg.core.errors import EXIT_MODEL, EXIT_OK
 from cardioseg.core.version import __version__
 from cardioseg.workflows.doctor import without_paths
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
