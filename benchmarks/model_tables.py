@@ -22,43 +22,32 @@ STEPS = (("cosine", "cosine"), ("change", "relative_change"))
 def depth_text(results: Results) -> str:
     """Table 3."""
     found = {name: results.get("depth", name) for name in DEPTH_ROWS}
-    counts = sorted(
-        {
-            int(key.split(", ")[1].split()[0])
-            for row in found.values()
-            if row
-            for key in row["result"]
-        }
-    )
-    lines = []
-    for name, how in DEPTH_ROWS.items():
-        for exits in ("off", "learned"):
-            row = found[name]
-            known = (
-                {
-                    key: value
-                    for key, value in row["result"].items()
-                    if key.startswith(f"exit {exits}")
-                }
-                if row
-                else {}
-            )
-            cells = [known.get(f"exit {exits}, {count} loops") for count in counts]
-            shown = (
-                [f"{cell['dice']['mean']:.4f}" if cell else "" for cell in cells]
-                if known
-                else [MISSING]
-            )
-            lines.append(
-                [f"{name}: {how}", exits, *(shown + [""] * len(counts))[: max(len(counts), 1)]]
-            )
+    counts = sorted({count for row in found.values() if row for count in _counts(row)})
+    lines = [
+        [f"{name}: {how}", exits, *_depth_cells(found[name], exits, counts)]
+        for name, how in DEPTH_ROWS.items()
+        for exits in ("off", "learned")
+    ]
+    columns = ("network", "exit", *(map(str, counts) if counts else ("loops",)))
     return (
         "Mean Dice by loop budget. Beyond the largest loop count in training (8, or the fixed one) "
         "a network extrapolates. Exit off: every token runs every loop.\n\n"
-        + markdown(("network", "exit", *(map(str, counts) if counts else ("loops",))), lines)
-        + "\n\n"
-        + measured(found)
+        f"{markdown(columns, lines)}\n\n{measured(found)}"
     )
+
+
+def _counts(row: Result) -> list[int]:
+    """Loop budgets of a depth result, whose keys read "exit off, 4 loops"."""
+    return [int(key.split(", ")[1].split()[0]) for key in row["result"]]
+
+
+def _depth_cells(row: Result | None, exits: str, counts: list[int]) -> list[str]:
+    """Mean Dice by loop budget, or "not run yet"."""
+    result = row["result"] if row else {}
+    cells = [result.get(f"exit {exits}, {count} loops") for count in counts]
+    if not any(cells):
+        return [MISSING, *[""] * (len(counts) - 1)]
+    return [f"{cell['dice']['mean']:.4f}" if cell else "" for cell in cells]
 
 
 def _of_each(

@@ -77,8 +77,47 @@ def dice_without(
         ).dice["mean"]
 
 
+def pruned_rows(
+    model: Model, options: argparse.Namespace, kind: Kind, table: torch.Tensor
+) -> dict[str, object]:
+    """Dice and overlap for every share of pruned units, and how they are chosen."""
+    rows: dict[str, object] = {}
+    for share in options.shares:
+        for how in get_args(How):
+            draws = range(DRAWS if how == "random" else 1)
+            tables = [kept_units(table, share, how, seed=draw) for draw in draws]
+            dice = mean(dice_without(model, options, kind, kept) for kept in tables)
+            rows[f"{share:.0%} {how}"] = round(dice, 4)
+            print(kind, share, how, dice, flush=True)
+        gone = overlap(kept_units(table, share, "per step"))
+        rows[f"{share:.0%} overlap"] = [[round(value, 3) for value in line] for line in gone]
+    return rows
+
+
 def main() -> None:
     """Run the analysis."""
+    options = _options()
+    model = model_of(options)
+    whole = score(
+        model, volumes(options), views=options.views, loops=options.loops, exits=ALL
+    ).dice["mean"]
+    result: dict[str, object] = {"loops": options.loops, "whole": whole}
+    for kind in get_args(Kind):
+        table = unit_importance(
+            model.network, kind, windows(model, options), loops=options.loops, loss=task_loss
+        )
+        rows: dict[str, object] = {"units": table.shape[1]}
+        if kind == "heads":
+            rows["importance"] = [
+                [float(f"{value:.3g}") for value in row] for row in table.tolist()
+            ]
+            rows["single"] = single_heads(model, options, table.shape[1], whole)
+            print(rows["single"], flush=True)
+        result[kind] = rows | pruned_rows(model, options, kind, table)
+    keep("pruning", options, model, result)
+
+
+def _options() -> argparse.Namespace:
     parser = arguments(__doc__)
     parser.add_argument("--loops", type=int, default=4)
     parser.add_argument(
@@ -92,36 +131,7 @@ def main() -> None:
         "--learn-every", type=int, default=5, help="use every n-th training volume for importance"
     )
     parser.add_argument("--learn-windows", type=int, default=128, help="windows drawn from them")
-    options = parser.parse_args()
-    model = model_of(options)
-    whole = score(
-        model, volumes(options), views=options.views, loops=options.loops, exits=ALL
-    ).dice["mean"]
-    result: dict[str, object] = {"loops": options.loops, "whole": whole}
-    for kind in ("heads", "hidden"):
-        table = unit_importance(
-            model.network, kind, windows(model, options), loops=options.loops, loss=task_loss
-        )
-        rows: dict[str, object] = {"units": table.shape[1]}
-        if kind == "heads":
-            rows["importance"] = [
-                [float(f"{value:.3g}") for value in row] for row in table.tolist()
-            ]
-            rows["single"] = single_heads(model, options, table.shape[1], whole)
-            print(rows["single"], flush=True)
-        for share in options.shares:
-            for how in get_args(How):
-                tables = [
-                    kept_units(table, share, how, seed=draw)
-                    for draw in range(DRAWS if how == "random" else 1)
-                ]
-                row = mean(dice_without(model, options, kind, kept) for kept in tables)
-                rows[f"{share:.0%} {how}"] = round(row, 4)
-                print(kind, share, how, row, flush=True)
-            gone = overlap(kept_units(table, share, "per step"))
-            rows[f"{share:.0%} overlap"] = [[round(value, 3) for value in line] for line in gone]
-        result[kind] = rows
-    keep("pruning", options, model, result)
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -202,6 +202,16 @@ def main() -> None:
     show(folder, asked.side)
 
 
+def show_way(way: str, counts: dict[str, Any]) -> None:
+    """Print the lines of a way."""
+    for what, kinds in counts.items():
+        cells = (
+            f"{kind}: fail {c['fail']}, fail or warn {c['fail or warn']} of {c['n']}"
+            for kind, c in kinds.items()
+        )
+        print(f"{way:20} {what:18}", *(f"{cell:42}" for cell in cells))
+
+
 def show(folder: Path, side: str) -> None:
     """Print the tables."""
     files = [path for way in WAYS if (path := folder / f"{side}-{way}.json").is_file()]
@@ -210,12 +220,8 @@ def show(folder: Path, side: str) -> None:
     if (folder / "truth.json").is_file():
         print("expert masks", (folder / "truth.json").read_text(encoding="utf-8"))
     for way, rows in ways.items():
-        for what, counts in table(rows).items() if rows else ():
-            cells = (
-                f"{kind}: fail {c['fail']}, fail or warn {c['fail or warn']} of {c['n']}"
-                for kind, c in counts.items()
-            )
-            print(f"{way:20} {what:18}", *(f"{cell:42}" for cell in cells))
+        if rows:
+            show_way(way, table(rows))
     print(json.dumps(fired(ways["all"]), indent=1))
 
 

@@ -33,6 +33,13 @@ def run(command: list[str]) -> float:
     return time.perf_counter() - started
 
 
+def segment_seconds(images: list[str], model: str, rounds: int, *extra: str) -> float:
+    """Seconds to segment images from the command line, the smallest of some rounds."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["segment", *images, "-o", folder, "--model", model, *extra]
+        return round(min(run(command) for _ in range(rounds)), 1)
+
+
 def peak_mib() -> int:
     """Peak memory of the largest process so far."""
     return round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
@@ -63,20 +70,9 @@ def main() -> None:
         "--help, seconds": round(min(run(["--help"]) for _ in range(3)), 2)
     }
     for views in ("all", "none"):
-        with tempfile.TemporaryDirectory() as folder:
-            command = [
-                "segment",
-                *options.images,
-                "-o",
-                folder,
-                "--model",
-                options.model,
-                "--views",
-                views,
-                "--overwrite",
-            ]
-            seconds = min(run(command) for _ in range(options.rounds))
-        result[f"ED and ES, views {views}, seconds"] = round(seconds, 1)
+        extra = ["--views", views, "--overwrite"]
+        seconds = segment_seconds(options.images, options.model, options.rounds, *extra)
+        result[f"ED and ES, views {views}, seconds"] = seconds
     result |= {
         "peak memory, MiB": peak_mib(),
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
@@ -84,15 +80,9 @@ def main() -> None:
     }
     if options.cine is not None:
         with tempfile.TemporaryDirectory() as folder:
-            command = [
-                "segment",
-                long_cine(options.cine, options.frames, folder),
-                "-o",
-                f"{folder}/out",
-                "--model",
-                options.model,
-            ]
-            result[f"cine of {options.frames} frames, seconds"] = round(run(command), 1)
+            cine = long_cine(options.cine, options.frames, folder)
+            seconds = segment_seconds([cine], options.model, 1)
+        result[f"cine of {options.frames} frames, seconds"] = seconds
         result[f"cine of {options.frames} frames, peak memory, MiB"] = peak_mib()
     write_json(
         RESULTS / "speed" / f"{Path(options.model).name}.json",

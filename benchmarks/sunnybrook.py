@@ -57,6 +57,37 @@ class Contour:
 
 def main() -> None:
     """Measure the table."""
+    options = arguments()
+    torch.set_num_threads(options.threads)
+    image, model = open_image(options.study), load_model(options.model)
+    contours = read_contours(options.contours, image)
+    phases = sorted({one.phase for one in contours})
+    cavities = {phase: cavity_of(image, phase, model, options.views) for phase in phases}
+    steps = {first: step_across(contours, image, first) for first in FIRST_PIXELS}
+    by_first = {first: scored(contours, cavities, image, first) for first in FIRST_PIXELS}
+    taken = max(steps, key=steps.__getitem__)
+    result = {
+        "model": model.name,
+        "model_sha256": model.sha256,
+        "views": options.views,
+        "shape": list(image.shape),
+        "spacing_mm": [round(value, 4) for value in image.spacing],
+        **summaries(by_first[taken]),
+        "first_pixel": {
+            "taken": taken,
+            "step_across_contours": steps,
+            "dice": {first: mean(rows) for first, rows in by_first.items()},
+        },
+        "slices": by_first[taken],
+    }
+    write_json(RESULTS / "sunnybrook" / f"{model.name}.json", result)
+    print(json.dumps(result, indent=1))
+    if options.masks:
+        keep_masks(options.masks, image, cavities, contours, taken)
+
+
+def arguments() -> argparse.Namespace:
+    """The command-line options."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -68,43 +99,17 @@ def main() -> None:
     parser.add_argument(
         "--masks", type=Path, help="folder for images, masks and contours, one .npz per phase"
     )
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    image, model = open_image(options.study), load_model(options.model)
-    contours = read_contours(options.contours, image)
-    cavities = {
-        phase: cavity_of(image, phase, model, options.views)
-        for phase in sorted({one.phase for one in contours})
+    return parser.parse_args()
+
+
+def summaries(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Dice by phase and by third of the ventricle."""
+    thirds = {third: [row for row in rows if row["third"] == third] for third in THIRDS}
+    phases = {row["phase"]: [r for r in rows if r["phase"] == row["phase"]] for row in rows}
+    return {
+        "phases": {f"{phase}": summary(found) for phase, found in phases.items()},
+        "dice": {"mean": mean(rows), **{third: mean(found) for third, found in thirds.items()}},
     }
-    steps = {first: step_across(contours, image, first) for first in FIRST_PIXELS}
-    first = max(steps, key=steps.__getitem__)
-    by_first = {origin: scored(contours, cavities, image, origin) for origin in FIRST_PIXELS}
-    rows = by_first[first]
-    result = {
-        "model": model.name,
-        "model_sha256": model.sha256,
-        "views": options.views,
-        "shape": list(image.shape),
-        "spacing_mm": [round(value, 4) for value in image.spacing],
-        "phases": {
-            f"{row['phase']}": summary([r for r in rows if r["phase"] == row["phase"]])
-            for row in rows
-        },
-        "dice": {
-            "mean": mean(rows),
-            **{third: mean([row for row in rows if row["third"] == third]) for third in THIRDS},
-        },
-        "first_pixel": {
-            "taken": first,
-            "step_across_contours": steps,
-            "dice": {origin: mean(scored_rows) for origin, scored_rows in by_first.items()},
-        },
-        "slices": rows,
-    }
-    write_json(RESULTS / "sunnybrook" / f"{model.name}.json", result)
-    print(json.dumps(result, indent=1))
-    if options.masks:
-        keep_masks(options.masks, image, cavities, contours, first)
 
 
 def read_contours(folder: Path, image: ImageFile) -> list[Contour]:

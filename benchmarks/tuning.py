@@ -47,22 +47,36 @@ class Parts:
 def parts(manifest: Manifest, options: argparse.Namespace) -> Parts:
     """The first training patients of the group, and the held-out cases."""
     training, held = (on_side(manifest.entries, options.split, side) for side in ("train", "val"))
-    inside = [entry for entry in training if entry.group == options.group]
+    inside, _ = _by_group(training, options.group)
+    group, others = _by_group(held, options.group)
     few = sorted({entry.patient for entry in inside})[: options.patients]
     found = Parts(
-        tuple(entry for entry in inside if entry.patient in few),
-        tuple(entry for entry in held if entry.group == options.group),
-        tuple(thinned([entry for entry in held if entry.group != options.group], options.every)),
+        tuned=tuple(entry for entry in inside if entry.patient in few),
+        group=tuple(group),
+        others=tuple(thinned(others, options.every)),
     )
+    _check_group(found, manifest, options.group)
+    return found
+
+
+def _by_group(entries: Sequence[Entry], group: str) -> tuple[list[Entry], list[Entry]]:
+    """Cases of a group, and all other cases."""
+    return (
+        [entry for entry in entries if entry.group == group],
+        [entry for entry in entries if entry.group != group],
+    )
+
+
+def _check_group(found: Parts, manifest: Manifest, group: str) -> None:
+    """Raise UsageError unless the group has patients on both sides of the split."""
     if not found.tuned or not found.group:
         known = ", ".join(sorted({entry.group for entry in manifest.entries}))
         raise UsageError(
             "--group",
-            found=options.group,
+            found=group,
             expected=f"a group on both sides ({known})",
             cure="choose another",
         )
-    return found
 
 
 def turned_round(manifest: Manifest, entries: Iterable[Entry], folder: Path) -> Manifest:
@@ -148,27 +162,19 @@ def main() -> None:
     model, manifest = model_of(options), Manifest.read(options.prepared)
     chosen = parts(manifest, options)
     turned = turned_round(manifest, (*chosen.tuned, *chosen.group), options.runs / "turned")
-    table = {
-        "as it is": columns(model, manifest, chosen, options)
-        | {"turned": column(model, turned, chosen.group, options)}
-    }
+    whole = columns(model, manifest, chosen, options)
+    table = {"as it is": whole | {"turned": column(model, turned, chosen.group, options)}}
     for optimizer in OPTIMIZERS:
         for tune in TUNES:
             run = options.runs / f"{tune}-{optimizer}-{options.steps}"
+            mirror = run.with_name(f"{run.name}-turned")
             plain = tuned(manifest, chosen, tune, optimizer, run, options)
-            other = tuned(
-                turned, chosen, tune, optimizer, run.with_name(f"{run.name}-turned"), options
-            )
-            row = columns(plain, manifest, chosen, options) | {
-                "turned": column(other, turned, chosen.group, options)
-            }
+            other = tuned(turned, chosen, tune, optimizer, mirror, options)
+            row = columns(plain, manifest, chosen, options)
+            row["turned"] = column(other, turned, chosen.group, options)
             table[f"{tune}, {optimizer}"] = row
-            print(
-                tune,
-                optimizer,
-                {name: found["dice"]["mean"] for name, found in row.items()},
-                flush=True,
-            )
+            means = {name: found["dice"]["mean"] for name, found in row.items()}
+            print(tune, optimizer, means, flush=True)
     volumes = {"group": len(chosen.group), "others": len(chosen.others)}
     about = {
         "group": options.group,

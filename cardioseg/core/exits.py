@@ -78,7 +78,7 @@ class ExitRule:
     compute: float | None = None
 
     def among(self, known: tuple[str, ...]) -> RuleSpec:
-        """The rule asked for, or the first of ``known``.
+        """The rule of this name, or the first of ``known`` without a name.
 
         Raises:
             ValueError: the name is not in ``known``.
@@ -126,21 +126,26 @@ def parse_exit(text: str | None, compute: float | None = None) -> ExitRule:
             expected=f"one of {', '.join(RULES)}",
             cure="correct the name",
         )
-    if colon and compute is not None:
+    threshold = _threshold(text, number) if colon else None
+    _check_combination(name, threshold, compute)
+    return ExitRule(name, threshold, compute)
+
+
+def _check_combination(name: str, threshold: float | None, compute: float | None) -> None:
+    if threshold is not None and compute is not None:
         raise UsageError(
             "--exit",
             found=f"a threshold and --compute {compute:g}",
             expected="one of the two",
             cure="drop one",
         )
-    if not RULES[name].exits_early and (colon or compute is not None):
+    if not RULES[name].exits_early and (threshold is not None or compute is not None):
         raise UsageError(
             "--exit",
             found=f"{name} with a threshold or --compute",
             expected=f"{name} alone: under it no token exits early",
             cure="use --loops to run fewer loops everywhere",
         )
-    return ExitRule(name, _threshold(text, number) if colon else None, compute)
 
 
 def _threshold(text: str, number: str) -> float:

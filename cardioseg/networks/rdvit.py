@@ -148,15 +148,14 @@ class RDViT(nn.Module):
     def _unroll(self, e: Tensor, rotary: Rotary, loops: int, early: int | None) -> Unrolled:
         """The loops in training: under ACT tokens halt, otherwise all of them run every loop."""
         config = self.config
-        act = config.halting == "act"
         h, drive = self._start(e)
         account = ACT.start(e, config.halting_threshold)
-        mixture = torch.zeros_like(e) if act else None
+        mixture = torch.zeros_like(e) if config.halting == "act" else None
         routing = None
         unrolled = Unrolled(h, account.steps)
         for loop in range(loops):
             before, active = h, account.active[..., None]
-            with gradient_of_last(None if act else config.gradient_loops, loop, loops):
+            with gradient_of_last(config.tracked_loops, loop, loops):
                 h, routed = self._one_loop(before, drive, rotary, loop)
             probability = self._act_probability(h, before, account)
             weight, account = account.step(probability, last=loop == loops - 1)
@@ -240,14 +239,14 @@ class RDViT(nn.Module):
     def _one_loop(
         self, h: Tensor, drive: Tensor, rotary: Rotary, loop: int
     ) -> tuple[Tensor, Tensor | None]:
-        told = h
+        seen = h
         if self.config.loop_index:
-            told = h + loop_index_embedding(loop, h.shape[-1], device=h.device)
+            seen = h + loop_index_embedding(loop, h.shape[-1], device=h.device)
         if isinstance(self.injection, ParcaeInjection):
-            out, routed = self.block(self.injection(told, drive), rotary)
+            out, routed = self.block(self.injection(seen, drive), rotary)
             return out + self.lora(out, loop), routed
         assert self.inject_norm is not None
-        out, routed = self.block(self.inject_norm(told + drive), rotary)
+        out, routed = self.block(self.inject_norm(seen + drive), rotary)
         return self.injection(h, drive, out + self.lora(out, loop)), routed
 
     def _decode(self, state: Tensor, tokens: Tokens, rotary: Rotary) -> Tensor:

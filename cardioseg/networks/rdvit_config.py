@@ -104,6 +104,11 @@ class RDViTConfig(FrameConfig):
         """Largest loop count in training; more extrapolates."""
         return self.max_loops if self.random_depth else self.loops
 
+    @property
+    def tracked_loops(self) -> int | None:
+        """Last loops that carry a gradient in training; None for all, as always under ACT."""
+        return None if self.halting == "act" else self.gradient_loops
+
     @model_validator(mode="before")
     @classmethod
     def _fill_preset(cls, values: Any) -> Any:

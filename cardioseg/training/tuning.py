@@ -34,9 +34,21 @@ def trained_names(network: Network, tune: Tune) -> frozenset[str]:
         return frozenset(name for name in names if name.partition(".")[0] in HEAD)
     if not any(name.startswith("lora.") for name in names):
         raise ValueError("the network has no adapters")
-    norms = {f"{name}." for name, module in network.named_modules() if isinstance(module, NORMS)}
-    last = [f"decoder.{name}." for name, _ in network.get_submodule("decoder").named_children()][-1]
-    return frozenset(name for name in names if name.startswith(("lora.", last, *norms)))
+    parts = ("lora.", _last_layer(network), *_norms(network))
+    return frozenset(name for name in names if name.startswith(parts))
+
+
+def _norms(network: Network) -> tuple[str, ...]:
+    """Prefixes of the parameters of every norm."""
+    return tuple(
+        f"{name}." for name, module in network.named_modules() if isinstance(module, NORMS)
+    )
+
+
+def _last_layer(network: Network) -> str:
+    """Prefix of the parameters of the decoder's last layer."""
+    layers = [name for name, _ in network.get_submodule("decoder").named_children()]
+    return f"decoder.{layers[-1]}."
 
 
 def freeze(network: Network, tune: Tune) -> int:

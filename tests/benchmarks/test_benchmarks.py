@@ -153,7 +153,7 @@ def test_a_step_that_would_leave_one_phase_is_refused(monkeypatch):
         Case(f"p{n // 2}", ("ED", "ES")[n % 2], Path("x.nii"), None, "", f"c{n}") for n in range(12)
     ]
     assert [case.name for case in thinned(cases, 3)] == ["c0", "c3", "c6", "c9"]
-    with pytest.raises(UsageError, match="4.*ED"):
+    with pytest.raises(UsageError, match=r"4.*ED"):
         thinned(cases, 4)
     assert len(thinned(cases[::2], 2)) == 3, "there is one phase alone to begin with"
 
