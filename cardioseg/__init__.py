@@ -1,4 +1,6 @@
-"""Segment short-axis cardiac MRI with recurrent-depth transformers: masks, halting maps, expert maps, clinical numbers.
+"""Segment short-axis cardiac MRI with recurrent-depth transformers.
+
+The results are masks, halting maps, expert maps and clinical numbers.
 
 Research use only. Not a medical device.
 
@@ -19,7 +21,7 @@ from cardioseg.core.version import __version__
 
 if TYPE_CHECKING:
     from cardioseg.bundle import load_model as load_model
-    from cardioseg.imaging.open import open_image as read
+    from cardioseg.workflows.any_image import read as read
     from cardioseg.workflows.evaluate import evaluate as evaluate
     from cardioseg.workflows.measure import measure as measure
     from cardioseg.workflows.one_image import segment as segment
@@ -43,7 +45,7 @@ _HOMES = {
     "evaluate": ("cardioseg.workflows.evaluate", "evaluate"),
     "load_model": ("cardioseg.bundle", "load_model"),
     "measure": ("cardioseg.workflows.measure", "measure"),
-    "read": ("cardioseg.imaging.open", "open_image"),
+    "read": ("cardioseg.workflows.any_image", "read"),
     "segment": ("cardioseg.workflows.one_image", "segment"),
 }
 

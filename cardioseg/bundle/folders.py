@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cardioseg.core.errors import ModelError
+from cardioseg.core.paths import as_path
 
 DEFAULT_MODEL = "rdvit-2d"
 WEIGHTS = "weights.safetensors"
@@ -27,8 +28,15 @@ def find_model(name: str | Path) -> Path:
 
     Raises:
         ModelError: there is no such model.
+        UsageError: neither a name nor a path.
     """
-    for folder in (models_folder() / str(name), Path(name)):
+    cure = "pass a shipped model's name or a model folder"
+    path = (
+        Path(name)
+        if isinstance(name, str)
+        else as_path(name, "model", expected="a model", cure=cure)
+    )
+    for folder in (models_folder() / path, path):
         if (folder / "metadata.json").is_file():
             return folder
     known = ", ".join(shipped_models()) or "none shipped"

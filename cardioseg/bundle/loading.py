@@ -93,7 +93,7 @@ def load_model(name: str | Path = DEFAULT_MODEL, *, device: str = "auto") -> Mod
 
     Raises:
         ModelError: missing, changed, or not safetensors.
-        UsageError: there is no such device.
+        UsageError: there is no such device, or an argument has a wrong type.
 
     Examples:
         >>> import cardioseg

@@ -116,13 +116,16 @@ def image_digest(image: ImageFile) -> str:
 def _checked_spacing(
     path: Path, spacing_mm: Sequence[float], *, single_slice: bool
 ) -> tuple[float, float, float]:
-    values = [float(value) for value in spacing_mm]
+    try:
+        values = [float(value) for value in spacing_mm]
+    except (TypeError, ValueError):  # one number, or no numbers
+        values = []
     if single_slice and len(values) == 2:
         values.append(1.0)
     if len(values) != 3 or not all(math.isfinite(value) and value > 0 for value in values):
         raise GeometryError(
             path,
-            found=f"spacing_mm {tuple(spacing_mm)}",
+            found=f"spacing_mm {spacing_mm!r}",
             expected="three positive numbers in mm",
             cure="pass the voxel size along x, y and z",
         )

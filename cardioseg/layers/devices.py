@@ -13,12 +13,13 @@ def fast_bf16(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.is_bf16_supported()
 
 
-def choose_device(name: str) -> torch.device:
+def choose_device(name: str | torch.device) -> torch.device:
     """A torch device by name; "auto" takes CUDA where available.
 
     Raises:
         UsageError: unknown name, or a device that this machine does not have.
     """
+    name = str(name)
     kind, _, number = name.partition(":")
     if name not in ("auto", "cpu") and (
         kind != "cuda" or not (number.isdecimal() or name == "cuda")

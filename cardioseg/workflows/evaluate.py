@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cardioseg.core.atomic import write_text
 from cardioseg.core.errors import EXIT_OK, EXIT_SOME_FAILED, InputError, OutputError
+from cardioseg.core.paths import as_path
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report
 from cardioseg.data.labels import parse_labels
@@ -27,6 +28,7 @@ from cardioseg.evaluation.summary import Evaluation, evaluation
 from cardioseg.evaluation.tables import tables, warnings
 from cardioseg.imaging.geometry import Trust
 
+NOT_MASKS = "pass the path of a mask, or of a folder of masks"
 FILES = ("dice.png", "bland_altman.png", "metrics.json", "cases.csv", "patients.csv")
 
 
@@ -95,6 +97,7 @@ def evaluate(
         InputError: no names match, a reference cannot be read, or no prediction can be used.
         LabelError: a reference holds values without a name.
         OutputError: the output folder is not empty, or cannot be written.
+        UsageError: an argument is no path.
 
     Examples:
         >>> import cardioseg
@@ -110,8 +113,10 @@ def evaluate(
         >>> found.mean_dice, found.structures["LV"].hd95_mm.mean
         (1.0, 0.0)
     """
-    to, part = (None if path is None else Path(path) for path in (output, split))
-    request = EvaluationRequest(Path(pred), Path(ref), to, split=part, trust=trust, labels=labels)
+    to = None if output is None else as_path(output, "output")
+    part = None if split is None else as_path(split, "split")
+    masks = (as_path(pred, "pred", cure=NOT_MASKS), as_path(ref, "ref", cure=NOT_MASKS))
+    request = EvaluationRequest(*masks, to, split=part, trust=trust, labels=labels)
     return _evaluated(request, unwatched).summary
 
 

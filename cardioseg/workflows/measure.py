@@ -1,6 +1,7 @@
-"""``cardioseg.measure`` and ``cardioseg measure``: the function of a heart from masks, whoever made or corrected them.
+"""``cardioseg.measure`` and ``cardioseg measure``: the function of a heart from any masks.
 
-The numbers are those of ``cardioseg segment``.
+The masks may come from other tools or be corrected by hand. The numbers are computed as by
+``cardioseg segment``.
 """
 
 from dataclasses import dataclass
@@ -19,26 +20,33 @@ from cardioseg.clinical.body import UNKNOWN, Body
 from cardioseg.clinical.function import heart_function, volume_function
 from cardioseg.clinical.phases import Phases
 from cardioseg.clinical.quality import check_cine_mask, check_pair, check_volume
-from cardioseg.core.errors import OutputError, UsageError
+from cardioseg.core.config import validate
+from cardioseg.core.errors import UsageError
 from cardioseg.core.labels import LabelTable
+from cardioseg.core.paths import as_path
 from cardioseg.core.report import Report
-from cardioseg.core.volume import Volume
 from cardioseg.data.labels import label_values
 from cardioseg.data.pairs import case_name
-from cardioseg.data.patients import Patient, check_body, merged_body, patient_of
-from cardioseg.figures.volume_curve import write_curve_picture
+from cardioseg.data.patients import Patient, check_body, patient_of
 from cardioseg.imaging.geometry import Trust
 from cardioseg.imaging.image import ImageFile
-from cardioseg.imaging.open import open_image, read
-from cardioseg.results.curve import write_curve
-from cardioseg.results.folder import CLINICAL, CURVE_PICTURE, CURVE_TABLE
-from cardioseg.results.hearts import ONE_VOLUME, read_clinical
+from cardioseg.imaging.open import open_image
+from cardioseg.results.hearts import ONE_VOLUME
 from cardioseg.results.masks import labels_of
 from cardioseg.results.records import ClinicalRecord, clinical_record
-from cardioseg.results.summary import headline
+from cardioseg.workflows.arguments import MeasureArguments
+from cardioseg.workflows.measure_files import refuse_existing, write_measured
+from cardioseg.workflows.measure_inputs import (
+    body_of,
+    chosen_frame,
+    frame_of,
+    grid_notes,
+    mask_of,
+    pair_name,
+)
 from cardioseg.workflows.measure_report import Measured, measure_report
 
-SPACING_TOLERANCE = 0.01  # of a voxel's size
+NOT_A_MASK = "pass the path of a mask; the numbers of a Segmentation are its `function`"
 NO_FRAME = "the file's name states no frame"
 
 
@@ -69,7 +77,7 @@ class MeasureRequest:
     strict: bool = False
 
 
-def measure(
+def measure(  # noqa: PLR0913 — these are the options of the verb
     mask: str | Path | None = None,
     *,
     ed: str | Path | int | None = None,
@@ -85,18 +93,19 @@ def measure(
     Args:
         mask: mask of a cine or of one volume; None if ``ed`` and ``es`` are masks.
         ed: mask at end-diastole; of a cine the frame, from 1.
-        es: likewise end-systole.
+        es: mask at end-systole; of a cine the frame, from 1.
         labels: what the values mean, such as "LV=1,MYO=2,RV=3"; None looks beside the mask.
-        height_cm: of the patient; None takes what is recorded beside the mask.
-        weight_kg: likewise.
-        heart_rate_bpm: likewise.
-        trust: which of two spacings in a NIfTI header to believe.
+        height_cm: of the patient; None takes the value recorded beside the mask.
+        weight_kg: of the patient; None takes the value recorded beside the mask.
+        heart_rate_bpm: of the patient; None takes the value recorded beside the mask.
+        trust: which spacing to use where a NIfTI header states two.
 
     Returns:
         The numbers; one that was not computed is None, with the reason in ``reasons``.
 
     Raises:
-        UsageError: no mask, only one phase, or a frame that the cine does not have.
+        UsageError: no mask, only one phase, a frame that the cine does not have, or an argument
+            of a wrong type or value.
         InputError: a mask cannot be read.
         LabelError: a mask holds values without a name.
 
@@ -111,14 +120,37 @@ def measure(
         ...     mask = Path(folder) / "heart_mask.nii.gz"
         ...     write_truth(mask, draw(PhantomConfig(shape=(96, 96, 10), frames=8)))
         ...     heart = cardioseg.measure(mask, height_cm=172, weight_kg=70)
-        >>> heart.ed_frame, heart.es_frame, round(heart.lv.ef_percent)
-        (1, 4, 58)
+        >>> heart.kind, heart.ed_frame, heart.es_frame
+        ('cine', 1, 4)
     """
-    body = Body(height_cm=height_cm, weight_kg=weight_kg, heart_rate_bpm=heart_rate_bpm)
-    at_ed, at_es = (None if value is None else str(value) for value in (ed, es))
-    path = None if mask is None else Path(mask)
-    request = MeasureRequest(path, at_ed, at_es, labels=labels, body=body, trust=trust)
+    asked = {
+        "labels": labels,
+        "height_cm": height_cm,
+        "weight_kg": weight_kg,
+        "heart_rate_bpm": heart_rate_bpm,
+        "trust": trust,
+    }
+    checked = validate(MeasureArguments, asked, source="measure")
+    body = Body(
+        height_cm=checked.height_cm,
+        weight_kg=checked.weight_kg,
+        heart_rate_bpm=checked.heart_rate_bpm,
+    )
+    path = None if mask is None else as_path(mask, "mask", cure=NOT_A_MASK)
+    at_ed, at_es = (
+        _phase(name, value, cine=path is not None) for name, value in (("ed", ed), ("es", es))
+    )
+    request = MeasureRequest(
+        path, at_ed, at_es, labels=checked.labels, body=body, trust=checked.trust
+    )
     return _measured(request).record
+
+
+def _phase(name: str, value: str | Path | int | None, *, cine: bool) -> str | None:
+    """The text of a frame number of a cine, or of the path of a mask."""
+    if value is None or (cine and isinstance(value, (int, np.integer))):
+        return None if value is None else str(value)
+    return str(as_path(value, name, cure=NOT_A_MASK))
 
 
 def measure_masks(request: MeasureRequest) -> Report:
@@ -128,10 +160,20 @@ def measure_masks(request: MeasureRequest) -> Report:
         OutputError: a file is there already, or cannot be written.
         Exception: as ``measure``.
     """
-    _refuse_existing(request)
+    if request.output is not None and not request.overwrite:
+        refuse_existing(request.output, _case(request))
     found = _measured(request)
-    files = () if request.output is None else _write(request.output, found)
+    files = () if request.output is None else write_measured(request.output, found)
     return measure_report(found, files, strict=request.strict)
+
+
+def _case(request: MeasureRequest) -> str | None:
+    """The case's name; None without masks."""
+    if request.cine is not None:
+        return case_name(request.cine)
+    if request.ed and request.es:
+        return pair_name(Path(request.ed), Path(request.es))
+    return None
 
 
 def _measured(request: MeasureRequest) -> Measured:
@@ -145,9 +187,9 @@ def _measured(request: MeasureRequest) -> Measured:
 def _cine(request: MeasureRequest, image: ImageFile) -> Measured:
     path = image.path
     case = case_name(path)
-    body = _body(request.body, case, path)
+    body = body_of(request.body, case, path)
     frame_ms = None if image.frame_seconds is None else 1000 * image.frame_seconds
-    ed, es = _frame("--ed", request.ed), _frame("--es", request.es)
+    ed, es = chosen_frame("--ed", request.ed), chosen_frame("--es", request.es)
     beat = Beat(ed=ed, es=es, body=body, frame_ms=frame_ms)
     check_frames(image.frames, beat)
     labels = labels_of(path, request.labels)
@@ -186,8 +228,8 @@ def _volume(request: MeasureRequest, image: ImageFile) -> Measured:
         raise UsageError(path, found="one volume", expected=expected, cure=cure)
     case, patient = case_name(path), patient_of(case_name(path), path)
     labels = labels_of(path, request.labels)
-    mask = _mask(path, labels, request.trust)
-    body = _body(request.body, case, path)
+    mask = mask_of(path, labels, request.trust)
+    body = body_of(request.body, case, path)
     function = volume_function(mask, labels, body, phase=patient.phase, why_none=ONE_VOLUME)
     record = clinical_record(
         case,
@@ -206,7 +248,7 @@ def _volume(request: MeasureRequest, image: ImageFile) -> Measured:
 
 def _phases_of_volume(patient: Patient) -> Phases:
     """What is known of the phase of one volume, and what its numbers are not."""
-    frames = {patient.phase: _frame_of(patient)}
+    frames = {patient.phase: frame_of(patient)}
     at = f"at {patient.phase}" if patient.phase else "of an unknown phase"
     doubts = () if patient.phase == "ED" else (f"mass and wall thickness are {at}",)
     source = patient.told_by or "none"
@@ -220,11 +262,11 @@ def _pair(request: MeasureRequest) -> Measured:
         raise UsageError("measure", found=found, expected="one of them", cure=cure)
     paths = [Path(request.ed), Path(request.es)]
     labels = labels_of(paths[0], request.labels)
-    ed, es = (_mask(path, labels, request.trust) for path in paths)
+    ed, es = (mask_of(path, labels, request.trust) for path in paths)
     who = [patient_of(case_name(path), path) for path in paths]
     case = pair_name(paths[0], paths[1])
-    function = heart_function(ed, es, labels, _body(request.body, case, paths[0]))
-    phases = pair_phases(_frame_of(who[0]), _frame_of(who[1]), function, source="given")
+    function = heart_function(ed, es, labels, body_of(request.body, case, paths[0]))
+    phases = pair_phases(frame_of(who[0]), frame_of(who[1]), function, source="given")
     record = clinical_record(
         case, function, phases, kind="pair", made_by="cardioseg measure", why_none=NO_FRAME
     )
@@ -232,74 +274,4 @@ def _pair(request: MeasureRequest) -> Measured:
         "cases": {"ed": case_name(paths[0]), "es": case_name(paths[1])},
         "quality": check_pair(ed, es, labels),
     }
-    return Measured(record.model_copy(update=more), labels, notes=_grids(ed, es))
-
-
-def pair_name(ed: Path, es: Path) -> str:
-    """The patient that both masks name, or the case at ED."""
-    names = [patient_of(case_name(path), path).name for path in (ed, es)]
-    return names[0] if names[0] == names[1] else case_name(ed)
-
-
-def _mask(path: Path, labels: LabelTable, trust: Trust) -> Volume:
-    volume = read(path, trust=trust)
-    return volume.with_array(label_values(volume.array, labels, path=path))
-
-
-def _frame(option: str, text: str | None) -> int | None:
-    if text is not None and not (text.isascii() and text.isdigit()):
-        expected = "the number of a frame, because the mask is a cine"
-        raise UsageError(option, found=repr(text), expected=expected, cure="count frames from 1")
-    return None if text is None else int(text)
-
-
-def _body(given: Body, case: str, mask: Path) -> Body:
-    """What the person gave, else what ``segment`` recorded beside the mask, else what Info.cfg says."""
-    recorded = read_clinical(mask.with_name(f"{case}{CLINICAL}"))
-    if recorded is None:
-        return merged_body(given, patient_of(case_name(mask), mask).body())
-    known = recorded.body.model_dump(include=set(Body.model_fields))
-    return merged_body(given, Body(**known))
-
-
-def _frame_of(patient: Patient) -> int | None:
-    return None if patient.frame is None else patient.frame - 1
-
-
-def _grids(ed: Volume, es: Volume) -> tuple[str, ...]:
-    """Two masks of one heart share a grid; each is measured with its own spacing."""
-    if ed.shape == es.shape and np.allclose(ed.spacing, es.spacing, rtol=SPACING_TOLERANCE):
-        return ()
-    sizes = f"{ed.shape} and {es.shape} voxels of {ed.spacing} and {es.spacing} mm"
-    return (f"ED and ES have different grids: {sizes}",)
-
-
-# ---------------------------------------------------------------------------------------- files
-
-
-def _refuse_existing(request: MeasureRequest) -> None:
-    """Check, before anything is measured, that no file is replaced by mistake."""
-    if request.output is None or request.overwrite:
-        return
-    if request.cine is not None:
-        case = case_name(request.cine)
-    elif request.ed and request.es:
-        case = pair_name(Path(request.ed), Path(request.es))
-    else:
-        return
-    for ending in (CLINICAL, CURVE_TABLE, CURVE_PICTURE):
-        path = request.output / f"{case}{ending}"
-        if path.exists():
-            cure = "choose another --output, or pass --overwrite"
-            raise OutputError(path, found="a file", expected="none of this name", cure=cure)
-
-
-def _write(output: Path, found: Measured) -> tuple[Path, ...]:
-    record, curve = found.record, found.curve
-    paths = [output / f"{record.case}{CLINICAL}"]
-    record.write(paths[0])
-    if curve is not None:
-        paths += [output / f"{record.case}{ending}" for ending in (CURVE_TABLE, CURVE_PICTURE)]
-        write_curve(paths[1], curve)
-        write_curve_picture(paths[2], curve, title=record.case, facts=headline(record))
-    return tuple(paths)
+    return Measured(record.model_copy(update=more), labels, notes=grid_notes(ed, es))

@@ -14,6 +14,7 @@ from cardioseg.clinical.quality import Quality
 from cardioseg.core.digest import sha256
 from cardioseg.core.errors import OutputError, UsageError
 from cardioseg.core.labels import LabelTable
+from cardioseg.core.paths import as_path
 from cardioseg.core.prediction import Prediction
 from cardioseg.core.volume import Volume
 from cardioseg.figures.contact_sheet import contact_sheet_png, write_contact_sheet
@@ -37,9 +38,7 @@ from cardioseg.results.folder import (
 )
 from cardioseg.results.hearts import read_clinical
 from cardioseg.results.maps import write_float_maps, write_maps
-from cardioseg.results.recording import (
-    volume_record,
-)
+from cardioseg.results.recording import volume_record
 from cardioseg.results.records import ClinicalRecord, RunRecord
 from cardioseg.results.source import remember_source
 from cardioseg.results.summary import headline
@@ -54,11 +53,11 @@ class Segmentation:
         name: name of the case.
         mask: (X, Y, Z) or (X, Y, Z, T) uint8 label values on the image's own grid.
         halting: loops used, of the same shape, uint8.
-        experts: strongest expert from 1, of the same shape, uint8; None if the network has no experts.
+        experts: strongest expert from 1, of the same shape, uint8; None without experts.
         affine: (4, 4) voxel index → world in mm.
         spacing_mm: voxel size along X, Y, Z.
         labels: names of the mask's values.
-        function: volumes, EF, mass, wall thickness; None with a reason where something could not be computed.
+        function: volumes, EF, mass, wall thickness; a number that was not computed is None.
         quality: the quality verdict with its reasons.
         record: how it was made.
         curve: volumes over the beat of a cine; None for a volume, and for a case read from disk.
@@ -118,9 +117,9 @@ class Segmentation:
 
         Raises:
             OutputError: other files have the case's names, or the folder cannot be written.
-            UsageError: the case was read from disk and has no image to make the files from.
+            UsageError: the case was read from disk, without its image; or ``folder`` is no path.
         """
-        folder = Path(folder)
+        folder = as_path(folder, "folder")
         if self.image is None or self.shown is None:
             cure = "copy the case's files instead"
             expected = "a segmentation with its image"
@@ -167,8 +166,10 @@ class Segmentation:
         Raises:
             InputError: no such case, or a file of it is missing or broken.
             LabelError: the mask holds a value that has no name.
+            UsageError: ``folder`` is no path.
         """
-        path = find_record(Path(folder) if name is None else Path(folder) / name)
+        place = as_path(folder, "folder")
+        path = find_record(place if name is None else place / name)
         record, place = RunRecord.read(path), path.parent
         case, labels = path.name.removesuffix(RECORD), record.label_table()
         files = open_maps(place, case, record)
@@ -204,7 +205,7 @@ def _refuse_finished(folder: Path, name: str) -> None:
 
 
 def _completed(record: RunRecord, folder: Path, started: float | None) -> RunRecord:
-    """The record with the hashes of the case's files and, if ``started`` is known, the whole time."""
+    """The record with the hashes of the case's files and, given ``started``, the total time."""
     files = {path.name: sha256(path) for path in case_files(folder, record.case)}
     seconds = None if started is None else round(time.perf_counter() - started, 2)
     times = record.times.model_copy(update={"total_seconds": seconds})
