@@ -7,6 +7,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+COVERAGE := --cov=cardioseg --cov-report=term-missing:skip-covered --cov-fail-under=95
+
 .PHONY: demo test docs notebook pictures clean
 
 demo: .venv/.runs
@@ -18,7 +20,7 @@ test: .venv/.tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(MAKE) docs
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 $(COVERAGE)
 
 docs: .venv/.tests
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet  # into .venv/site
@@ -30,7 +32,7 @@ pictures: .venv/.tests
 	$(BIN)/python docs/hooks/pictures.py  # into docs/images; needs Chromium
 
 clean:
-	rm -rf .venv build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf .venv .coverage* build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
 
 # Stamps: an environment is made once and again when what it should hold changes. The install is editable, so a change of
 # code needs none; tests/test_package.py builds the wheel and runs that one outside the checkout.
