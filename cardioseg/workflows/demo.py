@@ -187,9 +187,12 @@ def _tables(data: DemoData) -> tuple[Table, ...]:
 def _overlap_table(data: DemoData) -> Table:
     ed, es = data.dice["ed"], data.dice["es"]
     rows = [(name, f"{ed[name]:.3f}", f"{es[name]:.3f}") for name in ACDC_LABELS.structures]
-    phases = (f"{phase.upper()} (frame {frame + 1})" for phase, frame in data.frames.items())
-    heading = f"{data.notice}\nOverlap of mask and drawing: Dice, 1 is perfect"
-    return Table(heading, ("structure", *phases), tuple(rows))
+    phases = (
+        f"Dice at {phase.upper()} (frame {frame + 1})" for phase, frame in data.frames.items()
+    )
+    return Table(
+        "Overlap of mask and drawing (Dice, 1 is best)", ("structure", *phases), tuple(rows)
+    )
 
 
 def _volume_table(data: DemoData) -> Table:
@@ -198,16 +201,19 @@ def _volume_table(data: DemoData) -> Table:
         for name in QUANTITIES:
             found, true = (getattr(getattr(d, side), name) for d in (data.predicted, data.truth))
             rows.append((title(f"{side}_{name}"), _number(found), _number(true)))
-    heading = f"Volumes and ejection fraction; quality check: {data.run.quality.verdict}"
-    return Table(heading, ("quantity", "from the mask", "drawn"), tuple(rows))
+    return Table("Volumes of mask and drawing", ("quantity", "mask", "drawing"), tuple(rows))
 
 
 def _work_table(run: RunRecord) -> Table:
-    seconds = f"{run.times.predicting_seconds:.1f}"
-    row = (f"{run.mean_steps:.2f}", str(run.recipe.loops), str(run.frames), seconds)
-    columns = ("mean loops used", "at most", "frames", "seconds")
-    heading = f"Work of {run.model}: it loops longer where the image is difficult"
-    return Table(heading, columns, (row,))
+    row = (
+        run.quality.verdict,
+        f"{run.mean_steps:.2f}",
+        str(run.recipe.loops),
+        str(run.frames),
+        f"{run.times.predicting_seconds:.1f}",
+    )
+    columns = ("quality check", "mean loops used", "loops allowed", "frames", "seconds")
+    return Table(f"Segmentation by {run.model}", columns, (row,))
 
 
 def _number(value: float | None) -> str:
@@ -215,12 +221,13 @@ def _number(value: float | None) -> str:
 
 
 def _hints(output: Path) -> tuple[str, ...]:
-    """What to look at, and what to do next."""
+    """What to open, and what to do next."""
     case = output / NAME
-    return (
-        "",
-        f"Look at   {case}_preview.png   every slice with its mask, loops used and experts",
-        f"Open      {case}_report.html   the clinical report, in a browser",
-        f"Explore   cardioseg view {case} --open   slices and frames, layer by layer",
-        "Next      cardioseg segment YOUR_IMAGE -o out   your own image",
+    rows = (
+        (f"{case}_preview.png", "every slice with its mask, loops used and experts"),
+        (f"{case}_report.html", "the clinical report, in a browser"),
+        (f"cardioseg view {case} --open", "the beating heart, layer by layer, in a browser"),
+        ("cardioseg segment YOUR_IMAGE -o out", "the same for your own image"),
     )
+    width = max(len(what) for what, _ in rows)
+    return ("", NOTICE, "What to open next:", *(f"  {what:{width}}  {why}" for what, why in rows))

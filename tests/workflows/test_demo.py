@@ -119,8 +119,7 @@ def test_the_tables_show_the_numbers_and_the_verdict(done):
         f"{v} {q}" for v in ("LV", "RV") for q in ("EDV (ml)", "ESV (ml)", "EF (%)")
     ]
     assert volumes.rows[0][2] == f"{report.data.truth.lv.edv_ml:.1f}"
-    assert run.quality.verdict in volumes.title
-    assert work.rows[0][:3] == (f"{run.mean_steps:.2f}", "3", "4")
+    assert work.rows[0][:4] == (run.quality.verdict, f"{run.mean_steps:.2f}", "3", "4")
 
 
 def test_the_hints_name_files_that_are_there(done):
