@@ -72,7 +72,7 @@ def counted(a: np.ndarray, b: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 def permutation_null(
     a: np.ndarray, b: np.ndarray, groups: np.ndarray, *, rounds: int, random: np.random.Generator
 ) -> list[float]:
-    """Normalised mutual information of a with b shuffled within each group, by chance alone.
+    """Null distribution: normalised mutual information with b shuffled within each group.
 
     Args:
         a: (n,) non-negative integers.

@@ -71,7 +71,7 @@ def heart_voxels(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _strongest(clusters: np.ndarray, count: int, probabilities: np.ndarray) -> int:
-    """Number of the cluster with the largest central probability mass times structures in it."""
+    """Number of the cluster with the largest score: central probability mass × structures."""
     central = (1 - probabilities[0]) * _centrality(probabilities.shape[1:3])[:, :, None]
     mass = np.bincount(clusters.ravel(), weights=central.ravel(), minlength=count + 1)
     winners = probabilities.argmax(0)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 class Orientation(NamedTuple):
-    """Mirrored along the first in-plane axis or not, then turned by quarter turns (0 to 3)."""
+    """Mirrored along V or not, then turned by quarter turns (0 to 3)."""
 
     flip: bool
     quarter_turns: int
@@ -46,11 +46,11 @@ def array_back(array: np.ndarray, orientation: Orientation) -> np.ndarray:
 
 
 def common_orientation(image: np.ndarray, *, square: bool) -> Orientation:
-    """The orientation that turns an image (U, V, W) to the one that all its orientations share.
+    """The turn after which an image (U, V, W) looks the same, however it was stored.
 
-    It is the one whose brightness lies farthest towards the end of the first axis, then of the
-    second. Windows and the first pass then fall alike on an image, however it is stored. Averaging
-    over orientations alone left differences between them (lab log, 2026-11-21).
+    It moves the brightness as far as possible towards the end of the first axis, then of the
+    second. Windows and the first pass then fall on the same places in every stored version.
+    Averaging over orientations alone left differences between them (lab log, 2026-11-21).
 
     Args:
         image: finite intensities.

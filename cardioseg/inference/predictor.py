@@ -93,7 +93,7 @@ def _as_stored(maps: Maps, orientation: Orientation) -> Maps:
 def _fields(
     predictor: WindowPredictor, batch: Tensor, windows: WindowConfig
 ) -> tuple[Tensor, HeartRegion | None]:
-    """Fields (B, F, U, V, …), and the region of the heart if it was asked for and found."""
+    """Fields (B, F, U, V, …), and the region of the heart if sought and found."""
     if not windows.focus:
         return mean_fields(predictor, batch, windows), None
     several = windows.views != "none"

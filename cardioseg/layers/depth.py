@@ -25,7 +25,9 @@ def early_loop(loops: int) -> int | None:
 
 @contextmanager
 def gradient_of_last(count: int | None, loop: int, loops: int) -> Iterator[None]:
-    """Truncated backpropagation (Geiping et al. 2025, section 3.3): only the last loops have one.
+    """Run a loop with a gradient only if it is one of the last ``count`` of its training step.
+
+    Truncated backpropagation (Geiping et al. 2025, section 3.3).
 
     A loop without a gradient takes a third of the time, so that large loop counts, at which the
     state approaches its fixed point, can be drawn often.

@@ -90,7 +90,7 @@ class TokenRule:
         raise NotImplementedError
 
     def weigh(self, loop: Loop, continues: Tensor) -> None:
-        """Account for a loop once it is known which active tokens continue, (A,) bool."""
+        """Update the rule after a loop, given which active tokens continue, (A,) bool."""
 
     def result(self, rows: Tensor) -> Tensor:
         """The states (M, D) to decode, given those after the last loop."""
@@ -138,7 +138,7 @@ class Fixed(TokenRule):
 
 
 class HeadRule(TokenRule):
-    """What rules over a halting head share; the threshold is the probability at which to exit."""
+    """Base of rules that read a halting head; tokens exit at a probability of ``threshold``."""
 
     def __init__(self, parts: RuleParts, threshold: float) -> None:
         super().__init__(parts, 1 - threshold)

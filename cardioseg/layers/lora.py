@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class LoRA(nn.Module):
-    """What all adapters have in common.
+    """Base of all adapters.
 
     Attributes:
         flops_per_token: multiplications and additions per loop.

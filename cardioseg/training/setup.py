@@ -77,7 +77,7 @@ def resolve(
     source = str(settings or "--set")
     given = merge(read_toml(settings) if settings else {}, parse_overrides(overrides))
     check_sections(given, source)
-    values = start.under(given) if start else given
+    values = start.with_settings(given) if start else given
     _check_preparation(values.get("preparation", {}), manifest, source)
     sampling = validate(SamplingConfig, values.get("sampling", {}), source=source)
     network = _network_settings(values.get("network", {}), manifest, sampling.window, source)

@@ -35,7 +35,7 @@ class StartingModel:
     network: dict[str, Any]
     tune: "Tune" = "all"
 
-    def under(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def with_settings(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """The settings that the caller gave, over those of the model.
 
         Raises:
@@ -90,7 +90,7 @@ class StartingModel:
         """The start, for the run record and for the hash that ``--resume`` checks."""
         return {"model": self.model.name, "weights_sha256": self.model.sha256, "tune": self.tune}
 
-    def told(
+    def describe(
         self, taken: Mapping[str, int], network: "Network", settings: Mapping[str, Any]
     ) -> str:
         """The start in words, for the run record.

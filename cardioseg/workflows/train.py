@@ -121,7 +121,7 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
         build_network(config.network, source=str(request.settings or "--set"))
     )
     taken = {} if origin is None else origin.fill(network, config.network)
-    started = None if origin is None else origin.told(taken, network, config.network)
+    started = None if origin is None else origin.describe(taken, network, config.network)
     fingerprint = _claim(
         request, config, split, labels=manifest.labels, origin=origin, started=started
     )

@@ -1,4 +1,4 @@
-"""Exit rules: skipping is exact, compute shares are kept, and the stated FLOPs are the true ones."""
+"""Exit rules: skipping is exact, compute shares are kept, and the stated FLOPs are right."""
 
 import pytest
 import torch

@@ -131,7 +131,7 @@ def test_a_network_without_adapters_has_none_to_train(tmp_path):
 @torch.no_grad()
 def test_new_adapters_start_as_the_models_function(prepared, model, kind):
     origin = starting_model(str(model), "lora", Manifest.read(prepared))
-    values = origin.under({"network": {"lora": kind, "lora_rank": 3}})["network"]
+    values = origin.with_settings({"network": {"lora": kind, "lora_rank": 3}})["network"]
     network = build_network(values, source="test").eval()
     taken = sum(origin.fill(network, values).values())
     assert 0 < taken < sum(value.numel() for value in network.state_dict().values())
