@@ -23,7 +23,8 @@ from cardioseg.core.config import read_toml
 from cardioseg.core.errors import OutputError, UsageError
 from cardioseg.core.progress import Progress
 from cardioseg.training.checkpoint import read_facts
-from cardioseg.workflows.train import SplitChoice, TrainingRequest, train
+from cardioseg.training.facts import RunFacts
+from cardioseg.workflows.train import SplitChoice, TrainData, TrainingRequest, train
 
 STEPS = 1000
 # A row sees far fewer windows than the shipped model did, so augmentation is moderate. The full one
@@ -92,8 +93,8 @@ def fill(table: str, rows: Sequence[Row], description: str | None, *, steps: int
             else max(0.0, options.max_minutes - (time.monotonic() - started) / 60)
         )
         report = _trained(row, options, left)
-        if not report["finished"]:
-            step = f"step {report['step']} of {options.steps}"
+        if not report.finished:
+            step = f"step {report.step} of {options.steps}"
             print(f"{row.name}: stopped at {step}; run the same command to continue")
             return
         write_json(path, _measured(row, options, report))
@@ -143,7 +144,7 @@ def _same_budget(path: Path, steps: int) -> None:
         )
 
 
-def _trained(row: Row, options: argparse.Namespace, minutes: float | None) -> dict[str, Any]:
+def _trained(row: Row, options: argparse.Namespace, minutes: float | None) -> TrainData:
     """Train or resume a row; returns the data of the report."""
     request = TrainingRequest(
         options.prepared,
@@ -155,7 +156,9 @@ def _trained(row: Row, options: argparse.Namespace, minutes: float | None) -> di
         max_minutes=minutes,
         device=options.device,
     )
-    return train(request, on_progress=_lines(row.name)).data
+    data = train(request, on_progress=_lines(row.name)).data
+    assert isinstance(data, TrainData)
+    return data
 
 
 def _start(row: Row, options: argparse.Namespace) -> str | None:
@@ -192,15 +195,15 @@ def _lines(name: str) -> Callable[[Progress], None]:
     return line
 
 
-def _measured(row: Row, options: argparse.Namespace, report: dict[str, Any]) -> dict[str, Any]:
+def _measured(row: Row, options: argparse.Namespace, report: TrainData) -> dict[str, Any]:
     """The result file of a finished row."""
     folder = options.runs / row.name
     model = load_model(folder / "model")
     result = score(model, volumes(options), views=options.views)
-    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))["training"]
+    facts = RunFacts.read(folder).training
     training = {
-        "steps": report["step"],
-        "minutes": round(report["minutes"], 1),
+        "steps": report.step,
+        "minutes": round(report.minutes, 1),
         "recipe": list(_settings(row, options)),
     }
     return {
@@ -209,8 +212,8 @@ def _measured(row: Row, options: argparse.Namespace, report: dict[str, Any]) -> 
         "draw": row.draw,
         "seed": row.seed,
         "start": row.start,
-        "training": training | {"split": record["split"], "patients": record["patients"]},
-        "parameters": report["parameters"],
+        "training": training | {"split": facts.split, "patients": facts.patients},
+        "parameters": report.parameters,
         "model_sha256": model.sha256,
         "views": options.views,
         "every": options.every,

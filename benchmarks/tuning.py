@@ -86,7 +86,8 @@ def turned_round(manifest: Manifest, entries: Iterable[Entry], folder: Path) -> 
         arrays = load_case(manifest.folder, entry)
         content = save({**arrays, "image": np.ascontiguousarray(-arrays["image"])})
         write_bytes(folder / entry.file, content)
-        written.append(replace(entry, file_sha256=hashlib.sha256(content).hexdigest()))
+        digest = hashlib.sha256(content).hexdigest()
+        written.append(entry.model_copy(update={"file_sha256": digest}))
     copy = replace(manifest, folder=folder, entries=tuple(written))
     copy.write()
     return copy

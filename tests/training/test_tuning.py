@@ -234,7 +234,7 @@ def test_what_is_frozen_stays_to_the_last_bit(prepared, model, tmp_path, tune):
     assert report.data.trained_parameters == sum(
         p.numel() for name, p in new.named_parameters() if name in names
     )
-    assert ("trained parameters", f"{report.data['trained_parameters']:,}") == tuple(
+    assert ("trained parameters", f"{report.data.trained_parameters:,}") == tuple(
         cell.split(" (")[0]
         for cell in next(row for row in report.tables[0].rows if row[0] == "trained parameters")
     )
@@ -336,12 +336,8 @@ def test_data_prepared_otherwise_or_with_other_labels_are_refused(prepared, tmp_
 def test_lora_needs_a_network_with_adapters(prepared, tmp_path):
     with pytest.raises(ConfigError, match="bvit"):
         tuned(prepared, bvit(tmp_path / "m"), tmp_path / "run", "lora")
-    assert (
-        tuned(prepared, tmp_path / "m", tmp_path / "head", "head", "training.steps=1").data[
-            "trained_parameters"
-        ]
-        > 0
-    )
+    report = tuned(prepared, tmp_path / "m", tmp_path / "head", "head", "training.steps=1")
+    assert report.data.trained_parameters > 0
 
 
 def test_tuning_a_part_needs_a_model(prepared, tmp_path):
