@@ -1,4 +1,4 @@
-"""The Python API: what ``import cardioseg`` offers and costs, and the examples in its docstrings."""
+"""The Python API: what ``import cardioseg`` offers and costs; its docstring examples."""
 
 import doctest
 import importlib

@@ -1,4 +1,4 @@
-"""The container's files, as far as they can be read without an engine: what may be chosen, who runs it, what it copies."""
+"""The container's files, checked without an engine: arguments, user, copied files."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What leaves the checkout: the wheel with its models, the pins it is tested with, and what may be missing where it trains."""
+"""The wheel and its models, the pinned versions, and optional dependencies."""
 
 import json
 import os
@@ -94,7 +94,7 @@ def installed(wheel, tmp_path_factory) -> Path:
 
 
 def run_installed(site: Path, *arguments: str) -> list[str]:
-    """Lines of the command from ``site``, started away from the checkout; the first says which package ran."""
+    """Output of the command from ``site``; its first line is the package that ran."""
     program = (
         "import cardioseg; print(cardioseg.__file__); from cardioseg.cli.app import main; main()"
     )
@@ -129,7 +129,7 @@ def test_the_installed_wheel_finds_the_models_it_carries(installed):
         run_installed(installed, "models", "verify")
 
 
-# ----------------------------------------------------------------------------------------------------------------------- pins
+# --------------------------------------------------------------------------------------------- pins
 
 
 def pins() -> dict[str, str]:
@@ -157,7 +157,7 @@ def test_pins_are_public_versions():
     assert all(re.fullmatch(r"[0-9][0-9a-z.]*", version) for version in pins().values())
 
 
-# --------------------------------------------------------------------------------------------------- what may be missing
+# ------------------------------------------------------------------------------ what may be missing
 
 
 def test_training_needs_no_simpleitk():

@@ -30,7 +30,7 @@ def half_ellipsoid_ml(radius, length):
 
 
 def drawn(radius, *, length=90.0, wall=10.0, distance=10.0):
-    """LV, wall and an RV half as wide beside it, cut where slices ``distance`` apart have their middle; base first."""
+    """LV, wall and an RV half as wide beside it, in slices ``distance`` mm apart; base first."""
     slices = math.ceil((length + wall) / distance)
     x = (np.arange(128) - 50.2)[:, None, None] * PIXEL
     y = (np.arange(96) - 47.7)[None, :, None] * PIXEL

@@ -1,4 +1,4 @@
-"""Pages under test: read as text, and opened in a headless Chromium: WebGL by software, console and requests on record."""
+"""Pages under test: read as text, or opened in headless Chromium that records its requests."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""A finished case without a network: a small phantom, its truth as the mask, and maps whose values are known."""
+"""A finished case without a network: a phantom, its truth as mask, and maps of known values."""
 
 import numpy as np
 from PIL import Image
@@ -86,9 +86,9 @@ def grid_of(mask) -> Volume:
 
 
 def write_case(folder, name="heart", *, frames=3, shown=0, experts=4, image_folder=None, **changes):
-    """Image, mask, halting map, expert map and run record of a phantom; returns its truth as (X, Y, Z, T).
+    """Write image, maps and run record of a phantom; returns its truth (X, Y, Z, T).
 
-    Of one volume ``shown`` is the frame of the beat: 0 is ED, 1 is ES.
+    ``shown`` is the frame of a single volume: 0 is ED, 1 is ES.
     """
     drawn = max(frames, shown + 1)
     phantom = draw(
@@ -166,7 +166,7 @@ def write_reported_case(folder, name="heart", *, frames=8, body=BODY, **changes)
 
 
 def write_pair(folder, name="p", **changes) -> dict[str, RunRecord]:
-    """ED and ES of one patient as finished cases of their own; returns their run records by case."""
+    """ED and ES of one patient as two finished cases; returns their run records by case."""
     records = {}
     for shown, phase in enumerate(("ED", "ES")):
         case = f"{name}_{phase}"

@@ -10,7 +10,8 @@ from cardioseg.phantom.files import oblique_header
 PIXEL, SLICE = 1.2, 8.0
 SHAPE = (96, 96, 9)
 RADIUS = 24.0
-# Seen from the apex, anterior up: where the middle of each basal segment lies, counterclockwise from the patient's left.
+# Middle of each basal segment in degrees, seen from the apex with anterior up; counterclockwise
+# from the patient's left.
 MIDDLE = {
     "anterolateral": 30,
     "anterior": 90,
@@ -22,7 +23,10 @@ MIDDLE = {
 
 
 def heart(wall_mm=lambda degrees: 10.0 + 0 * degrees, *, rv=True, shrink=0.05, taper=True):
-    """(X, Y, Z) as displayed: x to the right, y down, base first; ``wall_mm`` of the angle counterclockwise from the right."""
+    """(X, Y, Z) as displayed: x to the right, y down, base first.
+
+    ``wall_mm`` gives the thickness at an angle, counterclockwise from the right.
+    """
     x = (np.arange(SHAPE[0]) - 47.3)[:, None] * PIXEL
     y = -(np.arange(SHAPE[1]) - 48.1)[None, :] * PIXEL
     radius, angle = np.hypot(x, y), np.degrees(np.arctan2(y, x)) % 360
@@ -63,7 +67,7 @@ def lying(array, affine, axes=(0, 1, 2), flips=()):
 
 
 def real_affine():
-    """A short-axis stack as a scanner stores it: x to the right of the picture, y down, z from base to apex."""
+    """A short-axis stack as a scanner stores it: x to the right, y down, z from base to apex."""
     header = oblique_header((*SHAPE, 1), (PIXEL, PIXEL, SLICE), frame_s=0.03)
     affine = header.get_best_affine()
     to_base, right, down = -affine[:3, 2], affine[:3, 0], affine[:3, 1]

@@ -1,4 +1,4 @@
-"""Calls of ``segment`` that contradict themselves, name nothing, or name no model: refused before anything is made."""
+"""Contradictory calls of ``segment``, and calls without image or model, write nothing."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from broken import LINE, empty_folder, packed, refused
-from tiny import NETWORK, cardioseg, save_image
+from tiny import NETWORK, save_image
 
 from cardioseg.core.errors import (
     EXIT_INPUT,
@@ -15,18 +15,7 @@ from cardioseg.core.errors import (
     EXIT_USAGE,
 )
 
-
-@pytest.fixture
-def segment(model, tmp_path):
-    """The command, its results in ``out`` unless told otherwise."""
-
-    def run(*arguments, output=tmp_path / "out", by=model):
-        return cardioseg("segment", *arguments, "--output", output, "--model", by, "--quiet")
-
-    return run
-
-
-# ------------------------------------------------------------------------------------------------------------ calls of segment
+# --------------------------------------------------------------------------------- calls of segment
 
 USAGE = {
     "no loops": (("--loops", "0"), "--loops"),
@@ -51,8 +40,8 @@ USAGE = {
 
 
 @pytest.mark.parametrize(("options", "named"), USAGE.values(), ids=USAGE)
-def test_a_contradictory_call_is_a_usage_error(segment, tmp_path, options, named):
-    refused(segment(save_image(tmp_path / "x.nii.gz"), *options), EXIT_USAGE, named)
+def test_a_contradictory_call_is_a_usage_error(attempt, tmp_path, options, named):
+    refused(attempt(save_image(tmp_path / "x.nii.gz"), *options), EXIT_USAGE, named)
     assert not (tmp_path / "out").exists()
 
 
@@ -82,22 +71,22 @@ NOTHING = {
 
 
 @pytest.mark.parametrize(("make", "found"), NOTHING.values(), ids=NOTHING)
-def test_nothing_to_segment_is_named(segment, tmp_path, make, found):
-    refused(segment(make(tmp_path)), EXIT_INPUT, tmp_path, found)
+def test_nothing_to_segment_is_named(attempt, tmp_path, make, found):
+    refused(attempt(make(tmp_path)), EXIT_INPUT, tmp_path, found)
 
 
-def test_a_model_that_was_changed_is_refused_before_anything_is_made(segment, model, tmp_path):
+def test_a_model_that_was_changed_is_refused_before_anything_is_made(attempt, model, tmp_path):
     changed = Path(shutil.copytree(model, tmp_path / "changed"))
     content = bytearray((changed / "weights.safetensors").read_bytes())
     content[-1] ^= 1
     (changed / "weights.safetensors").write_bytes(content)
     path = save_image(tmp_path / "x.nii.gz")
-    refused(segment(path, by=changed), EXIT_MODEL, changed / "weights.safetensors", "SHA-256")
-    refused(segment(path, by=tmp_path / "nosuch"), EXIT_MODEL, "nosuch", "no such model")
+    refused(attempt(path, by=changed), EXIT_MODEL, changed / "weights.safetensors", "SHA-256")
+    refused(attempt(path, by=tmp_path / "nosuch"), EXIT_MODEL, "nosuch", "no such model")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_model_whose_weights_are_no_numbers_is_refused(segment, tmp_path):
+def test_a_model_whose_weights_are_no_numbers_is_refused(attempt, tmp_path):
     import torch
 
     from cardioseg.bundle import build_network, save_model
@@ -110,7 +99,7 @@ def test_a_model_whose_weights_are_no_numbers_is_refused(segment, tmp_path):
     settings = {"network": NETWORK, "windows": {"size": [32, 32], "views": "none"}}
     save_model(tmp_path / "nan", weights, settings, {"labels": ["background", "RV", "MYO", "LV"]})
     refused(
-        segment(save_image(tmp_path / "x.nii.gz"), by=tmp_path / "nan"),
+        attempt(save_image(tmp_path / "x.nii.gz"), by=tmp_path / "nan"),
         EXIT_MODEL,
         "nan",
         "numbers",

@@ -1,4 +1,4 @@
-"""The numbers of a heart against geometry, at the slices that people scan, and what is said where there is none."""
+"""The numbers of a heart against geometry, and the reasons for numbers that are missing."""
 
 import math
 

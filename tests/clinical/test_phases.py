@@ -1,4 +1,4 @@
-"""ED and ES from volume curves: known beats, beats that start late, and everything that should raise a doubt."""
+"""ED and ES from volume curves: known beats, late beats, and curves that raise doubts."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Wall thickness: exact on rings, the right segment at the right place however the array lies, nothing invented."""
+"""Wall thickness: exact on rings; the same segments however the array is stored."""
 
 import numpy as np
 import pytest

@@ -102,19 +102,24 @@ def test_a_segmentation_reads_back_to_the_mask(tmp_path, files):
         assert (read.SeriesInstanceUID, read.InstanceNumber) == (maker.series_uid, number)
 
 
-def test_a_segmentation_names_structures_maker_study_and_patient(tmp_path):
-    made.save(tmp_path / "study", made.images(SERIES))
-    image = open_image(tmp_path / "study")
-    maker = new_series("rdvit-2d", "ab" * 32, ACDC_LABELS)
+def seg_of_frame(folder, images, model):
+    """The DICOM-SEG of a study's first frame."""
+    made.save(folder / "study", images)
+    image = open_image(folder / "study")
     write_seg(
-        tmp_path / "seg.dcm",
+        folder / "seg.dcm",
         image.planes[0],
         random_mask((40, 36, 3)),
-        maker,
+        new_series(model, "ab" * 32, ACDC_LABELS),
         number=1,
         about="ED, frame 1 of 4",
     )
-    read = hd.seg.segread(tmp_path / "seg.dcm")
+    return folder / "seg.dcm"
+
+
+def test_a_segmentation_names_structures_maker_study_and_patient(tmp_path):
+    path = seg_of_frame(tmp_path, made.images(SERIES), "rdvit-2d")
+    read = hd.seg.segread(path)
     described = [read.get_segment_description(number) for number in (1, 2, 3)]
     assert [one.segment_label for one in described] == ["RV", "MYO", "LV"]
     codes = [
@@ -136,18 +141,8 @@ def test_a_segmentation_names_structures_maker_study_and_patient(tmp_path):
 def test_what_a_study_does_not_state_is_empty_and_the_slice_distance_stands_for_a_thickness(
     tmp_path,
 ):
-    made.save(tmp_path / "study", stripped(SERIES))
-    image = open_image(tmp_path / "study")
-    maker = new_series("tiny", "ab" * 32, ACDC_LABELS)
-    write_seg(
-        tmp_path / "seg.dcm",
-        image.planes[0],
-        random_mask((40, 36, 3)),
-        maker,
-        number=1,
-        about="ED, frame 1 of 4",
-    )
-    read = pydicom.dcmread(tmp_path / "seg.dcm")
+    path = seg_of_frame(tmp_path, stripped(SERIES), "tiny")
+    read = pydicom.dcmread(path)
     keywords = (
         "PatientName",
         "PatientID",

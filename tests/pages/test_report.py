@@ -1,4 +1,4 @@
-"""``X_report.html`` and ``index.html`` say what the files say, escape it, ask nobody; ``test_report_browser.py`` opens them."""
+"""``X_report.html`` and ``index.html``: they state what the files state, escaped, offline."""
 
 import base64
 import io
@@ -42,7 +42,7 @@ def words_of(path):
     return " ".join(" ".join(Page(path).text).split())
 
 
-# ------------------------------------------------------------------------------------------------------------- one case
+# ----------------------------------------------------------------------------------------- one case
 
 
 def test_the_report_says_what_the_files_say(tmp_path):
@@ -208,11 +208,11 @@ def test_a_closed_folder_is_an_output_error(tmp_path):
         write_report(tmp_path / "file", "heart", record)
 
 
-# ---------------------------------------------------------------------------------------------------------------- index
+# -------------------------------------------------------------------------------------------- index
 
 
 def study(folder):
-    """A cine with a report, a pair of volumes of one patient, and a lone volume: hearts and records."""
+    """Hearts and records of a cine with a report, a pair of volumes, and a lone volume."""
     records = {"cine": case(folder, "cine", quality=PASS)}
     write_report(folder, "cine", records["cine"])
     verdicts = {"p_ED": WARN, "p_ES": FAIL}

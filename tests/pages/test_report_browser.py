@@ -1,4 +1,4 @@
-"""Reports and index in a real browser: no request, words that stand out in light, dark and print, a table that sorts."""
+"""Reports and index in a browser: no requests, enough contrast, a table that sorts."""
 
 import itertools
 import re
@@ -30,7 +30,8 @@ const ground = (e) => {
 };
 const contrast = (e) => {
   const style = getComputedStyle(e);
-  const [a, b] = [light(parse(e instanceof SVGElement ? style.fill : style.color)), light(ground(e))].sort((x, y) => y - x);
+  const colour = light(parse(e instanceof SVGElement ? style.fill : style.color));
+  const [a, b] = [colour, light(ground(e))].sort((x, y) => y - x);
   return [e.textContent.trim().slice(0, 40), (a + 0.05) / (b + 0.05)];
 };
 const says = (e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
@@ -87,7 +88,8 @@ class TestInABrowser:
         browser.open(pages[0])
         assert browser.run("return document.querySelector('figure img').naturalWidth") == 80
         box = browser.run(
-            "const b = document.querySelector('.volume-curve polyline[stroke-linejoin][opacity]').getBBox(); return [b.width, b.height]"
+            "const line = '.volume-curve polyline[stroke-linejoin][opacity]';"
+            "const b = document.querySelector(line).getBBox(); return [b.width, b.height]"
         )
         assert box[0] > 400
         assert box[1] > 5
@@ -115,7 +117,8 @@ class TestInABrowser:
             browser.open(page, scheme=scheme)
             found = browser.run(
                 """return [...document.querySelectorAll('svg.bullseye g')].map(g => [
-                     Number(g.querySelectorAll('text')[1].textContent), getComputedStyle(g.querySelector('path')).fill,
+                     Number(g.querySelectorAll('text')[1].textContent),
+                     getComputedStyle(g.querySelector('path')).fill,
                      g.querySelector('path').getBBox().width])"""
             )
             assert len(found) == 17
@@ -151,7 +154,10 @@ class TestInABrowser:
         columns = browser.run(
             "return [...document.querySelectorAll('#hearts thead th')].map(th => th.textContent)"
         )
-        values = "return [...document.querySelectorAll('#hearts tbody tr')].map(tr => tr.children[arguments[0]].dataset.value)"
+        values = (
+            "return [...document.querySelectorAll('#hearts tbody tr')]"
+            ".map(tr => tr.children[arguments[0]].dataset.value)"
+        )
         for direction in (1, -1):
             browser.run(click, columns.index("LV EF (%)"))
             *computed, last = browser.run(values, columns.index("LV EF (%)"))

@@ -1,4 +1,4 @@
-"""``PATIENT_report.html``: one page for a patient whose ED and ES are files of their own, made and removed with the pair."""
+"""``PATIENT_report.html``: the page of a patient whose ED and ES are separate files."""
 
 import base64
 import os
@@ -28,7 +28,7 @@ ROUGH = WALL_MASS.model_copy(update={"rule": "roughness", "where": "mask"})
 
 
 def finish(folder, records, *, overwrite=False):
-    """The hearts and patients' reports of a folder, made as at the end of a call: hearts, warnings."""
+    """Hearts and warnings of a folder whose patient reports have been written."""
     hearts = make_hearts(folder, records, overwrite=overwrite)
     warnings = write_patient_reports(folder, hearts.pairs, records, overwrite=overwrite)
     return hearts, [*hearts.warnings, *warnings]

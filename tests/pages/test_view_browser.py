@@ -1,4 +1,4 @@
-"""The page of ``cardioseg view`` in a real browser: that it draws, answers its controls, and asks nobody for anything."""
+"""The page of ``cardioseg view`` in a browser: it draws, its controls work, no requests."""
 
 import base64
 import gzip
@@ -29,7 +29,10 @@ def page(tmp_path_factory):
 
 
 def set_slider(browser, name, value):
-    script = "const e = document.getElementById(arguments[0]); e.value = arguments[1]; e.dispatchEvent(new Event('input'))"
+    script = (
+        "const e = document.getElementById(arguments[0]);"
+        "e.value = arguments[1]; e.dispatchEvent(new Event('input'))"
+    )
     browser.run(script, name, value)
 
 
@@ -41,7 +44,8 @@ def drawing(browser):
     """The pixels where volumes are drawn."""
     picture = browser.picture()
     box = browser.run(
-        "const b = document.querySelector('main').getBoundingClientRect(); return [b.top, b.bottom, b.left, b.right]"
+        "const b = document.querySelector('main').getBoundingClientRect();"
+        "return [b.top, b.bottom, b.left, b.right]"
     )
     top, bottom, left, right = map(int, box)
     return picture[top:bottom, left:right]
@@ -136,9 +140,12 @@ class TestInABrowser:
         assert shown == ["5 of 5", "2 of 3"]
 
     def test_keys_and_the_wheel_move_too(self, browser):
-        position = "return [document.getElementById('slice').value, document.getElementById('frame').value].map(Number)"
+        position = "return ['slice', 'frame'].map(id => Number(document.getElementById(id).value))"
         start = browser.run(position)
-        press = "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: arguments[0], bubbles: true}))"
+        press = (
+            "document.body.dispatchEvent("
+            "new KeyboardEvent('keydown', {key: arguments[0], bubbles: true}))"
+        )
         browser.run(press, "ArrowUp")
         browser.run(press, "ArrowRight")
         assert browser.run(position) == [start[0] + 1, start[1] + 1]

@@ -1,4 +1,4 @@
-"""What ``segment`` writes about function: of a cine, of ED and ES files, of one volume; their table is ``test_study_table.py``'s.
+"""What ``segment`` writes about the function of a cine, of ED and ES files, and of one volume.
 
 The network is random, so its masks are replaced by drawn ones: numbers can then be known.
 """
@@ -20,7 +20,7 @@ def segment(model, out, monkeypatch):
     return segment_into(out, model)
 
 
-# ----------------------------------------------------------------------------------------------------------------------- cine
+# --------------------------------------------------------------------------------------------- cine
 
 
 def test_a_cine_has_its_function(segment, out, tmp_path):
@@ -90,7 +90,7 @@ def test_a_heart_that_does_not_beat_or_is_not_there_is_told(segment, out, tmp_pa
     assert "lv.edv_ml: no LV in any frame" in row["reasons"]
 
 
-# ----------------------------------------------------------------------------------------------------------------------- pairs
+# -------------------------------------------------------------------------------------------- pairs
 
 
 def test_an_acdc_patients_two_files_become_one_heart(segment, out, tmp_path):

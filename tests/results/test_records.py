@@ -135,7 +135,7 @@ def test_summary_and_record_state_the_same_numbers(records):
     assert (summary.lv, summary.rv, summary.phases) == (heart.lv, heart.rv, heart.phases)
 
 
-# ------------------------------------------------------------------------------------ in a folder
+# -------------------------------------------------------------------------------------- in a folder
 
 
 UNREADABLE = {

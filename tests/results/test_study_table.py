@@ -1,4 +1,4 @@
-"""``study.csv``: a row a heart, one for every volume of no pair, and what happens to files of somebody else."""
+"""``study.csv``: a row per heart and per unpaired volume; other people's files are kept."""
 
 import pytest
 from analytic_hearts import CYCLE

@@ -10,7 +10,6 @@ from tiny import SETS, SHAPE, cardioseg, names_in, save_image, voxels, write_pat
 
 from cardioseg.core.errors import (
     EXIT_INPUT,
-    EXIT_OK,
     EXIT_USAGE,
 )
 
@@ -125,17 +124,6 @@ def test_a_setting_of_prepare_that_cannot_be_is_named(raw, tmp_path, setting, fo
         found,
     )
     assert not (tmp_path / "out").exists()
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    write_patients(folder / "raw")
-    assert (
-        cardioseg("prepare", folder / "raw", "-o", folder / "prepared", "-q", "--workers", 1).code
-        == EXIT_OK
-    )
-    return folder / "prepared"
 
 
 UNTRAINED = {

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from broken import cut, flip, packed, refused, with_header
-from tiny import SHAPE, SPACING, besides_quality, cardioseg, names_in, save_image, stored, voxels
+from tiny import SHAPE, SPACING, besides_quality, names_in, save_image, stored, voxels
 
 from cardioseg.core.errors import (
     EXIT_INPUT,
@@ -21,17 +21,6 @@ from cardioseg.core.errors import (
     InputError,
 )
 from cardioseg.imaging.open import open_image
-
-
-@pytest.fixture
-def segment(model, tmp_path):
-    """The command, its results in ``out`` unless told otherwise."""
-
-    def run(*arguments, output=tmp_path / "out", by=model):
-        return cardioseg("segment", *arguments, "--output", output, "--model", by, "--quiet")
-
-    return run
-
 
 # ----------------------------------------------------------------------------------- images, broken
 
@@ -129,15 +118,15 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("name", "make", "found"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_image_is_one_line_and_leaves_nothing(segment, tmp_path, name, make, found):
+def test_a_broken_image_is_one_line_and_leaves_nothing(attempt, tmp_path, name, make, found):
     path = tmp_path / "Müller – 心臓" / name
     path.parent.mkdir()
     make(path)
-    refused(segment(path, "--save", "probs,routing"), EXIT_INPUT, path, found)
+    refused(attempt(path, "--save", "probs,routing"), EXIT_INPUT, path, found)
     assert not (tmp_path / "out").exists()
 
 
-def test_in_a_folder_every_broken_image_is_one_line_and_the_others_are_done(segment, tmp_path):
+def test_in_a_folder_every_broken_image_is_one_line_and_the_others_are_done(attempt, tmp_path):
     folder = tmp_path / "in"
     save_image(folder / "good.nii.gz")
     save_image(folder / "zz good too.nii.gz")
@@ -149,7 +138,7 @@ def test_in_a_folder_every_broken_image_is_one_line_and_the_others_are_done(segm
     for name, make in makes.items():
         make(folder / name)
     wanted = {name for name in makes if (folder / name).is_symlink() or (folder / name).exists()}
-    done = segment(folder)
+    done = attempt(folder)
     assert done.code == EXIT_SOME_FAILED
     lines = besides_quality(done.err.splitlines())
     assert {line.split(": found ")[0] for line in lines} == {
@@ -233,8 +222,8 @@ ODD = {
 
 
 @pytest.mark.parametrize("array", ODD.values(), ids=ODD)
-def test_an_odd_image_works(segment, tmp_path, array):
-    done = segment(save_image(tmp_path / "x.nii.gz", array))
+def test_an_odd_image_works(attempt, tmp_path, array):
+    done = attempt(save_image(tmp_path / "x.nii.gz", array))
     assert done.code == EXIT_OK, done.err
     for kind in ("mask", "halting", "experts"):
         assert stored(tmp_path / "out" / f"x_{kind}.nii.gz").shape == array.shape
@@ -257,8 +246,8 @@ def test_an_odd_image_works(segment, tmp_path, array):
     ],
     ids=" ".join,
 )
-def test_an_odd_option_works(segment, tmp_path, options):
-    done = segment(save_image(tmp_path / "x.nii.gz"), *options, "--save", "probs")
+def test_an_odd_option_works(attempt, tmp_path, options):
+    done = attempt(save_image(tmp_path / "x.nii.gz"), *options, "--save", "probs")
     assert done.code == EXIT_OK, done.err
     assert np.abs(stored(tmp_path / "out" / "x_probs.nii.gz").sum(-1) - 1).max() < 1e-3
     assert stored(tmp_path / "out" / "x_mask.nii.gz").shape == SHAPE
@@ -276,16 +265,16 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_is_only_a_name(segment, tmp_path, name):
+def test_a_name_is_only_a_name(attempt, tmp_path, name):
     path = save_image(tmp_path / "in" / f"{name}.nii.gz")
-    done = segment(path)
+    done = attempt(path)
     assert done.code == EXIT_OK, done.err
     assert f"{name}_mask.nii.gz" in names_in(tmp_path / "out")
     path.write_text("no image")
     both = (
         done,
-        segment(path, "--overwrite"),
-        segment(path.parent, save_image(tmp_path / "b.nii.gz"), "--overwrite"),
+        attempt(path, "--overwrite"),
+        attempt(path.parent, save_image(tmp_path / "b.nii.gz"), "--overwrite"),
     )
     assert [outcome.code for outcome in both] == [EXIT_OK, EXIT_INPUT, EXIT_SOME_FAILED]
     for outcome in both:
@@ -294,11 +283,11 @@ def test_a_name_is_only_a_name(segment, tmp_path, name):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems refuse such names")
-def test_a_name_that_is_no_text_is_shown_escaped(segment, tmp_path):
+def test_a_name_that_is_no_text_is_shown_escaped(attempt, tmp_path):
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xff.nii.gz"))
     shutil.copy(save_image(tmp_path / "good.nii.gz"), path)
-    done = segment(path, "--json")
+    done = attempt(path, "--json")
     assert done.code == EXIT_OK, done.err
     assert json.loads(done.out)["data"]["cases"][0]["case"] == "b\udcff"
     path.write_text("no image")
-    assert "b\\udcff" in segment(path, "--overwrite").err
+    assert "b\\udcff" in attempt(path, "--overwrite").err

@@ -22,18 +22,7 @@ def raw(tmp_path):
     return write_patients(tmp_path / "raw")
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    write_patients(folder / "raw")
-    assert (
-        cardioseg("prepare", folder / "raw", "-o", folder / "prepared", "-q", "--workers", 1).code
-        == EXIT_OK
-    )
-    return folder / "prepared"
-
-
-# -------------------------------------------------------------------------------------------------------------------- output
+# ------------------------------------------------------------------------------------------- output
 
 
 @pytest.fixture
@@ -93,7 +82,7 @@ print(json.dumps(ended))
 
 @pytest.fixture
 def on_a_disk(tmp_path):
-    """Run commands whose output lies on a small file system of its own, which is gone with the process."""
+    """Run commands whose output lies on a small temporary file system."""
     disk = tmp_path / "disk"
     disk.mkdir()
 
@@ -147,7 +136,7 @@ def test_a_folder_that_cannot_be_written_is_named(verbs, on_a_disk):
         assert "found Read-only file system; " in line
 
 
-# --------------------------------------------------------------------------------------------------------------- paths
+# -------------------------------------------------------------------------------------------- paths
 
 
 def test_every_verb_works_in_a_folder_of_spaces_and_other_scripts(tmp_path):

@@ -1,4 +1,4 @@
-"""``cardioseg demo`` end to end on a small heart and an untrained model, and its numbers where the answer is known."""
+"""``cardioseg demo`` end to end on a small heart and an untrained model."""
 
 import re
 from dataclasses import replace
@@ -64,7 +64,7 @@ def voxels(path):
     return np.asarray(nib.load(path).dataobj)
 
 
-# ----------------------------------------------------------------------------------------------------------------- end to end
+# --------------------------------------------------------------------------------------- end to end
 
 
 def test_everything_is_there_and_the_picture_is_first(done):
@@ -136,7 +136,7 @@ def test_the_drawn_heart_passes_the_quality_check():
     assert check_cine_mask(phantom.label, grid, ACDC_LABELS, phases=phases).verdict == "pass"
 
 
-# ---------------------------------------------------------------------------------------------------------- the known answers
+# -------------------------------------------------------------------------------- the known answers
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_missing_structure_scores_zero_and_has_no_ejection_fraction(tmp_path):
     assert found.predicted.lv.ef_percent is None
 
 
-# -------------------------------------------------------------------------------------------------------------------- refusals
+# ----------------------------------------------------------------------------------------- refusals
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path, model):
@@ -193,7 +193,7 @@ def test_without_a_model_nothing_is_written(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-# ------------------------------------------------------------------------------------------------------------- command line
+# ------------------------------------------------------------------------------------- command line
 
 
 def test_the_command_says_where_it_writes_and_refuses_what_exists(tmp_path):

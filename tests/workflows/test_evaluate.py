@@ -1,4 +1,4 @@
-"""``cardioseg evaluate`` end to end on tiny ACDC-like folders, whose headers hold a unit affine as ACDC's do."""
+"""``cardioseg evaluate`` end to end on tiny ACDC-like folders with ACDC's unit affine."""
 
 import csv
 import json
@@ -152,7 +152,8 @@ def test_patients_and_agreement(acdc, predicted, tmp_path):
     assert data.agreement["lv_ef_percent"].failed == 1
     assert data.agreement["lv_ef_percent"].reasons == {"patient002": "prediction: EDV is 0 ml"}
     assert data.agreement["rv_ef_percent"].model_dump() == {
-        "bias": 0, "sd": 0, "lower": 0, "upper": 0, "r": 1, "mae": 0, "n": 4, "failed": 0, "reasons": {},
+        "bias": 0, "sd": 0, "lower": 0, "upper": 0,
+        "r": 1, "mae": 0, "n": 4, "failed": 0, "reasons": {},
     }  # fmt: skip
     assert data.structures["LV"].missed == 1
     assert data.structures["LV"].detected.dice > data.structures["LV"].dice.mean

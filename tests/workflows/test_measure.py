@@ -1,4 +1,4 @@
-"""``cardioseg measure``: the right numbers from files, whatever the slices, the labels and who made the mask."""
+"""``cardioseg measure``: right numbers for any slice distance, label order and file format."""
 
 import csv
 import json
@@ -25,7 +25,7 @@ def pair(tmp_path):
     ]
 
 
-# --------------------------------------------------------------------------------------------------------------------- numbers
+# ------------------------------------------------------------------------------------------ numbers
 
 
 @pytest.mark.parametrize(("thickness", "gap"), GAPS.values(), ids=GAPS)
@@ -88,7 +88,7 @@ def test_acdcs_patient001_gives_the_known_numbers(acdc):
     assert found["indexed"]["lv_edv_ml_per_m2"] == pytest.approx(134.11, abs=0.01)
 
 
-# ----------------------------------------------------------------------------------------------------------------------- names
+# -------------------------------------------------------------------------------------------- names
 
 
 def test_the_values_names_come_from_the_option_or_from_beside_the_mask(tmp_path):
@@ -123,7 +123,7 @@ def test_labels_that_are_none_are_told(pair, text):
     )
 
 
-# ----------------------------------------------------------------------------------------------------------------------- files
+# -------------------------------------------------------------------------------------------- files
 
 
 def test_without_an_output_nothing_is_written(tmp_path):
@@ -172,7 +172,7 @@ def test_what_segment_recorded_of_the_body_is_used_again(tmp_path):
     assert (again["height_cm"], again["weight_kg"], again["heart_rate_bpm"]) == (170, 75, 65)
 
 
-# ------------------------------------------------------------------------------------------------------------- what goes wrong
+# ---------------------------------------------------------------------------------- what goes wrong
 
 
 def test_calls_that_make_no_sense_are_told(tmp_path, pair):

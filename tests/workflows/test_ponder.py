@@ -1,4 +1,4 @@
-"""``cardioseg view --ponder``: that what is still active lies where the halting map says, in the strip and in the animation."""
+"""``cardioseg view --ponder``: strip and animation show the active tokens of the halting map."""
 
 import itertools
 import json
@@ -119,7 +119,7 @@ def test_the_animation_shows_every_loop_once_and_begins_again(tmp_path):
             animation.seek(number)
             durations.append(animation.info["duration"])
             pictures.append(np.asarray(animation.convert("RGB")).astype(int))
-    # RV stops after loop 2, MYO after 4, LV after 6; in between nothing in the heart changes but the tint.
+    # RV stops after loop 2, MYO after 4, LV after 6; only the tint changes in between.
     assert durations == [STEP_MS] * (LOOPS - 1) + [LAST_MS]
     assert all((np.abs(b - a).max(axis=-1) > 8).any() for a, b in itertools.pairwise(pictures))
     left = [picture[TOP + HEADING :, SIDE : SIDE + PANEL] for picture in pictures]

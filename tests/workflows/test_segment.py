@@ -1,4 +1,4 @@
-"""``cardioseg segment`` end to end with a random network: what is written, where it lies, which images, what is told."""
+"""``cardioseg segment`` end to end with a random network: files, grids, inputs, report."""
 
 import gzip
 import hashlib
@@ -27,7 +27,7 @@ from tiny import (
 from cardioseg.core.errors import EXIT_INPUT, EXIT_SOME_FAILED, EXIT_USAGE
 from cardioseg.data.inputs import find_images
 
-# ---------------------------------------------------------------------------------------------------------------- what is written
+# ---------------------------------------------------------------------------------- what is written
 
 
 def test_an_image_becomes_maps_a_picture_and_a_record(segment, out, tmp_path, model):
@@ -159,7 +159,7 @@ def test_loops_beyond_training_work_and_are_marked(segment, tmp_path):
     assert stored(tmp_path / "8" / "heart_halting.nii.gz").max() > 2
 
 
-# ------------------------------------------------------------------------------------------------------------ folders and lists
+# -------------------------------------------------------------------------------- folders and lists
 
 
 def test_a_folder_with_one_broken_file_is_done_but_for_that(segment, out, tmp_path):
@@ -246,7 +246,7 @@ def test_results_beside_the_images_are_not_taken_for_images(segment, tmp_path):
     assert names_in(tmp_path / "in") == {"heart.nii.gz"} | cine_results("heart") | made | TABLES
 
 
-# ------------------------------------------------------------------------------------------------------- --------------- stdout
+# ------------------------------------------------------------------------------------------- stdout
 
 
 def test_json_is_one_object_alone_on_stdout(segment, out, tmp_path):

@@ -1,4 +1,4 @@
-"""``cardioseg segment`` for the second time: what is kept, what is redone, what failures, interrupts and kills leave."""
+"""``cardioseg segment`` run again: kept and redone cases; failures, interrupts and kills."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ from tiny import (
 
 from cardioseg.core.errors import EXIT_INPUT, EXIT_OK, EXIT_RESOURCES
 
-# --------------------------------------------------------------------------------------------------------------- what is kept
+# ------------------------------------------------------------------------------------- what is kept
 
 
 def ages(folder):
@@ -142,7 +142,7 @@ def test_a_frame_that_fails_leaves_nothing_of_the_frames_before_it(segment, out,
     assert not out.exists()
 
 
-# ------------------------------------------------------------------------------------------------------- kills and interrupts
+# ----------------------------------------------------------------------------- kills and interrupts
 
 
 @pytest.fixture

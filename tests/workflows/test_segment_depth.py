@@ -1,4 +1,4 @@
-"""``cardioseg segment --loops --exit --compute``: how long tokens loop, through the command line."""
+"""``cardioseg segment --loops --exit --compute``: how many loops tokens use."""
 
 import pytest
 from tiny import NETWORK, cardioseg, run_record, save_image, save_tiny_model, stored

@@ -1,4 +1,4 @@
-"""What ``cardioseg segment`` records of a case, when, and what it never does: paths and whom an image shows."""
+"""The run record that ``cardioseg segment`` writes; no file holds a path or an identity."""
 
 import gzip
 import json
@@ -51,7 +51,7 @@ def test_the_record_is_the_last_file_and_written_once(segment, out, tmp_path):
 
 
 def contents(path):
-    """Everything a file says: unpacked voxels, a picture's texts, which are deflated, a page without its picture's letters."""
+    """A file's content: voxels unpacked, a picture with its texts, a page without pictures."""
     raw = path.read_bytes()
     if path.suffix == ".gz":
         return gzip.decompress(raw)

@@ -70,7 +70,7 @@ def assert_same_maps(one, other):
         assert array.dtype == other.maps[kind].dtype == np.uint8
 
 
-# ----------------------------------------------------------------------------- any kind of image
+# -------------------------------------------------------------------------------- any kind of image
 
 
 def test_a_path_gives_the_files_of_the_verb(scans, volume, segment, out):
@@ -123,7 +123,7 @@ def test_a_model_may_be_a_folder(scans, volume, model):
     assert_same_maps(cardioseg.segment(scans.volume, model=model, device="cpu"), volume)
 
 
-# --------------------------------------------------------------------------------- what is found
+# ------------------------------------------------------------------------------------ what is found
 
 
 def test_a_volume_has_maps_on_its_own_grid_and_a_mass(volume, scans):
@@ -173,7 +173,7 @@ def test_settings_are_recorded(scans, loaded):
     assert found.mean_steps == 3
 
 
-# --------------------------------------------------------------------------------- save and open
+# ------------------------------------------------------------------------------------ save and open
 
 
 def test_what_is_saved_is_read_back(volume, cine, tmp_path):
@@ -239,7 +239,7 @@ def test_a_folder_without_a_case_is_named(tmp_path):
         cardioseg.Segmentation.open(tmp_path)
 
 
-# ------------------------------------------------------------------------------------- notebook
+# ----------------------------------------------------------------------------------------- notebook
 
 
 def test_a_notebook_shows_picture_verdict_numbers_and_notice(cine, tmp_path):
@@ -265,7 +265,7 @@ def test_a_volume_in_a_notebook_has_its_volumes(volume):
     assert NOTICE in html
 
 
-# ------------------------------------------------------------------------------- what goes wrong
+# ---------------------------------------------------------------------------------- what goes wrong
 
 
 @pytest.mark.parametrize(

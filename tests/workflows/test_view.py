@@ -1,4 +1,4 @@
-"""``cardioseg view``: which case and image are meant, and what the page holds; ``test_view_browser.py`` opens it."""
+"""``cardioseg view``: which case and image are meant, and what the page holds."""
 
 import base64
 import gzip
@@ -28,7 +28,7 @@ def case(tmp_path):
     return tmp_path, write_case(tmp_path)
 
 
-# ------------------------------------------------------------------------------------------------------------ which case
+# --------------------------------------------------------------------------------------- which case
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,7 @@ def test_the_image_is_looked_for_beside_and_must_be_the_one_on_record(tmp_path):
     )
     other = save_image(tmp_path / "heart.nii.gz", voxels(SHAPE), spacing=SPACING)
     for image in (None, other):
-        with pytest.raises(
-            InputError, match=r"SHA-256 .* as recorded"
-        ):
+        with pytest.raises(InputError, match=r"SHA-256 .* as recorded"):
             open_finished(tmp_path / "heart", image=image)
 
 
@@ -111,7 +109,7 @@ def test_a_mask_with_a_value_of_no_name_is_refused(tmp_path):
     assert not (tmp_path / "heart_view.html").exists()
 
 
-# ------------------------------------------------------------------------------------------------------------- the scene
+# ---------------------------------------------------------------------------------------- the scene
 
 
 def embedded(scene, kind):
@@ -162,7 +160,7 @@ def test_intensities_keep_their_order_in_8_bits(case):
     assert np.corrcoef(np.sort(shown.ravel()), np.sort(stored.ravel()))[0, 1] > 0.99
 
 
-# -------------------------------------------------------------------------------------------------------------- the page
+# ----------------------------------------------------------------------------------------- the page
 
 
 def test_the_page_holds_everything_and_mentions_no_address(case):

@@ -1,4 +1,4 @@
-"""``cardioseg view`` after ``cardioseg segment``: where the image is looked for, and what is said when it is not there."""
+"""``cardioseg view`` after ``cardioseg segment``: where the image is looked for."""
 
 import json
 import os
