@@ -1,24 +1,19 @@
-"""``cardioseg train``: from a prepared data set to a run folder with checkpoint, log and, at the end, a model."""
+"""``cardioseg train``: from prepared data to a run folder with checkpoint, log and model."""
 
-import hashlib
-import json
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cardioseg.core.atomic import write_json, write_text
-from cardioseg.core.errors import ConfigError, InputError, OutputError
-from cardioseg.core.labels import LabelTable
 from cardioseg.core.progress import OnProgress, unwatched
 from cardioseg.core.record import Record
 from cardioseg.core.report import Report, Table, few
 from cardioseg.data.manifest import Manifest
 from cardioseg.data.splits import Split, fold_split, read_split
-from cardioseg.training.facts import RunFacts, TrainingFacts
-from cardioseg.training.setup import TrainingSetup, resolve
-from cardioseg.training.starting import StartingModel, starting_model
+from cardioseg.training.claim import RunPlan, claim
+from cardioseg.training.datasets import extra_manifests, training_windows
+from cardioseg.training.setup import resolve
+from cardioseg.training.starting import starting_model
 from cardioseg.training.validation import validation
 from cardioseg.workflows.models import export_run
 
@@ -30,13 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SplitChoice:
-    """Which patients train: a split file (and a part of it), a fold, or everybody.
+    """Which patients train: those of a split file or a part of them, of a fold, or all.
 
     Attributes:
         file: JSON split; None for folds.
         fraction: part of the file's training patients ("10", "10%" or "0.1").
-        draw: which draw of that fraction.
-        fold: fold 0 to 4 when there is no file; None trains on everybody and validates on nobody.
+        draw: which draw of that part.
+        fold: fold 0 to 4 without a file; None trains on all patients, without validation.
     """
 
     file: Path | None = None
@@ -54,13 +49,13 @@ class TrainingRequest:
         output: run folder.
         settings: TOML file; None for the defaults.
         overrides: ``section.key=value``.
-        split: who trains.
+        split: which patients train.
         extra: further prepared folders mixed in (``sampling.extra_share``).
-        init_from: model whose weights to start from; its network settings are the run's where nothing else is asked for.
-        tune: what trains then: "all", "head" or "lora".
-        resume: go on from the folder's checkpoint.
-        max_minutes: stop after that long; ``--resume`` goes on.
-        device: "auto", "cpu", "cuda".
+        init_from: model to start from; its network settings are the defaults of the run.
+        tune: what is trained then: "all", "head" or "lora".
+        resume: continue from the folder's checkpoint.
+        max_minutes: stop after that time; ``resume`` continues.
+        device: "auto", "cpu" or "cuda".
     """
 
     prepared: Path
@@ -97,41 +92,26 @@ class TrainData(Record):
 
 
 def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> Report:
-    """Train a network, or go on with a stopped run.
+    """Train a network, or continue a stopped run.
 
     Raises:
-        OutputError: the run folder has a run already and ``resume`` is off.
-        ConfigError: unknown settings, or ones that do not fit the prepared data or the model to start from.
-        InputError: the prepared data cannot be read, or have no patient to train on, or further data one who validates.
+        OutputError: the run folder holds a run, and ``resume`` is False.
+        ConfigError: settings are unknown, or do not fit the prepared data or the starting model.
+        InputError: the prepared data cannot be read or have no training patient, or further data
+            hold a validation patient.
     """
-    import torch
-
-    from cardioseg.bundle import build_network
-    from cardioseg.training.loop import start
-    from cardioseg.training.loop import train as run_loop
+    from cardioseg.training.loop import train as train_network
 
     manifest = Manifest.read(request.prepared)
     origin = starting_model(request.init_from, request.tune, manifest)
     config = resolve(request.settings, request.overrides, manifest, start=origin)
     split = choose_split(request.split, manifest)
-    manifests = (manifest, *_extra(request, manifest, split))
+    manifests = (manifest, *extra_manifests(request.extra, manifest, split))
     fabric = _fabric(request.device)
-    torch.manual_seed(config.training.seed)
-    network = fabric.to_device(
-        build_network(config.network, source=str(request.settings or "--set"))
-    )
-    taken = {} if origin is None else origin.fill(network, config.network)
-    started = None if origin is None else origin.describe(taken, network, config.network)
-    fingerprint = _claim(
-        request, config, split, labels=manifest.labels, origin=origin, started=started
-    )
-    run = start(
-        request.output, network, config.training, settings=fingerprint, resume=request.resume
-    )
-    data = _windows(config, manifests, split)
-    finished = run_loop(
+    run = _start(request, RunPlan(config, split, manifest.labels, origin), fabric)
+    finished = train_network(
         run,
-        data,
+        training_windows(config, manifests, split),
         fabric,
         validate=validation(config, manifest, split),
         max_minutes=request.max_minutes,
@@ -141,15 +121,25 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
     return _report(run, finished, split)
 
 
+def choose_split(choice: SplitChoice, manifest: Manifest) -> Split:
+    """The patients of each side."""
+    groups = {entry.patient: entry.group for entry in manifest.entries}
+    patients = [entry.patient for entry in manifest.entries]
+    if choice.file is not None:
+        return read_split(choice.file, patients, fraction=choice.fraction, draw=choice.draw)
+    if choice.fold is not None:
+        return fold_split(patients, groups, choice.fold)
+    return Split(frozenset(patients), frozenset(), "everybody")
+
+
 def _fabric(name: str) -> "Fabric":
-    """One device, in the precision that is fast there."""
+    """One device, in the fastest precision that it supports."""
     from lightning_fabric import Fabric
 
     from cardioseg.layers.devices import choose_device, fast_bf16
 
-    logging.getLogger("lightning_fabric").setLevel(
-        logging.WARNING
-    )  # it announces the precision, --quiet or not
+    # It announces the precision even with --quiet.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     device = choose_device(name)
     fabric = Fabric(
         accelerator=device.type,
@@ -160,163 +150,56 @@ def _fabric(name: str) -> "Fabric":
     return fabric
 
 
-def choose_split(choice: SplitChoice, manifest: Manifest) -> Split:
-    """The patients of each side."""
-    patients = [entry.patient for entry in manifest.entries]
-    if choice.file is not None:
-        return read_split(choice.file, patients, fraction=choice.fraction, draw=choice.draw)
-    if choice.fold is not None:
-        return fold_split(
-            patients, {entry.patient: entry.group for entry in manifest.entries}, choice.fold
-        )
-    return Split(frozenset(patients), frozenset(), "everybody")
+def _start(request: TrainingRequest, plan: RunPlan, fabric: "Fabric") -> "Run":
+    """The network, its weights and the run folder; from the checkpoint if the run is resumed."""
+    import torch
 
+    from cardioseg.bundle import build_network
+    from cardioseg.training.loop import start
 
-def _claim(
-    request: TrainingRequest,
-    config: TrainingSetup,
-    split: Split,
-    *,
-    labels: LabelTable,
-    origin: StartingModel | None,
-    started: str | None,
-) -> str:
-    """Write down what the run does from here on; the returned hash guards ``--resume``."""
-    import tomli_w
-
-    settings = config.as_dict()
-    fingerprint = _fingerprint(settings, split, origin)
-    _check_run(request.output, fingerprint, steps=config.training.steps, resume=request.resume)
-    write_text(request.output / "config.toml", tomli_w.dumps(settings))
-    sides = {"origin": split.origin, "train": sorted(split.train), "val": sorted(split.val)}
-    write_json(request.output / "split.json", sides)
-    facts = TrainingFacts(
-        of=config.training.steps,
-        split=split.origin,
-        patients=len(split.train),
-        started_from=started,
-    )
-    RunFacts(labels=labels.names, training=facts).write(request.output)
-    return fingerprint
-
-
-def _check_run(folder: Path, fingerprint: str, *, steps: int, resume: bool) -> None:
-    """Refuse a run that lies there without ``resume``, with other settings, or with more steps than are asked for."""
-    from cardioseg.training.checkpoint import read_facts
-
-    facts = read_facts(folder)
-    if facts is None:
-        return
-    if not resume:
-        raise OutputError(
-            folder,
-            found=f"a run of {facts.step} steps",
-            expected="a new folder",
-            cure="pass --resume, or another --output",
-        )
-    if facts.settings != fingerprint:
-        raise ConfigError(
-            folder,
-            found="a run with other settings or patients, or from another start",
-            expected="the same as before",
-            cure="drop the changed option, or start a new run",
-        )
-    if facts.step > steps:
-        raise ConfigError(
-            folder,
-            found=f"{facts.step} steps taken, and training.steps = {steps}",
-            expected="as many steps or more",
-            cure="raise training.steps, or start a new run",
-        )
-
-
-def _fingerprint(
-    settings: dict[str, dict[str, Any]], split: Split, origin: StartingModel | None
-) -> str:
-    """Hash of what decides a step; a run may be given more steps, other workers or another rhythm of validation."""
-    free = ("steps", "workers", "checkpoint_minutes", "validate_every", "validate_cases")
-    training = {key: value for key, value in settings["training"].items() if key not in free}
-    fixed = {**settings, "training": training, "windows": {}}
-    if origin is not None:
-        fixed["start"] = origin.facts
-    return hashlib.sha256(
-        json.dumps([fixed, sorted(split.train)], sort_keys=True).encode()
-    ).hexdigest()
-
-
-def _extra(request: TrainingRequest, manifest: Manifest, split: Split) -> list[Manifest]:
-    """Further data, prepared as the first and without anybody who validates."""
-    found = [Manifest.read(folder) for folder in request.extra]
-    for extra in found:
-        if extra.preparation != manifest.preparation or extra.labels != manifest.labels:
-            raise ConfigError(
-                extra.folder,
-                found="other preparation settings or labels",
-                expected=str(request.prepared),
-                cure="prepare it the same way",
-            )
-        both = sorted({entry.patient for entry in extra.entries} & (split.val | split.absent_val))
-        if both:
-            raise InputError(
-                extra.folder,
-                found=f"{len(both)} patients who validate ({both[0]} …)",
-                expected="every patient on one side",
-                cure="leave them out of this data set",
-            )
-    return found
-
-
-def _windows(config: TrainingSetup, manifests: Sequence[Manifest], split: Split) -> Any:
-    """Of the first data set's training patients, and of everybody in the others."""
-    from cardioseg.data.loading import WindowDataset, load_voxels
-
-    first, *others = manifests
-    chosen = [entry for entry in first.entries if entry.patient in split.train]
-    if not chosen:
-        raise InputError(
-            first.folder, found="no training case", expected="at least one", cure="check the split"
-        )
-    parts = [load_voxels(first, chosen), *(load_voxels(extra, extra.entries) for extra in others)]
-    training = config.training
-    return WindowDataset(
-        parts,
-        neighbours=config.preparation.neighbours,
-        sampling=config.sampling,
-        augment=config.augment,
-        seed=training.seed,
-        length=training.steps * training.batch,
-    )
+    config = plan.config
+    torch.manual_seed(config.training.seed)
+    built = build_network(config.network, source=str(request.settings or "--set"))
+    network = fabric.to_device(built)
+    if plan.start is not None:
+        taken = plan.start.fill(network, config.network)
+        plan = replace(plan, started_from=plan.start.describe(taken, network, config.network))
+    fingerprint = claim(request.output, plan, resume=request.resume)
+    folder, resume = request.output, request.resume
+    return start(folder, network, config.training, settings=fingerprint, resume=resume)
 
 
 def _report(run: "Run", finished: bool, split: Split) -> Report:
     from cardioseg.training.tuning import trained_parameters
 
-    parameters = sum(p.numel() for p in run.network.parameters())
-    trained = trained_parameters(run.network)
-    state = "finished" if finished else "stopped; go on with --resume"
-    rows = (
-        ("state", state),
-        ("steps", f"{run.step} of {run.config.steps}"),
-        ("minutes", f"{run.spent_minutes:.1f}"),
-        ("parameters", f"{parameters / 1e6:.2f} M"),
-        ("trained parameters", f"{trained:,} ({100 * trained / parameters:.1f} %)"),
-        ("patients", f"{len(split.train)} training, {len(split.val)} validation"),
-        ("best validation Dice", f"{run.best:.4f}" if run.best >= 0 else "–"),
-    )
     data = TrainData(
         finished=finished,
         step=run.step,
         minutes=run.spent_minutes,
-        parameters=parameters,
-        trained_parameters=trained,
+        parameters=sum(p.numel() for p in run.network.parameters()),
+        trained_parameters=trained_parameters(run.network),
         best_dice=run.best,
     )
-    files: Iterable[Path] = (run.folder / "model", run.folder / "log.jsonl")
-    return Report("train", data, (Table("Training", ("", ""), rows),), _absent(split), tuple(files))
+    table = Table("Training", ("", ""), _rows(data, steps=run.config.steps, split=split))
+    files = (run.folder / "model", run.folder / "log.jsonl")
+    return Report("train", data, (table,), _absent(split), files)
+
+
+def _rows(data: TrainData, *, steps: int, split: Split) -> tuple[tuple[str, str], ...]:
+    share = 100 * data.trained_parameters / data.parameters
+    return (
+        ("state", "finished" if data.finished else "stopped; --resume continues it"),
+        ("steps", f"{data.step} of {steps}"),
+        ("minutes", f"{data.minutes:.1f}"),
+        ("parameters", f"{data.parameters / 1e6:.2f} M"),
+        ("trained parameters", f"{data.trained_parameters:,} ({share:.1f} %)"),
+        ("patients", f"{len(split.train)} training, {len(split.val)} validation"),
+        ("best validation Dice", f"{data.best_dice:.4f}" if data.best_dice >= 0 else "–"),
+    )
 
 
 def _absent(split: Split) -> tuple[str, ...]:
-    """One line about validation patients that the split names and the data lack."""
+    """A warning about validation patients of the split that the data lack."""
     absent = sorted(split.absent_val)
     counts = f"{len(absent)} of {len(absent) + len(split.val)} validation patients of the split"
     return (f"{counts} are not in the prepared data: {few(absent)}",) if absent else ()

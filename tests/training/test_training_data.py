@@ -38,9 +38,9 @@ def write_split(folder, **parts):
 @pytest.mark.parametrize(
     ("val", "found"),
     [
-        ([2], "1 patients who validate (patient002 …)"),
-        ([2, 3], "2 patients who"),
-        ([3], "1 patients who validate (patient003 …)"),
+        ([2], "1 validation patients (patient002 …)"),
+        ([2, 3], "2 validation patients"),
+        ([3], "1 validation patients (patient003 …)"),
     ],
 )
 def test_nobody_who_validates_may_be_in_further_data(prepared, tmp_path, val, found):
@@ -57,7 +57,7 @@ def test_folds_keep_further_data_out_as_well(prepared, tmp_path):
     outcomes = [
         trained(prepared, tmp_path / "run", "--fold", fold, "--extra", prepared) for fold in (0, 1)
     ]
-    assert {(done.code, "1 patients who validate" in done.err) for done in outcomes} == {
+    assert {(done.code, "1 validation patients" in done.err) for done in outcomes} == {
         (EXIT_INPUT, True)
     }
 

@@ -278,7 +278,7 @@ def test_resume_notices_another_start(prepared, model, tmp_path):
         {"name": "other", "labels": LABELS},
     )
     for start, tune in ((model, "all"), (other, "head")):
-        with pytest.raises(ConfigError, match="from another start"):
+        with pytest.raises(ConfigError, match="starting model"):
             tuned(prepared, start, run, tune, resume=True)
     assert tuned(prepared, model, run, "head", resume=True).data.step == 3
 
