@@ -75,7 +75,7 @@ def test_the_wheel_states_all_licences(wheel):
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory) -> Path:
-    """The wheel in a folder of its own, whose name is no plain ASCII."""
+    """The wheel installed in a separate folder whose name is not ASCII."""
     site = tmp_path_factory.mktemp("site") / "Müller – 心臓"
     pip = [
         sys.executable,

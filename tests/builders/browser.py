@@ -73,7 +73,7 @@ class Browser:
         self.driver.set_script_timeout(60)
 
     def open(self, path: Path, *, scheme="light", size=None):
-        """A file by its file:// address, once its own script says that it is ready."""
+        """Open a file by its file:// address and wait until its script is ready."""
         from selenium.webdriver.support.ui import WebDriverWait
 
         if size:

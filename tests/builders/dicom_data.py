@@ -144,7 +144,7 @@ def images(series: Cine) -> list[FileDataset]:
 
 
 def save(folder: Path, files: list[FileDataset], *, seed=5) -> list[Path]:
-    """Files under names that say nothing of their order, two folders deep, in the order given."""
+    """Write files in the given order, two folders deep, under names that do not sort."""
     order = np.random.default_rng(seed).permutation(len(files))
     paths = [folder / f"{name % 3}" / f"IM{name:05d}" for name in order]
     for path, data in zip(paths, files, strict=True):
@@ -201,7 +201,7 @@ def compressed(data: FileDataset) -> FileDataset:
 
 
 def marked_as(syntax: str, data: FileDataset) -> FileDataset:
-    """An image that says it is compressed in some way."""
+    """An image whose header states a compression."""
     data.file_meta.TransferSyntaxUID = syntax
     data.PixelData = pydicom.encaps.encapsulate([b"\1\2\3\4"])
     return data
@@ -216,7 +216,7 @@ def screenshot(series: Cine) -> FileDataset:
 
 
 def one_slice(series: Cine, z: int, *, number: int) -> Cine:
-    """A slice of a cine as a series of its own, as some scanners store them."""
+    """One slice of a cine as a separate series, as some scanners store them."""
     return replace(
         series,
         array=series.array[:, :, z : z + 1],

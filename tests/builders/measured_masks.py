@@ -1,4 +1,4 @@
-"""Masks on disk, and what ``cardioseg measure`` says of them."""
+"""Masks on disk, and the report of ``cardioseg measure`` for them."""
 
 import json
 

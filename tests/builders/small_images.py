@@ -1,4 +1,4 @@
-"""Small NIfTI files, and the same with other numbers in their headers."""
+"""Small NIfTI files, and copies with other voxel sizes in the header."""
 
 import gzip
 import struct

@@ -29,7 +29,7 @@ GEOMETRY = (
     "srow_y",
     "srow_z",
     "xyzt_units",
-)  # fields of a NIfTI header that say where its voxels lie, spacing apart
+)  # fields of a NIfTI header that place its voxels; spacing is in pixdim
 LABELS = ["background", "RV", "MYO", "LV"]
 NETWORK = {
     "name": "rdvit",
@@ -78,7 +78,7 @@ def cardioseg(*arguments) -> Outcome:
 
 
 def save_tiny_model(folder: Path, **changes) -> Path:
-    """A model folder with random weights, the same every time."""
+    """A model folder with random weights from a fixed seed."""
     torch.manual_seed(3)
     settings = {name: dict(section) for name, section in (SETTINGS | changes).items()}
     network = build_network(settings["network"], source="test")

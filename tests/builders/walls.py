@@ -56,7 +56,7 @@ def by_name(wall):
 
 
 def lying(array, affine, axes=(0, 1, 2), flips=()):
-    """The same heart in the same place of the room, stored with other axes."""
+    """The same heart at the same place in the room, stored with other axes."""
     moved, turned = np.transpose(array, axes), affine[:, [*axes, 3]].copy()
     for axis in flips:
         turned[:3, 3] += turned[:3, axis] * (moved.shape[axis] - 1)

@@ -38,7 +38,7 @@ HEAVY = (
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own."""
+    """The command in a separate process."""
     return subprocess.run(
         [sys.executable, "-m", "cardioseg.cli.app", *arguments],
         capture_output=True,
@@ -49,7 +49,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def main_with(monkeypatch):
-    """Run ``main`` with a verb that does as told; its exit code comes back."""
+    """Run ``main`` with a given verb; returns the exit code."""
 
     def call(action, *arguments: str) -> int:
         app = typer.Typer(pretty_exceptions_enable=False)

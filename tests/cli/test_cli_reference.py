@@ -1,4 +1,4 @@
-"""``docs/cli.md`` is what the verbs say of themselves, and its tables are complete."""
+"""``docs/cli.md`` matches the help texts of the verbs, and its tables are complete."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a person sees after a folder of cases: the table, the index, and a line a case in a log."""
+"""Output after a folder of cases: the table, the index, and one line per case in a log."""
 
 import json
 

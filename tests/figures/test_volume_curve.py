@@ -1,4 +1,4 @@
-"""The volume curve: its table, and that the one drawing says what the table says."""
+"""The volume curve: its table, and a drawing that shows what the table holds."""
 
 import numpy as np
 import pytest

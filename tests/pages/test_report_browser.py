@@ -14,7 +14,7 @@ from cardioseg.pages.report import write_report
 from cardioseg.results.hearts import make_hearts
 from cardioseg.workflows.folder import update_folder
 
-# Text, and how far its colour stands out from the ground it is on (WCAG 2).
+# Every text with its contrast against the background (WCAG 2).
 CONTRASTS = """
 const linear = (v) => (v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
 const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);

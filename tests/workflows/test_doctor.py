@@ -1,4 +1,4 @@
-"""``cardioseg doctor``: what it finds, a broken installation, and no names of people or folders."""
+"""``cardioseg doctor``: its report, broken installations, no names of people or folders."""
 
 import builtins
 import json
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def shelf(tmp_path, monkeypatch):
-    """A folder of shipped models with one in it, below the home of a person."""
+    """A folder with one shipped model, below a user's home folder."""
     home = tmp_path / "home" / "jane doe"
     save_tiny_model(home / "models" / "tiny")
     monkeypatch.setattr(folders, "models_folder", lambda: home / "models")

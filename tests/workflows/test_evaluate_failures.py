@@ -137,7 +137,7 @@ def test_a_bad_reference_is_an_error_at_once(acdc, predicted, tmp_path):
 
 
 def test_the_affines_spacing_is_trusted_when_asked(acdc, predicted, tmp_path):
-    """ACDC's affine says 1 mm."""
+    """ACDC's affine states 1 mm."""
     rows = {}
     for trust in ("pixdim", "affine"):
         done = cardioseg(

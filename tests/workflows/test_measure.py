@@ -30,7 +30,7 @@ def pair(tmp_path):
 
 @pytest.mark.parametrize(("thickness", "gap"), GAPS.values(), ids=GAPS)
 def test_an_analytic_heart_is_right_at_every_slice_distance(tmp_path, thickness, gap):
-    """In ACDC's header too, whose affine says 1 mm."""
+    """The files have ACDC's header, whose affine states 1 mm."""
     paths = []
     for name, radius in (("ed", 25), ("es", 16)):
         mask = drawn(radius, distance=thickness + gap)

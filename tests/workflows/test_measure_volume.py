@@ -1,4 +1,4 @@
-"""``cardioseg measure`` of one volume: what lies in it, and what does not take both phases."""
+"""``cardioseg measure`` of one volume: the numbers that need only one phase."""
 
 import json
 

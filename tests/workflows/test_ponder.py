@@ -49,7 +49,7 @@ def panel(picture, stack, number, columns):
 
 
 def inner(region):
-    """Voxels with the same value all round, away from contours."""
+    """Voxels whose neighbours have the same value, away from contours."""
     shifted = [np.roll(region, step, axis) for axis in (0, 1) for step in (-1, 1)]
     return np.logical_and.reduce([region, *shifted])
 

@@ -147,7 +147,7 @@ def test_a_frame_that_fails_leaves_nothing_of_the_frames_before_it(segment, out,
 
 @pytest.fixture
 def started(model, tmp_path):
-    """The command in a process of its own, stopped by a signal in the middle of a cine."""
+    """The command in a separate process, stopped by a signal while a cine is written."""
     folder = tmp_path / "stopped"
 
     def stop(with_signal):

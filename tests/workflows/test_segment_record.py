@@ -77,9 +77,8 @@ def test_no_path_and_no_identity_reaches_a_result(segment, out, tmp_path):
     segment(folder / "heart.nii.gz", "--save", "probs,routing")
     for name in names_in(out):
         said = contents(out / name).lower()
-        assert b"jane" not in said or name == ".heart_source", (
-            name
-        )  # where the image lies, relative: no result
+        # .heart_source holds the relative path of the image; it is not a result.
+        assert b"jane" not in said or name == ".heart_source", name
         assert str(tmp_path).encode().lower() not in said, name
         assert os.fsencode(Path.home()).lower() not in said, name
 
