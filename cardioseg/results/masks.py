@@ -11,21 +11,23 @@ from cardioseg.results.records import RunRecord
 
 
 def labels_of(mask: Path, asked: str | None = None) -> LabelTable:
-    """The table for a mask: ``asked``, else a dataset.json near it, else its run record, else ACDC's.
+    """The table for a mask: ``asked``, else dataset.json, else the run record, else ACDC's.
 
     Raises:
         UsageError: ``asked`` is no table.
-        LabelError, InputError: the table beside the mask is broken.
+        LabelError, InputError: the table or the record beside the mask is broken.
     """
     if asked is not None:
         return parse_labels(asked)
     table = labels_beside(mask.parent)
-    recorded = _recorded(record_of(mask.parent, case_name(mask)))
-    return recorded if recorded is not None and table is ACDC_LABELS else table
+    record = record_of(mask.parent, case_name(mask))
+    return _recorded(record) if table is ACDC_LABELS and record.is_file() else table
 
 
-def _recorded(path: Path) -> LabelTable | None:
+def _recorded(path: Path) -> LabelTable:
+    """The names in a run record; guessing them instead could swap structures."""
     try:
         return RunRecord.read(path).label_table()
-    except InputError:
-        return None
+    except InputError as error:
+        cure = "state the values with --labels NAME=VALUE,…, or segment the image again"
+        raise InputError(path, found=error.found, expected=error.expected, cure=cure) from None

@@ -116,6 +116,14 @@ def test_the_values_names_come_from_the_option_or_from_beside_the_mask(tmp_path)
     assert measured(*call)["lv"]["edv_ml"] == pytest.approx(edv, rel=0.01)
 
 
+def test_an_unreadable_run_record_is_named_unless_the_names_are_given(tmp_path, pair):
+    record = tmp_path / "anna_ED_run.json"
+    record.write_text('{"labels": {"background": 0, "LV": 1}}')
+    call = ("--ed", pair[0], "--es", pair[1])
+    assert str(record) in measured(*call, code=EXIT_INPUT)
+    measured(*call, "--labels", "RV=1,MYO=2,LV=3")
+
+
 @pytest.mark.parametrize("text", ["", "LV", "LV=1,LV=2", "LV=2", "LV=one", "LV=1,MYO=2,RV=2"])
 def test_labels_that_are_none_are_told(pair, text):
     assert measured("--ed", pair[0], "--es", pair[1], "--labels", text, code=EXIT_USAGE).startswith(
