@@ -12,30 +12,44 @@ from typing import Any
 
 from cardioseg.bundle import read_metadata
 from cardioseg.core.atomic import write_json
+from cardioseg.evaluation.summary import Evaluation
 from cardioseg.training.card import write_card
 
 RESULTS = Path(__file__).parent / "results"
 TABLES = ("depth", "maps", "orientations", "speed")
 
 
-def validation(scores: dict[str, Any]) -> dict[str, Any]:
+def validation(scores: Evaluation) -> dict[str, Any]:
     """The part of an evaluation that the card shows."""
     structures = {
-        name: {key: round(row[key]["mean"], 4) for key in ("dice", "hd95_mm", "assd_mm")}
-        | {"dice_sd": round(row["dice"]["sd"], 4)}
-        for name, row in scores["structures"].items()
+        name: {
+            "dice": rounded(row.dice.mean, 4),
+            "hd95_mm": rounded(row.hd95_mm.mean, 4),
+            "assd_mm": rounded(row.assd_mm.mean, 4),
+            "dice_sd": rounded(row.dice.sd, 4),
+        }
+        for name, row in scores.structures.items()
     }
-    ef = {side: scores["agreement"][f"{side}_ef_percent"] for side in ("lv", "rv")}
+    ef = {side: scores.agreement[f"{side}_ef_percent"] for side in ("lv", "rv")}
     return {
-        "patients": scores["patients"],
-        "volumes": scores["volumes"],
-        "mean_dice": round(scores["mean_dice"], 4),
+        "patients": scores.patients,
+        "volumes": scores.volumes,
+        "mean_dice": rounded(scores.mean_dice, 4),
         "structures": structures,
         "ef": {
-            side.upper(): {key: round(row[key], 3) for key in ("bias", "mae", "r")}
+            side.upper(): {
+                "bias": rounded(row.bias, 3),
+                "mae": rounded(row.mae, 3),
+                "r": rounded(row.r, 3),
+            }
             for side, row in ef.items()
         },
     }
+
+
+def rounded(value: float | None, digits: int) -> float | None:
+    """A number to some digits; None stays None."""
+    return None if value is None else round(value, digits)
 
 
 def main() -> None:
@@ -49,7 +63,7 @@ def main() -> None:
     digest = read_metadata(options.model)["weights_sha256"]
     metrics: dict[str, Any] = {}
     if options.scores:
-        metrics["validation"] = validation(json.loads(options.scores.read_text(encoding="utf-8")))
+        metrics["validation"] = validation(Evaluation.read(options.scores))
     for table in TABLES:
         path = RESULTS / table / f"{options.model.name}.json"
         data = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

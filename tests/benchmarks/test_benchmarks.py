@@ -15,6 +15,7 @@ from cardioseg.core.case import Case
 from cardioseg.core.config import PreparationConfig
 from cardioseg.core.errors import ConfigError, OutputError, UsageError
 from cardioseg.data.manifest import Manifest, load_case
+from cardioseg.evaluation.summary import Evaluation
 from cardioseg.workflows.prepare import prepare
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -311,3 +312,28 @@ def test_rows_without_a_result_are_shown_and_several_have_a_spread(monkeypatch, 
     assert "Budget of each run: 7 steps (training.batch=8), 1 minutes" in filled
     assert "| rdvit-100-0: learned exit | 2.25 | 5 |" in filled
     assert "| unchanged (rdvit-100-0, rdvit-100-1) | 1 of 2 | 0.9000 |" in filled
+
+
+def test_a_card_takes_its_validation_from_an_evaluation():
+    card = importlib.import_module("card")
+    spread = {"n": 2, "mean": 0.912345, "sd": 0.0212}
+    row = {"dice": spread, "hd95_mm": spread, "assd_mm": spread, "missed": 0, "detected": {}}
+    agreement = {"bias": -1.23456, "mae": 2.0, "n": 1}
+    scores = Evaluation(
+        volumes=2,
+        patients=1,
+        mean_dice=0.912345,
+        structures={"LV": row},
+        agreement={"lv_ef_percent": agreement, "rv_ef_percent": agreement},
+        groups={},
+        missing=(),
+        failed={},
+        apart={},
+        unmatched=(),
+        without_ed_and_es=(),
+        labels=("background", "LV"),
+        trust="affine",
+    )
+    found = card.validation(scores)
+    assert (found["mean_dice"], found["structures"]["LV"]["dice_sd"]) == (0.9123, 0.0212)
+    assert found["ef"]["RV"] == {"bias": -1.235, "mae": 2.0, "r": None}
