@@ -45,7 +45,7 @@ from cardioseg.results.summary import headline
 from cardioseg.results.viewer_tables import write_viewer_tables
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no single truth value
 class Segmentation:
     """A segmented heart: mask, maps and numbers.
 

@@ -148,6 +148,12 @@ def test_a_cine_has_phases_and_an_ef(cine, loaded):
     assert cine.record.clinical.lv == function.lv
 
 
+def test_results_can_be_kept_in_a_set_and_show_no_voxels(volume, cine):
+    assert volume != cine
+    assert len({volume, cine, volume}) == 2
+    assert len(repr(volume)) < 300
+
+
 def test_frames_can_be_given(scans, loaded):
     found = cardioseg.segment(scans.cine, model=loaded, ed=3, es=2).function
     assert (found.ed_frame, found.es_frame, found.phases.source) == (3, 2, "given")
@@ -294,7 +300,7 @@ def test_a_frame_that_the_cine_does_not_have_is_named(scans, loaded):
     [
         (voxels(), UsageError),  # without its spacing
         ("nowhere.nii.gz", InputError),
-        (7, InputError),
+        (7, UsageError),
     ],
 )
 def test_images_that_cannot_be_used_are_refused(loaded, image, error):
