@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from drawn_hearts import acdc_patient, draw_masks, heart, segment_into
 
+from cardioseg.cli.json_keys import page
 from cardioseg.results.schemas import RECORDS, files
 
 RADII_MM = (25.0, 22.0, 18.0, 16.0, 17.0, 19.0, 22.0, 24.0)  # of the LV over a beat
@@ -42,6 +43,13 @@ def test_columns_and_measures_are_described(written):
         quality = json.loads(record.read_text(encoding="utf-8"))["quality"]
         measures = {name for found in quality["measures"].values() for name in found["values"]}
         assert measures <= described("Quality")
+
+
+def test_the_keys_of_json_are_those_of_the_verbs():
+    expected = page()
+    assert (DOCS / "json.md").read_text(encoding="utf-8") == expected, (
+        "run python -m cardioseg.cli.json_keys > docs/json.md"
+    )
 
 
 @pytest.mark.parametrize("path", files(RECORDS))

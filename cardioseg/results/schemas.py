@@ -1,6 +1,7 @@
 """JSON schemas of the stored records, and the page of the documentation that lists their keys.
 
-``python -m cardioseg.results.schemas docs`` writes ``docs/schemas/*.json`` and ``docs/records.md``; a test compares them.
+``python -m cardioseg.results.schemas docs`` writes ``docs/schemas/*.json`` and
+``docs/records.md``; a test compares them.
 """
 
 import json
@@ -9,9 +10,9 @@ import sys
 import types
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from cardioseg.core.atomic import write_text
 from cardioseg.core.record import StoredRecord, described
@@ -28,7 +29,8 @@ HEAD = """\
 
 Made by `python -m cardioseg.results.schemas docs`; do not edit by hand.
 
-A record names its layout in `schema_version`. cardioseg reads only its own version and names any other file as unreadable.
+A record names its layout in `schema_version`. cardioseg reads only its own version and names any
+other file as unreadable.
 """
 
 
@@ -49,33 +51,62 @@ def page(records: dict[str, type[StoredRecord]]) -> str:
     """The page with a table for each record."""
     parts = [HEAD]
     for name, kind in records.items():
-        sentence = (kind.__doc__ or "").partition("\n")[0].partition(": ")[2]
-        sentence = sentence[:1].upper() + sentence[1:]
         schema = f"[JSON schema](schemas/{_stem(name)}.schema.json)"
-        rows = [f"| `{key}` | {shape} | {text} |" for key, shape, text in keys(kind)]
+        rows = [f"| `{key}` | {shape} | {text} |" for key, shape, text, _ in keys(kind)]
         table = "\n".join(("| key | type | meaning |", "|---|---|---|", *rows))
-        parts.append(f"## {name}\n\n{sentence} {schema}\n\n{table}\n")
+        parts.append(f"## {name}\n\n{sentence(kind)} {schema}\n\n{table}\n")
     return "\n".join(parts)
 
 
-def keys(kind: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str]]:
-    """Dotted key, type and meaning of every field, nested records included."""
+def sentence(kind: type[BaseModel]) -> str:
+    """What a record is, from its docstring: the first line after the name."""
+    text = (kind.__doc__ or "").partition("\n")[0].partition(": ")[2]
+    return text[:1].upper() + text[1:]
+
+
+class Key(NamedTuple):
+    """A key of a record.
+
+    Attributes:
+        name: dotted.
+        shape: its type.
+        text: its meaning.
+        linked: the record that it holds, if that has a list of its own.
+    """
+
+    name: str
+    shape: str
+    text: str
+    linked: type[BaseModel] | None = None
+
+
+def keys(
+    kind: type[BaseModel], prefix: str = "", *, linked: tuple[type[BaseModel], ...] = ()
+) -> Iterator[Key]:
+    """Every key of a record, nested records included.
+
+    Args:
+        kind: the record.
+        prefix: of the names.
+        linked: records whose keys are not listed when they are nested.
+    """
     texts = described(kind)
     for name, field in kind.model_fields.items():
         text = _words(texts.get(name, field.description or ""))
         inner = _record_in(field.annotation)
-        yield f"{prefix}{name}", type_name(field.annotation), text
-        if inner is not None:
+        to = inner if inner in linked else None
+        yield Key(f"{prefix}{name}", type_name(field.annotation), text, to)
+        if inner is not None and to is None:
             many = "[]." if get_origin(field.annotation) is tuple else "."
             many = ".*." if get_origin(field.annotation) is dict else many
-            yield from keys(inner, f"{prefix}{name}{many}")
+            yield from keys(inner, f"{prefix}{name}{many}", linked=linked)
 
 
 def type_name(annotation: Any) -> str:
     """A type as the page shows it."""
-    if get_origin(annotation) is Annotated:
-        return type_name(get_args(annotation)[0])
     origin, inside = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return type_name(inside[0])
     if origin is Literal:
         return ", ".join(f"`{value}`" if value else "empty" for value in inside)
     if origin in (Union, types.UnionType):
@@ -84,15 +115,21 @@ def type_name(annotation: Any) -> str:
         return f"object of {type_name(inside[1])}"
     if origin in (tuple, list):
         return f"list of {type_name(inside[0])}"
+    return _plain_name(annotation)
+
+
+def _plain_name(annotation: Any) -> str:
+    """The name of a type without parts."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "object"
-    names = {str: "text", float: "number", int: "integer", bool: "true or false"}
-    return names.get(annotation, "null" if annotation is type(None) else str(annotation))
+    names: dict[Any, str] = {str: "text", float: "number", int: "integer", bool: "true or false"}
+    names |= {JsonValue: "any JSON", type(None): "null"}
+    return names.get(annotation, str(annotation))
 
 
 def _words(text: str) -> str:
     """The text of a docstring as JSON's readers understand it."""
-    return re.sub(r"\bNone\b", "null", text).replace("|", "\\|").rstrip(".")
+    return re.sub(r"\bNone\b", "null", text).replace("|", "\\|").replace("``", "`").rstrip(".")
 
 
 def _record_in(annotation: Any) -> type[BaseModel] | None:
