@@ -1,6 +1,7 @@
 """The numbers of a heart against geometry, and the reasons for numbers that are missing."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -79,31 +80,23 @@ def test_every_none_has_its_reason_and_every_reason_its_none(body, ed_without, e
 
 def test_reasons_name_what_is_not_known_of_the_body():
     nothing = heart_function(drawn(25), drawn(16), ACDC_LABELS, Body()).reasons
-    assert (
-        nothing["body.height_cm"]
-        == nothing["body.surface_area_m2"]
-        == "height and weight are not known"
-    )
-    assert (
-        nothing["body.heart_rate_bpm"]
-        == nothing["cardiac_output.l_per_min"]
-        == "the heart rate is not known"
-    )
+    size = nothing["body.surface_area_m2"]
+    assert nothing["body.height_cm"] == nothing["body.weight_kg"] == size
+    assert re.search("height.*weight", size)
+    assert nothing["body.heart_rate_bpm"] == nothing["cardiac_output.l_per_min"]
+    assert "heart rate" in nothing["cardiac_output.l_per_min"]
     no_weight = heart_function(drawn(25), drawn(16), ACDC_LABELS, Body(height_cm=170)).reasons
     assert "body.height_cm" not in no_weight
-    assert (
-        no_weight["body.weight_kg"]
-        == no_weight["indexed.lv_edv_ml_per_m2"]
-        == "weight is not known"
-    )
+    assert no_weight["body.weight_kg"] == no_weight["indexed.lv_edv_ml_per_m2"]
+    assert re.search("^(?!.*height).*weight", no_weight["body.weight_kg"])
 
 
 def test_reasons_name_what_is_missing():
     ed, es = drawn(25), drawn(16)
     without = es.with_array(np.where(es.array == ACDC_LABELS.value("RV"), 0, es.array))
     reasons = heart_function(ed, without, ACDC_LABELS, BODY).reasons
-    assert reasons["rv.ef_percent"] == "the mask shows no RV at ES"
-    assert reasons["indexed.rv_sv_ml_per_m2"] == "the mask shows no RV at ES"
+    assert "RV at ES" in reasons["rv.ef_percent"]
+    assert reasons["indexed.rv_sv_ml_per_m2"] == reasons["rv.ef_percent"]
     cavity_only = LabelTable(("background", "LV"))
     only = [
         mask.with_array((mask.array == ACDC_LABELS.value("LV")).astype(np.uint8))
@@ -111,8 +104,8 @@ def test_reasons_name_what_is_missing():
     ]
     found = heart_function(*only, cavity_only, BODY)
     assert found.lv.ef_percent == pytest.approx(59, abs=0.5)
-    assert found.reasons["lv.mass_g"] == "no structure MYO among LV"
-    assert found.reasons["rv.edv_ml"] == "no structure RV among LV"
+    assert "MYO" in found.reasons["lv.mass_g"]
+    assert "RV" in found.reasons["rv.edv_ml"]
     assert found.wall_thickness.segments_mm == dict.fromkeys(SEGMENTS)
 
 

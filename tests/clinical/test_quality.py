@@ -146,7 +146,7 @@ def test_an_empty_mask_fails_once_and_computes_nothing_else(mask):
     assert fired(quality) == {"missing_structures"}
     measures = quality.measures["mask"]
     assert measures.values["open_ring"] is None
-    assert measures.reasons["open_ring"] == "the mask has no LV"
+    assert "LV" in measures.reasons["open_ring"]
     assert all(
         (value is None) == (name in measures.reasons) for name, value in measures.values.items()
     )
@@ -156,13 +156,13 @@ def test_a_few_slices_are_no_reason_to_fail(mask):
     index, _ = middle(mask)
     quality = check_volume(volume(mask[:, :, index - 1 : index + 2]), ACDC_LABELS)
     assert quality.verdict == "pass"
-    assert quality.measures["mask"].reasons["lv_slices"] == "the image has 3 slices, fewer than 6"
+    assert "3 slices" in quality.measures["mask"].reasons["lv_slices"]
 
 
 def test_other_structures_are_checked_for_what_holds_of_all(mask):
     quality = check_volume(volume(mask), LabelTable(("background", "aorta", "spleen", "liver")))
     assert quality.verdict == "pass"
-    assert quality.measures["mask"].reasons["lv_slices"] == "the labels name no LV"
+    assert "LV" in quality.measures["mask"].reasons["lv_slices"]
     mask[0, 0, 0] = 1
     assert fired(
         check_volume(volume(mask), LabelTable(("background", "aorta", "spleen", "liver")))

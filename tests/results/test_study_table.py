@@ -82,7 +82,7 @@ def test_somebody_elses_files_are_left_alone(segment, out, tmp_path):
     out.mkdir()
     (out / "study.csv").write_text("mine\n")
     folder = acdc_patient(tmp_path / "in", 7)
-    assert "a file that no finished run made" in segment(folder, code=EXIT_RESOURCES)
+    assert str(out / "study.csv") in segment(folder, code=EXIT_RESOURCES)
     assert (out / "study.csv").read_text() == "mine\n"
     (out / "study.csv").unlink()
     (out / "patient007_clinical.json").write_text('{"mine": true}')

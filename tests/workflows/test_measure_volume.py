@@ -47,7 +47,7 @@ def test_every_number_that_is_null_has_its_reason(ed):
         f"{part}.{name}" for part in parts for name, value in found[part].items() if value is None
     }
     assert nulls == {name for name in found["reasons"] if name.startswith(parts)}
-    assert found["reasons"]["indexed.lv_mass_g_per_m2"] == "height and weight are not known"
+    assert found["reasons"]["indexed.lv_mass_g_per_m2"] == found["reasons"]["body.height_cm"]
     assert (
         found["reasons"]["cardiac_output.l_per_min"] == found["reasons"]["ed_frame"] == ONE_VOLUME
     )
