@@ -318,7 +318,7 @@ def test_a_card_takes_its_validation_from_an_evaluation():
     card = importlib.import_module("card")
     spread = {"n": 2, "mean": 0.912345, "sd": 0.0212}
     row = {"dice": spread, "hd95_mm": spread, "assd_mm": spread, "missed": 0, "detected": {}}
-    agreement = {"bias": -1.23456, "mae": 2.0, "n": 1}
+    agreement = {"bias": -1.23456, "mae": 2.0, "n": 1, "reasons": {}}
     scores = Evaluation(
         volumes=2,
         patients=1,
