@@ -90,26 +90,21 @@ def resolve(
     windows = values.get("windows", {})
     if start is not None and start.model.windows.common_storage != augment.storage:
         windows = windows | _seen(augment.storage) | given.get("windows", {})
+    windows = {"size": sampling.window} | _seen(augment.storage) | windows
     return TrainingSetup(
         network=network,
         preparation=manifest.preparation,
         sampling=sampling,
         augment=augment,
         training=training,
-        windows=validate(
-            WindowConfig,
-            {"size": sampling.window} | _seen(augment.storage) | windows,
-            source=source,
-        ),
+        windows=validate(WindowConfig, windows, source=source),
     )
 
 
 def _check_preparation(asked: Mapping[str, Any], manifest: Manifest, source: str) -> None:
     """Raise ConfigError where the data were prepared with other settings."""
-    wanted, found = (
-        validate(PreparationConfig, asked, source=source).model_dump(),
-        manifest.preparation.model_dump(),
-    )
+    wanted = validate(PreparationConfig, asked, source=source).model_dump()
+    found = manifest.preparation.model_dump()
     differing = {key for key in asked if wanted[key] != found[key]}
     if differing:
         raise ConfigError(
@@ -148,35 +143,37 @@ def check_sections(values: Mapping[str, Any], source: str) -> None:
 def _network_settings(
     values: Mapping[str, Any], manifest: Manifest, window: tuple[int, ...], source: str
 ) -> dict[str, Any]:
+    """The settings of the network, with classes and channels from the prepared data.
+
+    Raises:
+        ConfigError: a setting is unknown or invalid, or does not fit the data or the window.
+    """
     from cardioseg.networks import ARCHITECTURES
 
     name = values.get("name", "rdvit")
     if name not in ARCHITECTURES:
-        raise ConfigError(
-            source,
-            found=f"network.name = {name!r}",
-            expected=f"one of {', '.join(ARCHITECTURES)}",
-            cure="correct the name",
-        )
+        found, expected = f"network.name = {name!r}", f"one of {', '.join(ARCHITECTURES)}"
+        raise ConfigError(source, found=found, expected=expected, cure="correct the name")
     settings = {key: value for key, value in values.items() if key != "name"}
     channels = 1 if len(window) == 3 else manifest.preparation.channels
     fitted = {"classes": len(manifest.labels), "channels": channels}
     config = validate(ARCHITECTURES[name][1], fitted | settings, source=source)
+    plain = config.model_dump(mode="json")
+    _check_fit(plain, fitted, window, source)
+    return {"name": name, **plain}
+
+
+def _check_fit(
+    network: Mapping[str, Any], fitted: Mapping[str, int], window: tuple[int, ...], source: str
+) -> None:
     for key, value in fitted.items():
-        if getattr(config, key) != value:
-            found = f"network.{key} = {getattr(config, key)}"
-            raise ConfigError(
-                source,
-                found=found,
-                expected=f"{value}, as in the prepared data",
-                cure="leave it out",
-            )
-    if len(config.patch_size) != len(window):
-        found = f"network.patch_size {config.patch_size} and sampling.window {window}"
+        if network[key] != value:
+            found, expected = f"network.{key} = {network[key]}", f"{value}, as in the prepared data"
+            raise ConfigError(source, found=found, expected=expected, cure="leave it out")
+    patch = tuple(network["patch_size"])
+    if len(patch) != len(window):
+        found = f"network.patch_size {patch} and sampling.window {window}"
+        cure = "set both for 2-D or both for 3-D"
         raise ConfigError(
-            source,
-            found=found,
-            expected="the same number of axes in both",
-            cure="set both for 2-D or both for 3-D",
+            source, found=found, expected="the same number of axes in both", cure=cure
         )
-    return {"name": name, **config.model_dump(mode="json")}

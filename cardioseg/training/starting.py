@@ -143,28 +143,22 @@ class StartingModel:
         from cardioseg.training.tuning import freeze
 
         weights, empty = self.model.network.state_dict(), network.state_dict()
-        taken = weights if self.same_kind(settings) else transferable(weights, empty)
-        adapters = {
-            name: value
-            for name, value in empty.items()
-            if name.startswith("lora.") and self.tune != "head"
-        }
-        kept = adapters if self.same_kind(settings) else empty
+        if self.same_kind(settings):
+            adapters = () if self.tune == "head" else (n for n in empty if n.startswith("lora."))
+            taken, kept = weights, {name: empty[name] for name in adapters}
+        else:
+            taken, kept = transferable(weights, empty), empty
         try:
             network.load_state_dict({**kept, **taken})
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[:160]
+            found = " ".join(str(error).split())[:160]
+            expected = "a network for the model's weights"
             cure = "leave out the [network] settings that the weights depend on"
-            raise ConfigError(
-                "--init-from", found=reason, expected="a network for the model's weights", cure=cure
-            ) from None
+            raise ConfigError("--init-from", found=found, expected=expected, cure=cure) from None
         if not taken:
-            cure = "train without --init-from"
+            expected, cure = "a stem or a decoder of the same shape", "train without --init-from"
             raise ConfigError(
-                "--init-from",
-                found="no weights that fit",
-                expected="a stem or a decoder of the same shape",
-                cure=cure,
+                "--init-from", found="no weights that fit", expected=expected, cure=cure
             )
         freeze(network, self.tune)
         return {name: value.numel() for name, value in taken.items()}

@@ -47,11 +47,11 @@ def score_cases(
         maps = predict_maps(
             network, image, neighbours=config.preparation.neighbours, windows=windows, device=device
         )
-        guess = resize(maps.probabilities, arrays["reference"].shape).argmax(0).astype(np.uint8)
+        reference = arrays["reference"]
+        guess = resize(maps.probabilities, reference.shape).argmax(0).astype(np.uint8)
         for value, name in enumerate(manifest.labels.structures, start=1):
-            score = overlap_dice(guess == value, arrays["reference"] == value)
-            if score is not None:
-                dice[name].append(score)
+            score = overlap_dice(guess == value, reference == value)
+            dice[name] += [] if score is None else [score]
         steps.append(float(maps.steps.mean()))
     means = {f"dice_{name}": float(np.mean(values)) for name, values in dice.items() if values}
     return means | {"dice": float(np.mean(list(means.values()))), "steps": float(np.mean(steps))}
