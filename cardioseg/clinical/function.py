@@ -18,6 +18,7 @@ from cardioseg.clinical.body import (
     indexed_values,
     rounded,
 )
+from cardioseg.clinical.plausible import impossible, why_no_ventricle
 from cardioseg.clinical.volumes import (
     Chamber,
     LeftVentricle,
@@ -86,8 +87,20 @@ def heart_function(
         why_none: why there is no ED or no ES.
     """
     reasons: Reasons = {}
+    if ed is not None and es is not None:
+        why_none = why_none_of(ed, es, labels)
+        ed, es = (None, None) if why_none else (ed, es)
     ventricles = _ventricles(ed, es, labels, why_none, reasons)
     return _function(ventricles, body, _wall(ed, labels, why_none, reasons), reasons)
+
+
+def why_none_of(ed: Volume, es: Volume, labels: LabelTable) -> str:
+    """Why nothing is measured in two masks; "" if they can be measured."""
+    for phase, mask in (("ED", ed), ("ES", es)):
+        why = why_no_ventricle(mask, labels)
+        if why:
+            return f"{why} ({phase})"
+    return ""
 
 
 def volume_function(
@@ -103,9 +116,13 @@ def volume_function(
         why_none: why there is no EDV, and nothing that follows from it.
     """
     reasons: Reasons = {}
+    why_not_held = why_no_ventricle(mask, labels)
     empty = _ventricles(None, None, labels, why_none, reasons)
-    lv = empty.lv.model_copy(update={"mass_g": _mass(mask, labels, reasons)})
-    wall = _wall(mask, labels, why_none, reasons).model_copy(update={"phase": phase or None})
+    mass = _mass(mask, labels, why_not_held, reasons)
+    lv = empty.lv.model_copy(update={"mass_g": mass})
+    measured = None if why_not_held else mask
+    wall = _wall(measured, labels, why_not_held, reasons)
+    wall = wall.model_copy(update={"phase": phase or None})
     if not phase:
         reasons["wall_thickness.phase"] = "the phase of the volume is not known"
     return _function(empty.model_copy(update={"lv": lv}), body, wall, reasons)
@@ -126,8 +143,11 @@ def _function(
     )
 
 
-def _mass(mask: Volume, labels: LabelTable, reasons: Reasons) -> float | None:
+def _mass(mask: Volume, labels: LabelTable, why_not_held: str, reasons: Reasons) -> float | None:
     """Mass of the wall that one volume shows; its reason is set or removed."""
+    if why_not_held:
+        reasons["lv.mass_g"] = why_not_held
+        return None
     seen = _seen(mask, labels)
     found = function_from_volumes(seen, seen).lv.mass_g
     if found is None:
@@ -152,9 +172,18 @@ def _ventricles(
             structure = "MYO" if name == "mass_g" else side.upper()
             phase = "ES" if _shows(structure, at_ed, labels) else "ED"
             reasons[dotted] = _unseen(structure, labels, phase)
-    lv = {name: rounded(value) for name, value in chamber_numbers(found.lv).items()}
-    rv = {name: rounded(value) for name, value in chamber_numbers(found.rv).items()}
+    lv = _possible("lv", chamber_numbers(found.lv), reasons)
+    rv = _possible("rv", chamber_numbers(found.rv), reasons)
     return Ventricles(lv=LeftVentricle(**lv), rv=Chamber(**rv))
+
+
+def _possible(
+    side: str, numbers: dict[str, float | None], reasons: Reasons
+) -> dict[str, float | None]:
+    """The numbers, rounded, without those that no heart has; the reason is added to ``reasons``."""
+    why = impossible(numbers)
+    reasons.update({f"{side}.{name}": reason for name, reason in why.items()})
+    return {name: None if name in why else rounded(value) for name, value in numbers.items()}
 
 
 def _seen(mask: Volume, labels: LabelTable) -> dict[str, float]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cardioseg.clinical.measures import ranges
+
 SMOOTHING = 1 / 30  # standard deviation, as a share of the beat: one frame of thirty
 NEARLY_LARGEST = 0.05  # of the stroke, below the largest volume
 LATE = 0.1  # of the beat: a largest volume so long after frame 1 shows that the trigger came early
@@ -22,6 +24,8 @@ AS_DEEP, APART = (
     1 / 6,
 )  # a second minimum: within this share of the stroke, this share of the beat away
 JUMP = 0.15  # of the stroke, between a frame and the smoothed curve
+MISFIT = 0.3  # of the stroke, between a frame and what the frames before and after predict
+FEWEST_FOR_MISFIT = 8  # frames; with fewer, early ejection changes as much between two frames
 FEW_FRAMES = 10  # 80 to 100 ms each: ES may fall between two
 
 
@@ -58,7 +62,9 @@ def find_phases(
     Returns:
         The two frames; both None when there is one frame, or no LV in any.
     """
-    raw = np.asarray(volumes_ml, dtype=float)
+    stored = np.asarray(volumes_ml, dtype=float)
+    misfits = misfit_frames(stored)
+    raw = _bridged(stored, misfits)
     smooth = smoothed(raw)
     curve = tuple(float(value) for value in smooth)
     nothing = (
@@ -77,13 +83,68 @@ def find_phases(
         if None not in (ed, es)
         else "given and volume curve"
     )
-    first = ed if ed is not None else _end_diastole(raw, smooth, es)
-    last = es if es is not None else _end_systole(smooth, first)
+    first = ed if ed is not None else _end_diastole(raw, smooth, es, misfits)
+    last = es if es is not None else _end_systole(smooth, first, misfits)
     given = source == "given"
     doubts = _reversed(raw, first, last) if given else _doubts(raw, smooth, first, last)
+    doubts = (*_misfit_text(misfits), *doubts)
     remarks = () if given else _remarks(len(raw), first, ed)
     confidence = "low" if doubts else "medium" if remarks else "high"
     return Phases(first, last, source, confidence, (*doubts, *remarks), curve)
+
+
+def misfit_frames(volumes_ml: Sequence[float] | np.ndarray) -> tuple[int, ...]:
+    """Frames, from 0, whose volume does not fit the two frames before and the two after.
+
+    The worst one is bridged before the next is looked for, so that one bad frame does not accuse its neighbours.
+
+    Args:
+        volumes_ml: (T,) LV volume of every frame; the last is followed by the first.
+    """
+    raw = np.asarray(volumes_ml, dtype=float)
+    found: list[int] = []
+    while len(raw) >= FEWEST_FOR_MISFIT and len(found) < len(raw) // 4:
+        bridged = _bridged(raw, found)
+        away = np.minimum(abs(bridged - _predicted(bridged)), abs(bridged - _from_inside(bridged)))
+        worst = int(away.argmax())
+        stroke = np.ptp(np.delete(bridged, worst))
+        if away[worst] <= MISFIT * stroke or worst in found:
+            break
+        found.append(worst)
+    return tuple(sorted(found))
+
+
+def _predicted(raw: np.ndarray) -> np.ndarray:
+    """(T,) each frame from the two on either side, by a cubic."""
+    near = np.roll(raw, 1) + np.roll(raw, -1)
+    far = np.roll(raw, 2) + np.roll(raw, -2)
+    return np.asarray((4 * near - far) / 6)
+
+
+def _from_inside(raw: np.ndarray) -> np.ndarray:
+    """(T,) the first two and last two frames without their neighbours beyond the ends; infinite for the others.
+
+    A cine may end before the beat does, so that its last frame is not followed by its first.
+    """
+    found = np.full(len(raw), np.inf)
+    found[0], found[-1] = 2 * raw[1] - raw[2], 2 * raw[-2] - raw[-3]
+    found[1], found[-2] = (raw[0] + raw[2]) / 2, (raw[-1] + raw[-3]) / 2
+    return found
+
+
+def _bridged(raw: np.ndarray, frames: Sequence[int]) -> np.ndarray:
+    """The curve with the volumes of ``frames`` interpolated between their neighbours in the beat."""
+    kept = np.setdiff1d(np.arange(len(raw)), frames)
+    return np.asarray(np.interp(np.arange(len(raw)), kept, raw[kept], period=len(raw)))
+
+
+def _misfit_text(frames: Sequence[int]) -> tuple[str, ...]:
+    if not frames:
+        return ()
+    names = ranges(frame + 1 for frame in frames)
+    one = len(frames) == 1
+    noun, verb = ("frame", "does") if one else ("frames", "do")
+    return (f"the LV volume of {noun} {names} {verb} not fit the frames before and after",)
 
 
 def smoothed(volumes_ml: np.ndarray) -> np.ndarray:
@@ -93,20 +154,27 @@ def smoothed(volumes_ml: np.ndarray) -> np.ndarray:
     return np.asarray(gaussian_filter1d(volumes_ml, SMOOTHING * len(volumes_ml), mode="wrap"))
 
 
-def _end_diastole(raw: np.ndarray, smooth: np.ndarray, es: int | None) -> int:
-    """The largest volume, or frame 1 when it is nearly that, smoothed or (as the curve may fall at once) not."""
+def _end_diastole(
+    raw: np.ndarray, smooth: np.ndarray, es: int | None, misfits: Sequence[int]
+) -> int:
+    """The frame of largest volume, or frame 1 if its volume is nearly that, smoothed or not; never a misfit.
+
+    The curve may fall right after frame 1, so smoothing lowers it.
+    """
+    excluded = {*misfits, *(() if es is None else (es,))}
     curve = smooth.copy()
-    if es is not None:
-        curve[es] = -np.inf
+    curve[list(excluded)] = -np.inf
     largest = int(curve.argmax())
     nearly = curve[largest] - NEARLY_LARGEST * (smooth.max() - smooth.min())
     early = LATE < largest / len(raw) < 0.5
-    return 0 if es != 0 and not early and max(raw[0], smooth[0]) >= nearly else largest
+    first = 0 not in excluded and not early and max(raw[0], smooth[0]) >= nearly
+    return 0 if first else largest
 
 
-def _end_systole(smooth: np.ndarray, ed: int) -> int:
+def _end_systole(smooth: np.ndarray, ed: int, misfits: Sequence[int]) -> int:
+    """The frame of smallest volume; never a misfit."""
     curve = smooth.copy()
-    curve[ed] = np.inf
+    curve[[ed, *misfits]] = np.inf
     return int(curve.argmin())
 
 

@@ -9,6 +9,9 @@ from typing import Literal
 
 import numpy as np
 
+from cardioseg.clinical.heart_mask import heart_of
+from cardioseg.clinical.measures import Located, Measures, Value
+from cardioseg.clinical.phases import misfit_frames
 from cardioseg.clinical.rules import (
     CINE_RULES,
     MASK_RULES,
@@ -17,8 +20,8 @@ from cardioseg.clinical.rules import (
     QualityRule,
     Severity,
 )
-from cardioseg.clinical.shape import Measures, Value, shape_measures
-from cardioseg.clinical.volumes import ejection_fraction
+from cardioseg.clinical.shape import shape_measures
+from cardioseg.clinical.volumes import ejection_fraction, structure_value
 from cardioseg.core.labels import LabelTable
 from cardioseg.core.record import Record
 from cardioseg.core.volume import Volume
@@ -61,22 +64,40 @@ def check_volume(
     return _quality({"mask": (_measured(mask, labels, certainty), MASK_RULES)})
 
 
-def check_pair(
-    ed: Volume,
-    es: Volume,
-    labels: LabelTable,
-    *,
-    certainty: Sequence[Certainty | None] = (None, None),
-) -> Quality:
+def check_pair(ed: Volume, es: Volume, labels: LabelTable) -> Quality:
     """The rules for both masks of a patient, and for what changes between them."""
-    return check_measured_pair(
-        _measured(ed, labels, certainty[0]), _measured(es, labels, certainty[1])
-    )
+    at_ed, at_es = _measured(ed, labels, None), _measured(es, labels, None)
+    return check_measured_pair(at_ed, at_es, together(ed, es, labels))
 
 
-def check_measured_pair(ed: Measures, es: Measures) -> Quality:
-    """The same from the measures of two masks that were checked one by one."""
-    return _quality(_pair(ed, es))
+def check_measured_pair(ed: Measures, es: Measures, both: Measures) -> Quality:
+    """The same from the measures of two masks that were checked one by one, and what ``together`` measured."""
+    return _quality(_pair(ed, es, both))
+
+
+def together(ed: Volume, es: Volume, labels: LabelTable) -> Measures:
+    """How two masks of one heart lie to each other: Dice of LV with wall, and whether their grids differ."""
+    differ = ed.shape != es.shape or not np.allclose(ed.spacing, es.spacing, rtol=0.01)
+    found: dict[str, Value] = {"grids_differ": float(differ), "overlap": "the grids differ"}
+    if not differ:
+        hearts = [heart_of(mask, labels) for mask in (ed, es)]
+        if all({"LV", "MYO"} <= heart.parts.keys() for heart in hearts):
+            found["overlap"] = _overlap(ed, es, labels)
+        else:
+            found["overlap"] = "the labels name no LV or no MYO"
+    return Measures.of(found)
+
+
+def _overlap(ed: Volume, es: Volume, labels: LabelTable) -> Value:
+    at_ed, at_es = (_ventricle(mask, labels) for mask in (ed, es))
+    total = int(at_ed.sum()) + int(at_es.sum())
+    return 2 * int((at_ed & at_es).sum()) / total if total else "neither mask shows LV or MYO"
+
+
+def _ventricle(mask: Volume, labels: LabelTable) -> np.ndarray:
+    """(X, Y, Z) bool: LV and its wall."""
+    values = (structure_value(name, labels) for name in ("LV", "MYO"))
+    return np.isin(mask.array, [value for value in values if value is not None])
 
 
 def check_cine(
@@ -99,10 +120,22 @@ def check_cine(
     found = [
         _measured(mask, labels, certainty[t] if certainty else None) for t, mask in enumerate(masks)
     ]
-    others = [measures for t, measures in enumerate(found) if t not in (ed, es)]
-    failing = sum(_verdict_of(measures) == "fail" for measures in others)
-    cine: dict[str, Value] = {"frames": len(masks), "failing_frames": failing}
-    return _quality(_pair(found[ed], found[es]) | {"cine": (Measures.of(cine), CINE_RULES)})
+    failing = [
+        t + 1
+        for t, measures in enumerate(found)
+        if t not in (ed, es) and _verdict_of(measures) == "fail"
+    ]
+    misfits = [
+        t + 1 for t in misfit_frames([measures.values["lv_ml"] or 0.0 for measures in found])
+    ]
+    cine: dict[str, Value] = {
+        "frames": len(masks),
+        "failing_frames": Located(len(failing), tuple(failing)),
+        "misfit_frames": Located(len(misfits), tuple(misfits)),
+    }
+    both = together(masks[ed], masks[es], labels)
+    pair = _pair(found[ed], found[es], both)
+    return _quality(pair | {"cine": (Measures.of(cine), CINE_RULES)})
 
 
 def check_cine_mask(
@@ -154,9 +187,11 @@ def _measured(mask: Volume, labels: LabelTable, certainty: Certainty | None) -> 
     return shape_measures(mask, labels).with_others(Measures.of(certainty or {}))
 
 
-def _pair(ed: Measures, es: Measures) -> dict[str, tuple[Measures, Sequence[QualityRule]]]:
-    both = Measures.of(_between(ed, es))
-    return {"ED": (ed, MASK_RULES), "ES": (es, MASK_RULES), BOTH: (both, PAIR_RULES)}
+def _pair(
+    ed: Measures, es: Measures, both: Measures
+) -> dict[str, tuple[Measures, Sequence[QualityRule]]]:
+    changes = both.with_others(Measures.of(_between(ed, es)))
+    return {"ED": (ed, MASK_RULES), "ES": (es, MASK_RULES), BOTH: (changes, PAIR_RULES)}
 
 
 def _between(ed: Measures, es: Measures) -> dict[str, Value]:
@@ -172,6 +207,10 @@ def _between(ed: Measures, es: Measures) -> dict[str, Value]:
                 ejection_fraction(edv, esv) or 0.0,
                 edv - esv,
             )
+    step = ed.values["area_step"]
+    found["area_step_ed"] = (
+        ed.reasons["area_step"] if step is None else Located(step, ed.at.get("area_step", ()))
+    )
     at_ed, at_es = ed.values["myo_ml"], es.values["myo_ml"]
     found["mass_es_over_ed"] = (
         _absent("myo_ml", ed, es) if at_ed is None or at_es is None else at_es / at_ed

@@ -1,244 +1,223 @@
-"""A heart's mask in numbers: what the quality rules of ``clinical.quality`` look at.
+"""What a heart's mask measures: the numbers that the quality rules look at.
 
-Sources: ukbb_cardiac's ``sa_pass_quality_control``, and what expert masks of ACDC never show (lab log, 2026-11-21). One small
-function a measure: it gives a number, or the reason why there is none. Shape legend: U, V in-plane, W slices, last. What it does
-not know: intensities, files, and which values are too small or too large.
+Sources: ukbb_cardiac's ``sa_pass_quality_control``, and what expert masks of ACDC and M&Ms never show (lab log). Each measure
+is one small function that returns a number, a number with its slices, or the reason why there is none. Shape legend: U, V
+in-plane, W slices, last. Does not know intensities, files, or which values are too small or too large.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable
 
 import numpy as np
-from scipy.ndimage import generate_binary_structure, label
+from skimage.measure import label
 
-from cardioseg.clinical.volumes import SPELLINGS
+from cardioseg.clinical.heart_mask import HeartMask, contacts, heart_of
+from cardioseg.clinical.measures import Located, Measures, Value
 from cardioseg.core.labels import LabelTable
-from cardioseg.core.record import Record
 from cardioseg.core.volume import Volume
-from cardioseg.imaging.preprocess import slice_axis, slices_last, spacing_slices_last
 
-CORNERS, CORNERS_IN_PLANE = generate_binary_structure(3, 3), generate_binary_structure(2, 2)
-FEWEST_SLICES = 6  # of a stack that can show a whole ventricle; ACDC's shortest has 6
-Value = float | str  # a number, or why there is none
-
-
-class Measures(Record):
-    """Numbers by name; None where one could not be computed, with the reason under the same name.
-
-    Attributes:
-        values: measure → number.
-        reasons: measure → why its number is None.
-    """
-
-    values: dict[str, float | None] = {}
-    reasons: dict[str, str] = {}
-
-    @classmethod
-    def of(cls, found: Mapping[str, Value]) -> "Measures":
-        """Sort into numbers, rounded to six decimals, and reasons."""
-        values = {
-            name: None if isinstance(value, str) else round(float(value), 6)
-            for name, value in found.items()
-        }
-        reasons = {name: value for name, value in found.items() if isinstance(value, str)}
-        return cls(values=values, reasons=reasons)
-
-    def with_others(self, others: "Measures") -> "Measures":
-        """Both together; ``others`` wins where a name is in both."""
-        return Measures(
-            values={**self.values, **others.values}, reasons={**self.reasons, **others.reasons}
-        )
-
-
-@dataclass(frozen=True)
-class HeartMask:
-    """One mask, cut to its in-plane box with a rim of one voxel.
-
-    Attributes:
-        parts: "RV", "MYO", "LV" → (U, V, W) bool; only those that the label table names.
-        whole: (U, V, W) bool, any structure.
-        spacing_mm: voxel size along U, V, W.
-        border_voxels: voxels of structures on the in-plane border of the image.
-    """
-
-    parts: Mapping[str, np.ndarray]
-    whole: np.ndarray
-    spacing_mm: tuple[float, float, float]
-    border_voxels: int
-
-    @cached_property
-    def spans(self) -> dict[str, np.ndarray]:
-        """Structure → indices of the slices that hold it."""
-        return {name: np.flatnonzero(part.any((0, 1))) for name, part in self.parts.items()}
-
-    @cached_property
-    def ventricle(self) -> np.ndarray:
-        """(U, V, W) bool: LV and myocardium, what lies within the epicardium."""
-        return self.parts["LV"] | self.parts["MYO"]
-
-
-def heart_of(mask: Volume, labels: LabelTable) -> HeartMask:
-    """The structures of a mask by name, however its label table spells them and wherever its slice axis lies."""
-    axis = slice_axis(mask)
-    array = slices_last(mask.array, axis)
-    inside = array[1:-1, 1:-1]
-    plane = np.count_nonzero(array, axis=2) > 0
-    sides = (np.flatnonzero(plane.any(1)), np.flatnonzero(plane.any(0)))
-    box = tuple(
-        slice(int(side[0]), int(side[-1]) + 1) if len(side) else slice(0, 1) for side in sides
-    )
-    cut = np.pad(array[box], ((1, 1), (1, 1), (0, 0)))
-    values = {name.casefold(): value for value, name in enumerate(labels.names)}
-    parts = {
-        part: cut == values[name]
-        for part, names in SPELLINGS.items()
-        for name in names
-        if name in values
-    }
-    border = int(np.count_nonzero(array)) - int(np.count_nonzero(inside))
-    return HeartMask(parts, cut > 0, spacing_slices_last(mask.spacing, axis), border)
+FEWEST_SLICES = 6  # of a stack that can show a whole ventricle; ACDC's and M&Ms' shortest have 6
+OPEN = 0.2  # of a slice's LV border; expert masks of ACDC never leave more without myocardium
+Measure = Callable[[HeartMask], Value]
 
 
 def shape_measures(mask: Volume, labels: LabelTable) -> Measures:
-    """Every measure of one mask (X, Y, Z); volumes in ml beside them, for the rules on two phases."""
+    """Every measure of one mask (X, Y, Z); volumes in ml among them, for the rules on two phases."""
     heart = heart_of(mask, labels)
     return Measures.of(
         {name: _value(heart, needs, measure) for name, (needs, measure) in MEASURES.items()}
     )
 
 
-def _value(
-    heart: HeartMask, needs: tuple[str, ...], measure: Callable[[HeartMask], Value]
-) -> Value:
+def _value(heart: HeartMask, needs: tuple[str, ...], measure: Measure) -> Value:
     for name in needs:
         if name not in heart.parts:
-            return _unnamed(name)
+            return f"the labels name no {name}"
         if not len(heart.spans[name]):
             return f"the mask has no {name}"
     return measure(heart)
 
 
-def _unnamed(name: str) -> str:
-    return f"the labels name no {name}"
-
-
-def volume_of(name: str) -> Callable[[HeartMask], Value]:
+def volume_of(name: str) -> Measure:
     """The measure of a structure's volume in ml."""
     return lambda heart: int(heart.parts[name].sum()) * float(np.prod(heart.spacing_mm)) / 1000
 
 
 def missing_structures(heart: HeartMask) -> Value:
-    """Structures that the labels name and the mask lacks."""
-    return (
-        sum(not len(span) for span in heart.spans.values())
-        if heart.parts
-        else "the labels name no part of a heart"
-    )
+    """Number of structures that the labels name and the mask lacks."""
+    if not heart.parts:
+        return "the labels name no part of a heart"
+    return sum(not len(span) for span in heart.spans.values())
 
 
 def border_voxels(heart: HeartMask) -> Value:
-    """Voxels on the in-plane border of the image; the first and last slice are no border, hearts reach beyond them."""
+    """Voxels on the in-plane border of the image; hearts may continue beyond the first and last slice."""
     return heart.border_voxels
 
 
 def gap_slices(heart: HeartMask) -> Value:
     """Slices without a structure between two that have it, over all structures."""
-    return sum(int(np.ptp(span)) + 1 - len(span) for span in heart.spans.values() if len(span))
+    gaps = [
+        np.setdiff1d(np.arange(span[0], span[-1] + 1), span)
+        for span in heart.spans.values()
+        if len(span)
+    ]
+    return Located(sum(map(len, gaps)), _numbers(np.concatenate(gaps))) if gaps else 0
 
 
 def lv_slices(heart: HeartMask) -> Value:
-    """Slices with LV; of a whole stack only."""
-    return _whole_stack(heart) or len(heart.spans["LV"])
+    """Slices with LV; only of a stack that can show a whole ventricle."""
+    return _short_stack(heart) or len(heart.spans["LV"])
 
 
 def lv_length_mm(heart: HeartMask) -> Value:
-    """From the first slice with LV to the last, both included; of a whole stack only."""
-    return _whole_stack(heart) or (int(np.ptp(heart.spans["LV"])) + 1) * heart.spacing_mm[2]
+    """From the first slice with LV to the last, both included; only of a stack that can show a whole ventricle."""
+    return _short_stack(heart) or (int(np.ptp(heart.spans["LV"])) + 1) * heart.spacing_mm[2]
 
 
-def _whole_stack(heart: HeartMask) -> str:
+def _short_stack(heart: HeartMask) -> str:
     slices = heart.whole.shape[2]
-    return (
-        f"the image has {slices} slices, fewer than {FEWEST_SLICES}"
-        if slices < FEWEST_SLICES
-        else ""
-    )
+    few = slices < FEWEST_SLICES
+    return f"the image has {slices} slices, fewer than {FEWEST_SLICES}" if few else ""
+
+
+def stack_slices(heart: HeartMask) -> Value:
+    """Slices of the image."""
+    return heart.whole.shape[2]
+
+
+def stack_length_mm(heart: HeartMask) -> Value:
+    """Length of the stack, from the outer face of the first slice to that of the last."""
+    return heart.whole.shape[2] * heart.spacing_mm[2]
+
+
+def lv_cut_off(heart: HeartMask) -> Value:
+    """LV area at the apical end of its span over its largest, if the stack ends there; 0 if the stack goes on."""
+    span, areas = heart.spans["LV"], heart.parts["LV"].sum((0, 1))
+    ends = (int(span[0]), int(span[-1]))
+    apex = min(ends, key=lambda index: int(heart.ventricle[:, :, index].sum()))
+    if apex not in (0, heart.whole.shape[2] - 1):
+        return 0
+    return Located(float(areas[apex] / areas.max()), (apex + 1,))
 
 
 def lv_slices_without_myo(heart: HeartMask) -> Value:
     """Slices with LV and no myocardium."""
-    return len(np.setdiff1d(heart.spans["LV"], heart.spans["MYO"]))
+    found = np.setdiff1d(heart.spans["LV"], heart.spans["MYO"])
+    return Located(len(found), _numbers(found))
 
 
 def rv_slices_without_myo(heart: HeartMask) -> Value:
     """Slices with RV and no myocardium."""
-    return len(np.setdiff1d(heart.spans["RV"], heart.spans["MYO"]))
+    found = np.setdiff1d(heart.spans["RV"], heart.spans["MYO"])
+    return Located(len(found), _numbers(found))
 
 
 def open_ring(heart: HeartMask) -> Value:
-    """Share of the LV's in-plane border that is not against myocardium, in the middle third of its slices."""
+    """Share of the LV's in-plane border without myocardium, in the middle third of its slices."""
     span = heart.spans["LV"]
     third = len(span) // 3
-    return _open(heart, span[third : max(third + 1, len(span) - third)])
+    open_faces, faces = _ring(heart)
+    middle = span[third : max(third + 1, len(span) - third)]
+    concerned = middle[open_faces[middle] > 0]
+    return Located(float(open_faces[middle].sum() / faces[middle].sum()), _numbers(concerned))
 
 
 def open_ring_anywhere(heart: HeartMask) -> Value:
-    """Share of the LV's in-plane border that is not against myocardium, over all its slices."""
-    return _open(heart, heart.spans["LV"])
+    """Share of the LV's in-plane border without myocardium, over all its slices."""
+    open_faces, faces = _ring(heart)
+    return Located(float(open_faces.sum() / faces.sum()), _numbers(np.flatnonzero(open_faces)))
 
 
-def _open(heart: HeartMask, slices: np.ndarray) -> float:
-    lv = heart.parts["LV"][:, :, slices]
-    return _contacts(lv, ~heart.ventricle[:, :, slices]) / _contacts(lv, ~lv)
+def open_slices(heart: HeartMask) -> Value:
+    """Slices in which more than ``OPEN`` of the LV's border has no myocardium."""
+    open_faces, faces = _ring(heart)
+    found = np.flatnonzero(open_faces > OPEN * faces)
+    return Located(len(found), _numbers(found))
+
+
+def _ring(heart: HeartMask) -> tuple[np.ndarray, np.ndarray]:
+    """(W,) faces of the LV's border without myocardium, and all of them."""
+    lv = heart.parts["LV"]
+    return contacts(lv, ~heart.ventricle), contacts(lv, ~lv)
 
 
 def rv_against_lv(heart: HeartMask) -> Value:
-    """Share of the RV's in-plane border that lies against the LV; a septum is between them."""
+    """Share of the RV's in-plane border that lies against the LV, where a septum should be."""
     rv = heart.parts["RV"]
-    return _contacts(rv, heart.parts["LV"]) / _contacts(rv, ~rv)
+    touching = contacts(rv, heart.parts["LV"])
+    share = float(touching.sum() / contacts(rv, ~rv).sum())
+    return Located(share, _numbers(np.flatnonzero(touching)))
 
 
 def roughness(heart: HeartMask) -> Value:
-    """In-plane outline of the epicardium over that of its box, mean over slices, counted along voxel edges; 1 when convex."""
+    """In-plane outline of the epicardium over that of its box, counted along voxel edges; mean over slices; 1 if convex."""
     slices = np.flatnonzero(heart.ventricle.any((0, 1)))
-    return float(np.mean([_outline_over_box(heart.ventricle[:, :, index]) for index in slices]))
+    outlines = contacts(heart.ventricle, ~heart.ventricle)
+    return float(np.mean([outlines[w] / _box_outline(heart.ventricle[:, :, w]) for w in slices]))
 
 
-def _outline_over_box(plane: np.ndarray) -> float:
-    box = sum(int(np.ptp(np.flatnonzero(side))) + 1 for side in (plane.any(0), plane.any(1)))
-    return _contacts(plane[:, :, None], ~plane[:, :, None]) / (2 * box)
+def _box_outline(plane: np.ndarray) -> int:
+    sides = (np.flatnonzero(plane.any(axis)) for axis in (0, 1))
+    return 2 * sum(int(np.ptp(side)) + 1 for side in sides)
 
 
 def slice_shift_mm(heart: HeartMask) -> Value:
-    """Largest in-plane step of the centre of LV and myocardium from one slice to the next; breath-holds make some."""
+    """Largest in-plane step of the centre of LV and myocardium from one slice to the next; breath-holds cause some."""
     part, spacing = heart.ventricle, heart.spacing_mm
     count = part.sum((0, 1))
     with np.errstate(invalid="ignore"):
         u = (part.sum(1) * np.arange(part.shape[0])[:, None]).sum(0) / count * spacing[0]
         v = (part.sum(0) * np.arange(part.shape[1])[:, None]).sum(0) / count * spacing[1]
     steps = np.hypot(np.diff(u), np.diff(v))
-    return (
-        float(np.nanmax(steps))
-        if np.isfinite(steps).any()
-        else "no two slices that follow each other"
-    )
+    if not np.isfinite(steps).any():
+        return "no two slices that follow each other"
+    where = int(np.nanargmax(steps))
+    return Located(float(steps[where]), (where + 1, where + 2))
 
 
 def area_jump(heart: HeartMask) -> Value:
-    """Largest second difference of the epicardial area along the slices, over the largest area; a smooth cone has little."""
-    areas = heart.ventricle.sum((0, 1)).astype(float)
-    filled = areas[areas > 0]
-    return (
-        float(np.abs(np.diff(filled, 2)).max() / filled.max())
-        if len(filled) > 2
-        else "fewer than three slices"
-    )
+    """Largest second difference of the epicardial area along the slices, over the largest area; small for a smooth cone."""
+    slices = np.flatnonzero(heart.ventricle.any((0, 1)))
+    areas = heart.ventricle.sum((0, 1))[slices].astype(float)
+    if len(areas) < 3:
+        return "fewer than three slices"
+    bends = np.abs(np.diff(areas, 2))
+    where = int(bends.argmax())
+    return Located(float(bends[where] / areas.max()), _numbers(slices[where : where + 3]))
+
+
+def area_step(heart: HeartMask) -> Value:
+    """Largest change of area from one slice to the next beyond the mean of both neighbouring changes.
+
+    Summed over the RV and the LV with its wall, each relative to its largest area. A slice missing from the stack doubles one
+    change and not its neighbours.
+    """
+    slices = np.intersect1d(heart.spans["LV"], heart.spans["RV"])
+    if len(slices) < 5:
+        return "fewer than five slices show LV and RV"
+    beyond = np.zeros(len(slices) - 3)
+    for part in (heart.ventricle, heart.parts["RV"]):
+        areas = part.sum((0, 1))[slices].astype(float)
+        steps = np.abs(np.diff(areas)) / areas.max()
+        beyond += steps[1:-1] - (steps[:-2] + steps[2:]) / 2
+    where = int(beyond.argmax()) + 1
+    return Located(float(beyond.max()), _numbers(slices[where : where + 2]))
+
+
+def repeated_slices(heart: HeartMask) -> Value:
+    """Pairs of neighbouring slices with exactly the same structures."""
+    filled = np.flatnonzero(heart.whole.any((0, 1)))
+    pairs = [
+        (a, b)
+        for a, b in zip(filled[:-1], filled[1:], strict=True)
+        if b == a + 1 and all(np.array_equal(p[:, :, a], p[:, :, b]) for p in heart.parts.values())
+    ]
+    return Located(len(pairs), _numbers(np.unique(pairs)))
 
 
 def loose_share(heart: HeartMask) -> Value:
-    """Share of a structure's voxels that are not of its largest 26-connected piece; of the structure where it is largest."""
-    shares = [_outside_largest(part, CORNERS) for part in heart.parts.values() if part.any()]
+    """Share of a structure outside its largest 26-connected piece, for the structure in which it is largest."""
+    shares = [outside_largest(part) for part in heart.parts.values() if part.any()]
     return max(shares) if shares else "the mask shows no part of a heart"
 
 
@@ -252,46 +231,47 @@ def rv_torn_in_plane(heart: HeartMask) -> Value:
     return _torn(heart.parts["RV"])
 
 
-def _torn(part: np.ndarray) -> float:
-    planes = [part[:, :, index] for index in np.flatnonzero(part.any((0, 1)))]
-    return sum(
-        _outside_largest(plane, CORNERS_IN_PLANE) * int(plane.sum()) for plane in planes
-    ) / int(part.sum())
+def _torn(part: np.ndarray) -> Value:
+    slices = np.flatnonzero(part.any((0, 1)))
+    loose = [outside_largest(part[:, :, w]) * int(part[:, :, w].sum()) for w in slices]
+    return Located(sum(loose) / int(part.sum()), _numbers(slices[np.array(loose) > 0]))
 
 
-def _outside_largest(part: np.ndarray, structure: np.ndarray) -> float:
-    pieces, _ = label(part, structure=structure)
-    sizes = np.bincount(pieces.ravel())[1:]
+def outside_largest(part: np.ndarray) -> float:
+    """Share of a mask outside its largest piece; pieces that touch at a corner are one."""
+    sizes = np.bincount(label(part, connectivity=part.ndim).ravel())[1:]
     return 1 - float(sizes.max() / sizes.sum())
 
 
-def _contacts(part: np.ndarray, other: np.ndarray) -> int:
-    """In-plane voxel faces between two masks (U, V, W), neither of which reaches the rim."""
-    count = 0
-    for axis in (0, 1):
-        a, b = np.moveaxis(part, axis, 0), np.moveaxis(other, axis, 0)
-        count += int((a[1:] & b[:-1]).sum()) + int((a[:-1] & b[1:]).sum())
-    return count
+def _numbers(slices: np.ndarray) -> tuple[int, ...]:
+    """Indices from 0 as numbers from 1."""
+    return tuple(int(index) + 1 for index in slices)
 
 
 # Name → structures that must be there, and the function.
-MEASURES: dict[str, tuple[tuple[str, ...], Callable[[HeartMask], Value]]] = {
+MEASURES: dict[str, tuple[tuple[str, ...], Measure]] = {
     "lv_ml": (("LV",), volume_of("LV")),
     "myo_ml": (("MYO",), volume_of("MYO")),
     "rv_ml": (("RV",), volume_of("RV")),
     "missing_structures": ((), missing_structures),
     "border_voxels": ((), border_voxels),
     "gap_slices": ((), gap_slices),
+    "stack_slices": ((), stack_slices),
+    "stack_length_mm": ((), stack_length_mm),
     "lv_slices": (("LV",), lv_slices),
     "lv_length_mm": (("LV",), lv_length_mm),
+    "lv_cut_off": (("LV", "MYO"), lv_cut_off),
     "lv_slices_without_myo": (("LV", "MYO"), lv_slices_without_myo),
     "rv_slices_without_myo": (("RV", "MYO"), rv_slices_without_myo),
     "open_ring": (("LV", "MYO"), open_ring),
     "open_ring_anywhere": (("LV", "MYO"), open_ring_anywhere),
+    "open_slices": (("LV", "MYO"), open_slices),
     "rv_against_lv": (("RV", "LV"), rv_against_lv),
     "roughness": (("LV", "MYO"), roughness),
     "slice_shift_mm": (("LV", "MYO"), slice_shift_mm),
     "area_jump": (("LV", "MYO"), area_jump),
+    "area_step": (("LV", "MYO", "RV"), area_step),
+    "repeated_slices": (("LV",), repeated_slices),
     "loose_share": ((), loose_share),
     "torn_in_plane": ((), torn_in_plane),
     "rv_torn_in_plane": (("RV",), rv_torn_in_plane),

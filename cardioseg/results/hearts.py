@@ -12,6 +12,7 @@ from typing import Final
 from cardioseg.clinical.beat import pair_phases
 from cardioseg.clinical.function import Function, heart_function
 from cardioseg.clinical.phases import Phases
+from cardioseg.clinical.quality import together
 from cardioseg.clinical.volumes import structure_value
 from cardioseg.core.atomic import remove
 from cardioseg.core.errors import InputError
@@ -172,8 +173,10 @@ def _pair_record(output: Path, patient: str, ed: RunRecord, es: RunRecord) -> Cl
         made_by=MADE_HERE,
         why_none="the files' names state no frame",
     )
+    both = together(masks[0], masks[1], ed.label_table())
+    quality = pair_quality(ed, es, both)
     cases = {"ed": ed.case, "es": es.case}
-    return found.model_copy(update={"cases": cases, "quality": pair_quality(ed, es)})
+    return found.model_copy(update={"cases": cases, "quality": quality})
 
 
 def _phases(ed: RunRecord, es: RunRecord, function: Function) -> Phases:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from cardioseg.clinical.measures import Measures
 from cardioseg.clinical.quality import BOTH, Quality, check_measured_pair
 from cardioseg.clinical.rules import Finding
 from cardioseg.core.errors import EXIT_OK, EXIT_QUALITY
@@ -10,10 +11,16 @@ from cardioseg.results.records import ClinicalRecord, RunRecord
 SHOWN_REASONS = 3
 
 
-def pair_quality(ed: RunRecord, es: RunRecord) -> Quality:
-    """The verdict on both phases of a patient, from the run records of two volumes."""
+def pair_quality(ed: RunRecord, es: RunRecord, both: Measures) -> Quality:
+    """The verdict on both phases of a patient, from the run records of two volumes.
+
+    Args:
+        ed: at end-diastole.
+        es: at end-systole.
+        both: what ``clinical.quality.together`` measured on both masks.
+    """
     at_ed, at_es = (record.quality.measures["mask"] for record in (ed, es))
-    return check_measured_pair(at_ed, at_es)
+    return check_measured_pair(at_ed, at_es, both)
 
 
 def case_warnings(name: str, quality: Quality | None) -> list[str]:

@@ -95,12 +95,32 @@ def a_tiny_rv(mask):
     mask.ravel()[rv[: len(rv) - 20]] = 0
 
 
+def a_repeated_slice(mask):
+    """A slice that is a copy of its neighbour."""
+    index, _ = middle(mask)
+    mask[:, :, index] = mask[:, :, index - 1]
+
+
+def no_apex(mask):
+    """The stack ends at mid-ventricle: slices are moved until the apical half lies beyond the last one."""
+    index, _ = middle(mask)
+    areas = [(mask[:, :, w] >= MYO).sum() for w in np.flatnonzero((mask >= MYO).any((0, 1)))]
+    if areas[0] < areas[-1]:
+        mask[:] = mask[:, :, ::-1]
+    kept = mask[:, :, : index + 1].copy()
+    mask[:] = 0
+    mask[:, :, mask.shape[2] - kept.shape[2] :] = kept
+
+
 BREAKERS = {
     "missing_structures": (no_rv, "fail"),
     "border_voxels": (at_the_border, "fail"),
     "gap_slices": (a_gap, "fail"),
-    "lv_slices": (few_slices, "fail"),
-    "lv_length_mm": (few_slices, "fail"),
+    "lv_slices": (few_slices, "warn"),
+    "lv_length_mm": (few_slices, "warn"),
+    "lv_cut_off": (no_apex, "fail"),
+    "open_slices": (two_bare_slices, "fail"),
+    "repeated_slices": (a_repeated_slice, "fail"),
     "lv_slices_without_myo": (two_bare_slices, "fail"),
     "rv_slices_without_myo": (bare_rv, "warn"),
     "open_ring": (an_open_ring, "fail"),

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardioseg.clinical.phases import ES_BETWEEN, find_phases, smoothed
+from cardioseg.clinical.phases import ES_BETWEEN, find_phases, smoothed, misfit_frames
 from cardioseg.phantom.draw import contraction
 
 
@@ -83,7 +83,25 @@ def test_a_second_minimum_is_doubted():
 def test_a_frame_that_jumps_is_doubted():
     curve = beat(30)
     curve[5] = 0
-    assert "the volume jumps at frame 6" in doubt(curve)
+    assert "frame 6" in doubt(curve)
+
+
+@pytest.mark.parametrize("frame", [0, 1, 7, 11, 25])
+def test_a_frame_that_does_not_fit_is_neither_ed_nor_es(frame):
+    """As in patient090's cine, where one wrong mask became end-diastole."""
+    for wrong in (-60.0, 60.0):
+        curve = beat(30)
+        curve[frame] += wrong
+        found = find_phases(curve)
+        assert misfit_frames(curve) == (frame,)
+        assert frame not in (found.ed, found.es)
+        assert abs(found.es - int(np.argmin(beat(30)))) <= 1
+        assert f"frame {frame + 1} " in doubt(curve)
+
+
+@pytest.mark.parametrize("frames", [8, 10, 12, 15, 20, 25, 30, 50])
+def test_a_right_curve_has_no_misfit(frames):
+    assert misfit_frames(beat(frames)) == ()
 
 
 def test_few_frames_are_remarked():
