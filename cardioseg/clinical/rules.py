@@ -66,10 +66,11 @@ class QualityRule:
 
     def _sentence(self, value: float, limit: float, at: tuple[int, ...]) -> str:
         place = f"{self.places}{'s' * (len(at) > 1)} {ranges(at)}: " if at else ""
-        bound = f"{'at least' if self.least else 'at most'} {self._shown(limit)}"
-        return f"{place}{self.text.format(value=self._shown(value))} (expected: {bound})"
+        bound = f"{'at least' if self.least else 'at most'} {self.shown(limit)}"
+        return f"{place}{self.text.format(value=self.shown(value))} (expected: {bound})"
 
-    def _shown(self, value: float) -> str:
+    def shown(self, value: float) -> str:
+        """A value or limit with its unit."""
         if self.unit == "share":
             return f"{100 * value:.3g} %"
         return f"{value:.3g}{f' {self.unit}' if self.unit else ''}"

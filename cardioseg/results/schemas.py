@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 from pydantic import BaseModel, JsonValue
 
+from cardioseg.clinical.rules import CINE_RULES, MASK_RULES, PAIR_RULES, QualityRule
+from cardioseg.clinical.shape import MEASURES, Measure
 from cardioseg.core.atomic import write_text
 from cardioseg.core.record import StoredRecord, described
 from cardioseg.evaluation.summary import Evaluation
@@ -24,6 +26,27 @@ RECORDS: dict[str, type[StoredRecord]] = {
     "X_clinical.json": ClinicalRecord,
     "metrics.json": Evaluation,
 }
+RULE_TABLES = {
+    "One mask": MASK_RULES,
+    "ED and ES together": PAIR_RULES,
+    "A cine": CINE_RULES,
+}
+RULES_HEAD = """\
+# Quality rules
+
+Made by `python -m cardioseg.results.schemas docs`; do not edit by hand.
+
+Each case gets a verdict: `fail` means that something is wrong that no expert mask of ACDC shows,
+`warn` that a person should look, `pass` that no rule was broken. A note does not change the
+verdict. A pass is no promise: the rules see shapes and probabilities, not whether the heart is
+where the mask is.
+
+A reason names the rule, the phase, the slices or frames, the value and the limit. A stack that
+cannot hold a ventricle (fewer than 6 slices, or shorter than 45 mm) has no EDV, ESV, EF or mass,
+and a number that no heart has (a negative EF, an EF above 90 %, a ventricle of litres) is null;
+the reason stands under `reasons`. A frame of a cine whose LV volume does not fit the frames before
+and after it is never taken as ED or ES.
+"""
 HEAD = """\
 # Keys of the records
 
@@ -44,7 +67,7 @@ def schema_of(kind: type[StoredRecord]) -> str:
 def files(records: dict[str, type[StoredRecord]]) -> dict[str, str]:
     """Path below the documentation's folder → content."""
     made = {f"schemas/{_stem(name)}.schema.json": schema_of(kind) for name, kind in records.items()}
-    return made | {"records.md": page(records)}
+    return made | {"records.md": page(records), "quality.md": rules_page()}
 
 
 def page(records: dict[str, type[StoredRecord]]) -> str:
@@ -56,6 +79,33 @@ def page(records: dict[str, type[StoredRecord]]) -> str:
         table = "\n".join(("| key | type | meaning |", "|---|---|---|", *rows))
         parts.append(f"## {name}\n\n{sentence(kind)} {schema}\n\n{table}\n")
     return "\n".join(parts)
+
+
+def rules_page() -> str:
+    """The page of the quality rules: what each says and where its limits are."""
+    parts = [RULES_HEAD]
+    for title, rules in RULE_TABLES.items():
+        rows = [
+            f"| `{rule.name}` | {rule.text.format(value='…')} | {_limits(rule)} |" for rule in rules
+        ]
+        table = "\n".join(("| rule | what it says | limits |", "|---|---|---|", *rows))
+        parts.append(f"## {title}\n\n{table}\n")
+    rows = [f"| `{name}` | {_first_line(measure)} |" for name, (_, measure) in MEASURES.items()]
+    table = "\n".join(("| measure | meaning |", "|---|---|", *rows))
+    parts.append(f"## Measures of a mask\n\n{table}\n")
+    return "\n".join(parts)
+
+
+def _limits(rule: QualityRule) -> str:
+    side = "below" if rule.least else "above"
+    limits = {"note": rule.note, "warn": rule.warn, "fail": rule.fail}
+    found = [f"{name} {side} {rule.shown(x)}" for name, x in limits.items() if x is not None]
+    return ", ".join(found)
+
+
+def _first_line(measure: Measure) -> str:
+    text = (measure.__doc__ or "Volume in ml.").partition("\n")[0]
+    return text.replace("``OPEN``", "20 %").replace("|", "\\|")
 
 
 def sentence(kind: type[BaseModel]) -> str:
