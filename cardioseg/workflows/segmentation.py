@@ -90,6 +90,13 @@ class Segmentation:
     routing: tuple[np.ndarray, ...] = field(default=(), repr=False)
     preview: bytes | None = field(default=None, repr=False)
 
+    def __str__(self) -> str:
+        """Name, shape, main numbers and verdict in one line."""
+        volumes = ", ".join(f"{n} {v[0]:.1f} ml" for n, v in self.function.volumes_ml.items())
+        numbers = headline(self.function) if self.function.kind == "cine" else volumes
+        voxels = " × ".join(map(str, self.mask.shape))
+        return f"{self.name}: {voxels} voxels · {numbers} · quality: {self.quality.verdict}"
+
     @property
     def maps(self) -> dict[str, np.ndarray]:
         """The integer maps by kind: "mask", "halting" and, if there are any, "experts"."""

@@ -271,6 +271,18 @@ def test_a_volume_in_a_notebook_has_its_volumes(volume):
     assert NOTICE in html
 
 
+def test_print_shows_numbers_and_verdict_in_one_line(cine, volume):
+    for found in (cine, volume):
+        text = str(found)
+        assert "\n" not in text
+        assert text.startswith(found.name)
+        assert text.endswith(found.quality.verdict)
+    assert f"EF {cine.function.lv.ef_percent:.1f} %" in str(cine)
+    assert all(
+        f"{name} {ml[0]:.1f} ml" in str(volume) for name, ml in volume.function.volumes_ml.items()
+    )
+
+
 # ---------------------------------------------------------------------------------- what goes wrong
 
 
