@@ -1,7 +1,8 @@
 """The patient's body, and what is computed with it: body surface, indexed values, cardiac output.
 
-Body surface area after Mosteller (New England Journal of Medicine 317, 1987): √(height in cm × weight in kg / 3600) in m².
-A number that was not computed is None, and the reason stands under its dotted name.
+Body surface area after Mosteller (New England Journal of Medicine 317, 1987): √(height in cm ×
+weight in kg / 3600) in m². A number that was not computed is None, and the reason stands under
+its dotted name.
 """
 
 import math

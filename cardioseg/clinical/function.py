@@ -1,7 +1,8 @@
-"""The numbers of a heart: volumes and EF of both ventricles, mass, indexed values, cardiac output, wall thickness.
+"""The numbers of a heart: volumes, EF, mass, indexed values, cardiac output, wall thickness.
 
-A number that was not computed is None, and the reason stands under its dotted name; a structure that a mask does not show
-never counts as 0. Knows masks and their spacing; does not know files or frames.
+A number that was not computed is None, and the reason stands under its dotted name; a structure
+that a mask does not show never counts as 0. Knows masks and their spacing; does not know files or
+frames.
 """
 
 from collections.abc import Mapping

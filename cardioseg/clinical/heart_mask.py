@@ -39,11 +39,11 @@ class HeartMask:
     @cached_property
     def ventricle(self) -> np.ndarray:
         """(U, V, W) bool: LV and myocardium, what lies within the epicardium."""
-        return self.parts["LV"] | self.parts["MYO"]
+        return np.asarray(self.parts["LV"] | self.parts["MYO"])
 
 
 def heart_of(mask: Volume, labels: LabelTable) -> HeartMask:
-    """The structures of a mask by name, however its label table spells them and wherever its slice axis lies."""
+    """The structures of a mask by name, in any spelling and with any slice axis."""
     axis = slice_axis(mask)
     array = slices_last(mask.array, axis)
     inside = array[1:-1, 1:-1]

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from pydantic import Field
+
 from cardioseg.core.record import Record
 
 
@@ -31,9 +33,9 @@ class Measures(Record):
         at: measure → slices, or frames of a cine, from 1, that it concerns.
     """
 
-    values: dict[str, float | None] = {}
-    reasons: dict[str, str] = {}
-    at: dict[str, tuple[int, ...]] = {}
+    values: dict[str, float | None] = Field(default={})
+    reasons: dict[str, str] = Field(default={})
+    at: dict[str, tuple[int, ...]] = Field(default={})
 
     @classmethod
     def of(cls, found: Mapping[str, Value]) -> "Measures":
@@ -62,7 +64,7 @@ def _number(value: Value) -> float | None:
 
 
 def ranges(numbers: Iterable[int]) -> str:
-    """ "3, 5–7" for 3, 5, 6, 7."""
+    """Numbers in words: ``3, 5–7`` for 3, 5, 6, 7."""
     found: list[list[int]] = []
     for number in sorted(set(numbers)):
         if found and number == found[-1][1] + 1:

@@ -1,10 +1,12 @@
-"""End-diastole and end-systole from the LV volume of every frame of a cine, with the reasons to believe the choice or not.
+"""End-diastole and end-systole from the LV volumes of a cine, and how sure the choice is.
 
-ED is the largest and ES the smallest volume of the curve, smoothed over the beat, whose last frame is followed by its first.
-The trigger is the R wave, so frame 1 is ED wherever its volume is nearly the largest (149 of 150 patients of ACDC), unless
-the largest comes more than a tenth of the beat later: then the trigger was early (ACDC's patient090). The numbers themselves
-are those of the frames, unsmoothed. Frames are counted from 0 here and from 1 in whatever a person reads. Knows volumes
-only: not masks, electrocardiograms, or valves, which define both phases (aortic valve closure is ES).
+ED is the largest and ES the smallest volume of the curve, smoothed over the beat, whose last
+frame is followed by its first. The trigger is the R wave, so frame 1 is ED wherever its volume is
+nearly the largest (149 of 150 patients of ACDC), unless the largest comes more than a tenth of
+the beat later: then the trigger was early (ACDC's patient090). The numbers themselves are those
+of the frames, unsmoothed. Frames are counted from 0 here and from 1 in whatever a person reads.
+Knows volumes only: not masks, electrocardiograms, or valves, which define both phases (aortic
+valve closure is ES).
 """
 
 from collections.abc import Sequence
@@ -96,7 +98,8 @@ def find_phases(
 def misfit_frames(volumes_ml: Sequence[float] | np.ndarray) -> tuple[int, ...]:
     """Frames, from 0, whose volume does not fit the two frames before and the two after.
 
-    The worst one is bridged before the next is looked for, so that one bad frame does not accuse its neighbours.
+    The worst one is bridged before the next is looked for, so that a bad frame does not make its
+    neighbours look bad.
 
     Args:
         volumes_ml: (T,) LV volume of every frame; the last is followed by the first.
@@ -122,7 +125,7 @@ def _predicted(raw: np.ndarray) -> np.ndarray:
 
 
 def _from_inside(raw: np.ndarray) -> np.ndarray:
-    """(T,) the first two and last two frames without their neighbours beyond the ends; infinite for the others.
+    """(T,) the first and last two frames, predicted from inside; infinite for the others.
 
     A cine may end before the beat does, so that its last frame is not followed by its first.
     """
@@ -133,7 +136,7 @@ def _from_inside(raw: np.ndarray) -> np.ndarray:
 
 
 def _bridged(raw: np.ndarray, frames: Sequence[int]) -> np.ndarray:
-    """The curve with the volumes of ``frames`` interpolated between their neighbours in the beat."""
+    """The curve with ``frames`` interpolated between their neighbours in the beat."""
     kept = np.setdiff1d(np.arange(len(raw)), frames)
     return np.asarray(np.interp(np.arange(len(raw)), kept, raw[kept], period=len(raw)))
 
@@ -157,7 +160,7 @@ def smoothed(volumes_ml: np.ndarray) -> np.ndarray:
 def _end_diastole(
     raw: np.ndarray, smooth: np.ndarray, es: int | None, misfits: Sequence[int]
 ) -> int:
-    """The frame of largest volume, or frame 1 if its volume is nearly that, smoothed or not; never a misfit.
+    """The frame of largest volume, or frame 1 if its volume is nearly that; never a misfit.
 
     The curve may fall right after frame 1, so smoothing lowers it.
     """

@@ -1,7 +1,8 @@
 """Which numbers may leave: what a stack must show for them, and what is physiologically possible.
 
-Limits are wide: they exclude what no heart has, not what is rare. Expert masks of ACDC and M&Ms (220 patients) have LV EDV of 35
-to 589 ml, RV EDV of 36 to 295 ml, EF of -3 to 86 % and mass of 34 to 330 g.
+Limits are wide: they exclude what no heart has, not what is rare. Expert masks of ACDC and M&Ms
+(220 patients) have LV EDV of 35 to 589 ml, RV EDV of 36 to 295 ml, EF of -3 to 86 % and mass of
+34 to 330 g.
 """
 
 from collections.abc import Mapping

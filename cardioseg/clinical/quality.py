@@ -1,13 +1,14 @@
-"""Whether a segmentation can be trusted: the rules of ``clinical.rules`` applied, and a verdict with its reasons.
+"""Whether a segmentation can be trusted: a verdict with its reasons.
 
-Knows masks and numbers. Does not know the image, and so not whether a well-shaped heart lies where the heart is; nor children and
-hearts unlike those of ACDC's adults.
+Applies ``clinical.rules``. Knows masks and numbers. Does not know the image, and so not whether a
+well-shaped heart lies where the heart is; nor children and hearts unlike those of ACDC's adults.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
 from cardioseg.clinical.heart_mask import heart_of
 from cardioseg.clinical.measures import Located, Measures, Value
@@ -49,7 +50,7 @@ class Quality(Record):
     verdict: Verdict
     reasons: tuple[Finding, ...] = ()
     notes: tuple[Finding, ...] = ()
-    measures: dict[str, Measures] = {}
+    measures: dict[str, Measures] = Field(default={})
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -60,7 +61,7 @@ class Quality(Record):
 def check_volume(
     mask: Volume, labels: LabelTable, *, certainty: Certainty | None = None
 ) -> Quality:
-    """The rules for one mask (X, Y, Z); ``certainty`` comes from the inference that made it, if one did."""
+    """The rules for one mask (X, Y, Z); ``certainty`` is what its inference measured, if any."""
     return _quality({"mask": (_measured(mask, labels, certainty), MASK_RULES)})
 
 
@@ -71,12 +72,12 @@ def check_pair(ed: Volume, es: Volume, labels: LabelTable) -> Quality:
 
 
 def check_measured_pair(ed: Measures, es: Measures, both: Measures) -> Quality:
-    """The same from the measures of two masks that were checked one by one, and what ``together`` measured."""
+    """The same from the measures of each mask and those of ``together``."""
     return _quality(_pair(ed, es, both))
 
 
 def together(ed: Volume, es: Volume, labels: LabelTable) -> Measures:
-    """How two masks of one heart lie to each other: Dice of LV with wall, and whether their grids differ."""
+    """Measures of two masks of one heart: Dice of LV with wall, and whether their grids differ."""
     differ = ed.shape != es.shape or not np.allclose(ed.spacing, es.spacing, rtol=0.01)
     found: dict[str, Value] = {"grids_differ": float(differ), "overlap": "the grids differ"}
     if not differ:

@@ -1,8 +1,9 @@
 """The quality rules and their limits.
 
-A fail is something that no expert mask of ACDC shows; a warning is something to look at; a note is worth knowing and does not
-change the verdict. Limits are where expert masks of ACDC's and M&Ms' training patients hardly ever go; those of entropy where
-good masks of the shipped model hardly ever go (``benchmarks/quality.py``; lab log).
+A fail is something that no expert mask of ACDC shows; a warning is something to look at; a note
+is worth knowing and does not change the verdict. Limits are where expert masks of ACDC's and
+M&Ms' training patients hardly ever go; those of entropy where good masks of the shipped model
+hardly ever go (``benchmarks/quality.py``; lab log).
 """
 
 from dataclasses import dataclass

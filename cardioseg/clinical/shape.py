@@ -1,11 +1,13 @@
 """What a heart's mask measures: the numbers that the quality rules look at.
 
-Sources: ukbb_cardiac's ``sa_pass_quality_control``, and what expert masks of ACDC and M&Ms never show (lab log). Each measure
-is one small function that returns a number, a number with its slices, or the reason why there is none. Shape legend: U, V
-in-plane, W slices, last. Does not know intensities, files, or which values are too small or too large.
+Sources: ukbb_cardiac's ``sa_pass_quality_control``, and what expert masks of ACDC and M&Ms never
+show (lab log). Each measure is one small function that returns a number, a number with its
+slices, or the reason why there is none. Shape legend: U, V in-plane, W slices, last. Does not
+know intensities, files, or which values are too small or too large.
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 from skimage.measure import label
@@ -21,7 +23,7 @@ Measure = Callable[[HeartMask], Value]
 
 
 def shape_measures(mask: Volume, labels: LabelTable) -> Measures:
-    """Every measure of one mask (X, Y, Z); volumes in ml among them, for the rules on two phases."""
+    """Every measure of one mask (X, Y, Z), volumes in ml included."""
     heart = heart_of(mask, labels)
     return Measures.of(
         {name: _value(heart, needs, measure) for name, (needs, measure) in MEASURES.items()}
@@ -39,7 +41,12 @@ def _value(heart: HeartMask, needs: tuple[str, ...], measure: Measure) -> Value:
 
 def volume_of(name: str) -> Measure:
     """The measure of a structure's volume in ml."""
-    return lambda heart: int(heart.parts[name].sum()) * float(np.prod(heart.spacing_mm)) / 1000
+
+    def volume_ml(heart: HeartMask) -> float:
+        """Volume of the structure in ml."""
+        return int(heart.parts[name].sum()) * float(np.prod(heart.spacing_mm)) / 1000
+
+    return volume_ml
 
 
 def missing_structures(heart: HeartMask) -> Value:
@@ -50,7 +57,7 @@ def missing_structures(heart: HeartMask) -> Value:
 
 
 def border_voxels(heart: HeartMask) -> Value:
-    """Voxels on the in-plane border of the image; hearts may continue beyond the first and last slice."""
+    """Voxels of structures on the in-plane border of the image."""
     return heart.border_voxels
 
 
@@ -65,12 +72,12 @@ def gap_slices(heart: HeartMask) -> Value:
 
 
 def lv_slices(heart: HeartMask) -> Value:
-    """Slices with LV; only of a stack that can show a whole ventricle."""
+    """Slices with LV; only if the stack can show a whole ventricle."""
     return _short_stack(heart) or len(heart.spans["LV"])
 
 
 def lv_length_mm(heart: HeartMask) -> Value:
-    """From the first slice with LV to the last, both included; only of a stack that can show a whole ventricle."""
+    """Length from the first to the last slice with LV; only if a whole ventricle can be shown."""
     return _short_stack(heart) or (int(np.ptp(heart.spans["LV"])) + 1) * heart.spacing_mm[2]
 
 
@@ -82,16 +89,16 @@ def _short_stack(heart: HeartMask) -> str:
 
 def stack_slices(heart: HeartMask) -> Value:
     """Slices of the image."""
-    return heart.whole.shape[2]
+    return int(heart.whole.shape[2])
 
 
 def stack_length_mm(heart: HeartMask) -> Value:
     """Length of the stack, from the outer face of the first slice to that of the last."""
-    return heart.whole.shape[2] * heart.spacing_mm[2]
+    return int(heart.whole.shape[2]) * heart.spacing_mm[2]
 
 
 def lv_cut_off(heart: HeartMask) -> Value:
-    """LV area at the apical end of its span over its largest, if the stack ends there; 0 if the stack goes on."""
+    """LV area in its last apical slice over its largest, if the stack ends there; else 0."""
     span, areas = heart.spans["LV"], heart.parts["LV"].sum((0, 1))
     ends = (int(span[0]), int(span[-1]))
     apex = min(ends, key=lambda index: int(heart.ventricle[:, :, index].sum()))
@@ -150,7 +157,7 @@ def rv_against_lv(heart: HeartMask) -> Value:
 
 
 def roughness(heart: HeartMask) -> Value:
-    """In-plane outline of the epicardium over that of its box, counted along voxel edges; mean over slices; 1 if convex."""
+    """In-plane outline of the epicardium over that of its box, mean over slices; 1 if convex."""
     slices = np.flatnonzero(heart.ventricle.any((0, 1)))
     outlines = contacts(heart.ventricle, ~heart.ventricle)
     return float(np.mean([outlines[w] / _box_outline(heart.ventricle[:, :, w]) for w in slices]))
@@ -162,7 +169,7 @@ def _box_outline(plane: np.ndarray) -> int:
 
 
 def slice_shift_mm(heart: HeartMask) -> Value:
-    """Largest in-plane step of the centre of LV and myocardium from one slice to the next; breath-holds cause some."""
+    """Largest in-plane step of the centre of LV and wall between neighbouring slices."""
     part, spacing = heart.ventricle, heart.spacing_mm
     count = part.sum((0, 1))
     with np.errstate(invalid="ignore"):
@@ -176,7 +183,7 @@ def slice_shift_mm(heart: HeartMask) -> Value:
 
 
 def area_jump(heart: HeartMask) -> Value:
-    """Largest second difference of the epicardial area along the slices, over the largest area; small for a smooth cone."""
+    """Largest second difference of the epicardial area along the slices, over the largest area."""
     slices = np.flatnonzero(heart.ventricle.any((0, 1)))
     areas = heart.ventricle.sum((0, 1))[slices].astype(float)
     if len(areas) < 3:
@@ -187,9 +194,10 @@ def area_jump(heart: HeartMask) -> Value:
 
 
 def area_step(heart: HeartMask) -> Value:
-    """Largest change of area from one slice to the next beyond the mean of both neighbouring changes.
+    """Largest change of area between slices, beyond the mean of both neighbouring changes.
 
-    Summed over the RV and the LV with its wall, each relative to its largest area. A slice missing from the stack doubles one
+    Summed over the RV and the LV with its wall, each relative to its largest area. A slice
+    missing from the stack doubles one
     change and not its neighbours.
     """
     slices = np.intersect1d(heart.spans["LV"], heart.spans["RV"])
@@ -209,14 +217,14 @@ def repeated_slices(heart: HeartMask) -> Value:
     filled = np.flatnonzero(heart.whole.any((0, 1)))
     pairs = [
         (a, b)
-        for a, b in zip(filled[:-1], filled[1:], strict=True)
+        for a, b in pairwise(filled)
         if b == a + 1 and all(np.array_equal(p[:, :, a], p[:, :, b]) for p in heart.parts.values())
     ]
     return Located(len(pairs), _numbers(np.unique(pairs)))
 
 
 def loose_share(heart: HeartMask) -> Value:
-    """Share of a structure outside its largest 26-connected piece, for the structure in which it is largest."""
+    """Share of a structure outside its largest piece, for the structure in which it is largest."""
     shares = [outside_largest(part) for part in heart.parts.values() if part.any()]
     return max(shares) if shares else "the mask shows no part of a heart"
 

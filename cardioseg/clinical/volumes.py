@@ -1,13 +1,14 @@
-"""Volumes, ejection fraction and mass of both ventricles from an end-diastolic and an end-systolic mask.
+"""Volumes, ejection fraction and mass of both ventricles from masks at ED and ES.
 
-A volume is the number of voxels times the voxel volume (Simpson's rule over the slices); mass is the myocardium at ED
-times 1.05 g/ml. A number that cannot be computed is None with a reason, never 0. Structures are found by name.
-Does not know files or frames.
+A volume is the number of voxels times the voxel volume (Simpson's rule over the slices); mass is
+the myocardium at ED times 1.05 g/ml. A number that cannot be computed is None with a reason,
+never 0. Structures are found by name. Does not know files or frames.
 """
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from pydantic import Field
 
 from cardioseg.core.labels import MYOCARDIAL_DENSITY_G_PER_ML, LabelTable
 from cardioseg.core.record import Record
@@ -54,7 +55,7 @@ class Ventricles(Record):
 
     lv: LeftVentricle = LeftVentricle()
     rv: Chamber = Chamber()
-    reasons: dict[str, str] = {}
+    reasons: dict[str, str] = Field(default={})
 
     def numbers(self) -> dict[str, float | None]:
         """Every number by dotted name, LV first."""
@@ -75,7 +76,7 @@ def chamber_numbers(chamber: Chamber) -> dict[str, float | None]:
 
 
 def structure_value(structure: str, labels: LabelTable) -> int | None:
-    """The mask's value of "LV", "MYO" or "RV" in any spelling; None if the table has no such structure."""
+    """The mask's value of "LV", "MYO" or "RV", in any spelling; None if the table lacks it."""
     spellings = SPELLINGS[structure]
     values = (value for value, name in enumerate(labels.names) if name.casefold() in spellings)
     return next(values, None)
@@ -117,7 +118,7 @@ def ventricular_function(ed: Volume, es: Volume, labels: LabelTable) -> Ventricl
 
 def function_from_volumes(ed_ml: Mapping[str, float], es_ml: Mapping[str, float]) -> Ventricles:
     """As ``ventricular_function``, from volumes in ml by structure name at ED and at ES."""
-    reasons: dict[str, str] = {}
+    reasons: dict[str, str] = Field(default={})
     lv = _chamber("LV", ed_ml, es_ml, reasons)
     rv = _chamber("RV", ed_ml, es_ml, reasons)
     myocardium = _find("MYO", ed_ml)

@@ -1,17 +1,21 @@
-"""Wall thickness of the left ventricle in the segments of the American Heart Association, from one short-axis mask.
+"""Wall thickness of the left ventricle in the AHA segments, from one short-axis mask.
 
-Source: Cerqueira et al., Circulation 105, 2002: three levels from base to apex; six sectors of 60° in the basal and mid
-levels, four of 90° in the apical one, the septum between the two insertions of the RV. Levels are thirds of the slices that
-show cavity and wall. Angles are taken around the cavity's centre of each slice, 180° midway between the insertions (of its
-own slice where the RV touches the wall, of the others where not). Thickness is radial: 15° with cavity area a and wall area
-w have the radii √(2a / 15°) and √(2(a + w) / 15°), and the difference is their thickness; a segment is the mean over them.
+Source: Cerqueira et al., Circulation 105, 2002: three levels from base to apex; six sectors of
+60° in the basal and mid levels, four of 90° in the apical one, the septum between the two
+insertions of the RV. Levels are thirds of the slices that show cavity and wall. Angles are taken
+around the cavity's centre of each slice, 180° midway between the insertions (of its own slice
+where the RV touches the wall, of the others where not). Thickness is radial: 15° with cavity area
+a and wall area w have the radii √(2a / 15°) and √(2(a + w) / 15°), and the difference is their
+thickness; a segment is the mean over them.
 
-Which insertion is the anterior one follows from handedness: (apex → base) × (LV → RV) points to the front. An oblique
-affine tells it. One along the scanner's axes (ACDC's, and of files without orientation) cannot be that of a heart's short
-axis; the array is then taken as viewers show it: seen from the apex, the first axis to the right, the second down.
+Which insertion is the anterior one follows from handedness: (apex → base) × (LV → RV) points to
+the front. An oblique affine tells it. One along the scanner's axes (ACDC's, and of files without
+orientation) cannot be that of a heart's short axis; the array is then taken as viewers show it:
+seen from the apex, the first axis to the right, the second down.
 
-Shape legend: U, V in-plane, W slices, last. What it does not know: the apical cap (segment 17), which no short-axis slice
-cuts across, and how far a slice is from being perpendicular to the wall.
+Shape legend: U, V in-plane, W slices, last. What it does not know: the apical cap (segment 17),
+which no short-axis slice cuts across, and how far a slice is from being perpendicular to the
+wall.
 """
 
 from dataclasses import dataclass
@@ -32,7 +36,7 @@ SEGMENTS = (
 )
 SECTORS = 24
 FINER = 3  # each pixel as 3 × 3, so that few lie across the border of two sectors
-NEAR_MM = 3.0  # from RV to wall: a gap of a voxel still is an insertion; of larger pixels the neighbours are near
+NEAR_MM = 3.0  # from RV to wall: a gap of one voxel is still an insertion
 COVERED = 0.5  # of a segment's sectors
 ALONG_AN_AXIS = 0.999  # cosine of 2.6°
 
@@ -47,7 +51,8 @@ class Slice:
         cavity: (U, V) bool.
         wall: (U, V) bool.
         centre: of the cavity, (u, v) in mm.
-        septum: angle in the (u, v) plane, in radians, midway between the insertions; None where the RV does not touch.
+        septum: angle in the (u, v) plane midway between the insertions, in radians; None if the
+            RV does not touch the wall.
     """
 
     cavity: np.ndarray
@@ -101,11 +106,11 @@ def _without(reason: str, mean_mm: float | None, anterior: str) -> Wall:
     return Wall((None,) * len(SEGMENTS), mean_mm, reasons, anterior)
 
 
-# ----------------------------------------------------------------------------------------------------------------- directions
+# -------------------------------------------------------------------------------------- directions
 
 
 def _oblique(affine: np.ndarray) -> bool:
-    """Whether an axis of the array leaves the scanner's; a unit affine is what files without an orientation have."""
+    """Whether an axis of the array is oblique to the scanner's axes."""
     directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     return bool((np.abs(directions).max(axis=0) < ALONG_AN_AXIS).any())
 
@@ -148,7 +153,7 @@ def _mean_angle(angles: np.ndarray) -> float:
     return float(np.angle(np.exp(1j * np.asarray(angles)).mean()))
 
 
-# ------------------------------------------------------------------------------------------------------------------ thickness
+# --------------------------------------------------------------------------------------- thickness
 
 
 def _slices(
@@ -167,7 +172,7 @@ def _slices(
 
 
 def _thickness(found: Slice, septum: float, turn: int, spacing: tuple[float, float]) -> np.ndarray:
-    """(SECTORS,) mm in the angle that is 180° at the septum and 90° in front; nan where there is no wall."""
+    """(SECTORS,) mm; the angle is 180° at the septum and 90° in front; nan without a wall."""
     cavity, wall = (
         _sector_areas(part, found.centre, septum, turn, spacing)
         for part in (found.cavity, found.wall)

@@ -1,6 +1,7 @@
-"""The base of everything that is stored as JSON and read again: frozen, checked on reading, never with unknown keys.
+"""The base of everything that is stored as JSON and read again: frozen, and checked on reading.
 
-A record is the only definition of its keys. Whoever writes it calls ``write``, whoever reads it calls ``read``.
+A record is the only definition of its keys. Whoever writes it calls ``write``, whoever reads it
+calls ``read``.
 """
 
 import json
@@ -18,7 +19,7 @@ RESEARCH_USE = "Research use only. Not a medical device."
 
 
 def described(kind: type[BaseModel]) -> dict[str, str]:
-    """Field → its text in the Attributes section of the class docstring, those of base classes included."""
+    """Field → its text in the Attributes section of the docstrings of a class and its bases."""
     found: dict[str, str] = {}
     for parent in reversed(kind.__mro__):
         lines = (parent.__doc__ or "").partition("Attributes:")[2].splitlines()
@@ -27,7 +28,7 @@ def described(kind: type[BaseModel]) -> dict[str, str]:
 
 
 def _describe(schema: dict[str, Any], kind: type[BaseModel]) -> None:
-    """Put the docstring's words into a JSON schema: one sentence for the class, one for each field."""
+    """Put the docstring's words into a JSON schema: for the class and for each field."""
     schema["description"] = (kind.__doc__ or "").partition("\n")[0].replace("``", "")
     for name, text in described(kind).items():
         schema["properties"][name]["description"] = text

@@ -1,7 +1,8 @@
-"""Whose heart an image shows, at which phase, and the patient's size: from paths and ACDC's Info.cfg alone.
+"""Whose heart an image shows, at which phase, and the patient's size.
 
-``patient001_ED`` and ``patient001_frame12`` are phases of patient001 (ACDC, and nnU-Net's copies of it, ``_0000`` included).
-Info.cfg in a folder of the patient's name says which phase a frame is, or ``--ed`` and ``--es`` do. Opens no image.
+From paths and ACDC's Info.cfg alone. ``patient001_ED`` and ``patient001_frame12`` are phases of
+patient001 (ACDC, and nnU-Net's copies of it, ``_0000`` included). Info.cfg in a folder of the
+patient's name says which phase a frame is, or ``--ed`` and ``--es`` do. Opens no image.
 """
 
 from collections.abc import Mapping

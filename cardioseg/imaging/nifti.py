@@ -28,7 +28,7 @@ def open_nifti(path: Path, trust: Trust) -> ImageFile:
     try:
         image: Any = nib.load(path)
         zooms = stored_zooms(image)
-    except Exception as error:  # noqa: BLE001 - nibabel raises a dozen unrelated types on bad headers
+    except Exception as error:  # noqa: BLE001 - nibabel raises a dozen types on bad headers
         raise broken(path, error) from None
     return image_of(path, image, zooms=zooms, trust=trust, files=(path,))
 

@@ -1,1 +1,1 @@
-"""HTML pages that people open: case report, patient report, index of a folder, interactive viewer."""
+"""HTML pages: case report, patient report, index of a folder, interactive viewer."""

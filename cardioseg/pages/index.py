@@ -1,4 +1,4 @@
-"""``index.html``: every heart of a folder in one table that sorts, with links to the reports. Nothing is computed here."""
+"""``index.html``: every heart of a folder in one table that sorts, with links to the reports."""
 
 from dataclasses import dataclass
 from pathlib import Path

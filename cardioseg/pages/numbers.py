@@ -1,4 +1,4 @@
-"""The numbers of a heart as pages show them: the table of function, the bull's-eye, and what was not computed and why."""
+"""The numbers of a heart as pages show them, and why some were not computed."""
 
 import re
 from collections.abc import Mapping

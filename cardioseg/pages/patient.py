@@ -1,7 +1,8 @@
-"""``PATIENT_report.html``: the heart of a patient whose ED and ES are two files. Nothing is computed here.
+"""``PATIENT_report.html``: the heart of a patient whose ED and ES are two files.
 
-It is the page of a case (``pages.report``) with both phases on it and links to their reports. It follows from the pair's
-``PATIENT_clinical.json`` and both run records, is made again with them, and is removed with them.
+It is the page of a case (``pages.report``) with both phases on it and links to their reports. It
+follows from the pair's ``PATIENT_clinical.json`` and both run records, is made again with them,
+and is removed with them.
 """
 
 from collections.abc import Iterable, Mapping

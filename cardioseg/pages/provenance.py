@@ -13,6 +13,7 @@ def provenance(record: RunRecord) -> Terms:
     recipe, windows = record.recipe, record.recipe.windows
     removed = ", ".join(f"{name} {count}" for name, count in record.removed_voxels.items() if count)
     spacing = " × ".join(f"{size:.4g}" for size in record.spacing_mm)
+    size = " × ".join(map(str, windows.size))
     made = datetime.fromisoformat(record.times.made)
     return [
         ("Model", _model(record)),
@@ -20,11 +21,7 @@ def provenance(record: RunRecord) -> Terms:
         ("Software", ", ".join(f"{name} {version}" for name, version in record.versions.items())),
         ("Loops", _loops(record)),
         ("Exits", _exits(record)),
-        (
-            "Windows",
-            f"{' × '.join(map(str, windows.size))}, {100 * windows.overlap:.0f} % overlap, "
-            f"{windows.views} views",
-        ),
+        ("Windows", f"{size}, {100 * windows.overlap:.0f} % overlap, {windows.views} views"),
         ("Spacing", f"{spacing} mm, from the {recipe.trust}"),
         ("Voxels removed", removed or "none"),
         ("Time", f"{record.times.predicting_seconds:.1f} s on {record.device}"),

@@ -1,4 +1,4 @@
-"""``X_report.html``: what the files of one case say, on one page to read, print and hand on. Nothing is computed here.
+"""``X_report.html``: what the files of one case say, on one page. Nothing is computed here.
 
 ``case_page`` collects the facts; ``html/report.html.j2`` lays them out.
 """

@@ -1,1 +1,1 @@
-"""A finished case on disk: its folder, its records, its numbers, and the tables made from many cases."""
+"""A finished case on disk: folder, records, numbers, and the tables made from many cases."""

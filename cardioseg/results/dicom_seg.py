@@ -1,6 +1,7 @@
-"""The mask of a DICOM study as DICOM-SEG, for PACS and viewers: ``X_seg_frame01.dcm``, one object for each phase.
+"""The mask of a DICOM study as DICOM-SEG: ``X_seg_frame01.dcm``, one object for each phase.
 
-These files carry the identity of the patient and the study, as DICOM demands; no other file that ``segment`` writes does.
+These files carry the identity of the patient and the study, as DICOM demands; no other file that
+``segment`` writes does.
 """
 
 from collections.abc import Collection

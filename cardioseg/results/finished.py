@@ -1,7 +1,8 @@
 """A finished case, read back: its record, its maps, and the image that they were made from.
 
-The run record holds no path by design. The image is one that the caller names, one of the case's name beside the results, or
-the one at the place where it was segmented; its hash must be the one in the record.
+The run record holds no path by design. The image is one that the caller names, one of the case's
+name beside the results, or the one at the place where it was segmented; its hash must be the one
+in the record.
 """
 
 import os
@@ -32,7 +33,7 @@ class FinishedCase:
         record: the run record.
         labels: names of the mask's values.
         image: the image it was made from, opened.
-        maps: "mask", "halting" and, if the network routes, "experts", opened; each on the image's grid.
+        maps: "mask", "halting" and, if the network has experts, "experts", opened.
     """
 
     name: str
@@ -86,10 +87,10 @@ def open_finished(case: Path, *, image: Path | None = None) -> FinishedCase:
 
     Args:
         case: its run record, any other of its files, FOLDER/NAME, or a folder that holds one case.
-        image: the image it was made from; None looks for one of the case's name beside the results, then where it was.
+        image: the image it was made from; None looks beside the results, then where it was.
 
     Raises:
-        InputError: no such case, a file of it is missing or broken, or the image is not the one in the record.
+        InputError: no such case, a file is missing or broken, or the image is another one.
         GeometryError: a map does not lie on the image's grid.
     """
     path = find_record(case)
@@ -174,7 +175,7 @@ def _found_image(folder: Path, name: str) -> Path:
 
 
 def _exists(path: Path) -> bool:
-    return os.path.exists(path)  # noqa: PTH110 — Path.exists raises if no file system has names that long
+    return os.path.exists(path)  # noqa: PTH110 — Path.exists raises on very long names
 
 
 def _opened_image(path: Path, record: RunRecord) -> ImageFile:

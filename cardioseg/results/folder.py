@@ -1,7 +1,8 @@
-"""The files of a case in an output folder, and whose they are: a finished case's, an interrupted one's, or somebody else's.
+"""The files of a case in an output folder, and whose they are.
 
-A case is finished when its run record is there. While it is being made, a hidden mark says so and survives a kill: the next run
-then knows that the files beside it are its own, removes them and starts again. Files with neither belong to somebody else.
+A case is finished when its run record is there. While it is being made, a hidden mark says so and
+survives a kill: the next run then knows that the files beside it are its own, removes them and
+starts again. Files with neither belong to somebody else.
 """
 
 import re
@@ -19,7 +20,7 @@ CLINICAL, CURVE_TABLE, CURVE_PICTURE = "_clinical.json", "_curve.csv", "_curve.p
 PREVIEW, REPORT, VIEW = "_preview.png", "_report.html", "_view.html"
 STUDY_TABLE, INDEX = "study.csv", "index.html"
 MAPS = ("mask", "halting", "experts", "probs", "routing")
-# What follows the case's name in the files that belong to it, as regular expressions; the run record is apart.
+# What follows the case's name in its files, as regular expressions; without the run record.
 ENDINGS = (
     rf"_({'|'.join(MAPS)})(_frame\d+)?\.nii\.gz",
     r"_seg(_frame\d+)?\.dcm",
@@ -83,7 +84,7 @@ def finished(output: Path, name: str) -> RunRecord | None:
 
 
 def finished_cases(output: Path) -> tuple[dict[str, RunRecord], tuple[str, ...]]:
-    """Run records of every finished case in the folder, by name; and what is wrong with records that cannot be read."""
+    """Run records of every finished case in the folder, and what is wrong with unreadable ones."""
     found: dict[str, RunRecord] = {}
     unreadable: list[str] = []
     for name in recorded_names(output):
@@ -105,7 +106,7 @@ def recorded_names(output: Path) -> list[str]:
 
 @contextmanager
 def claimed(output: Path, name: str) -> Iterator[None]:
-    """Remove the case's earlier files; on any failure or interrupt remove those that were made meanwhile.
+    """Remove the case's earlier files; on a failure or interrupt also those made meanwhile.
 
     Raises:
         OutputError: the folder cannot be written.

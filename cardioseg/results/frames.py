@@ -1,8 +1,9 @@
-"""Every frame of an image through the network, collected: integer maps, costs, certainty, and the frame to show.
+"""Every frame of an image through the network: maps, costs, certainty, and the frame to show.
 
 Shape legend: X, Y in-plane, Z slices, T frames; a volume is (X, Y, Z), a cine (X, Y, Z, T).
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -48,7 +49,7 @@ class SegmentSettings:
 
 
 class FrameResults:
-    """Results of the frames so far: integer maps of all, and the prediction of the frame with most LV blood."""
+    """Results of the frames so far, and the prediction of the frame with most LV blood."""
 
     KINDS = ("mask", "halting", "experts")
 
@@ -63,6 +64,7 @@ class FrameResults:
         self.removed: dict[str, int] = {}
         self.shown: tuple[Volume, Prediction] | None = None
         self.largest = -1
+        self.seconds = 0.0
 
     def add(self, volume: Volume, prediction: Prediction, removed: Mapping[str, int]) -> None:
         """Take in a frame."""
@@ -111,6 +113,7 @@ def predict_frames(
     """
     from cardioseg.inference import native
 
+    started = time.perf_counter()
     frames = FrameResults(model.labels)
     for index in range(image.frames):
         volume = image.frame(index)
@@ -125,4 +128,5 @@ def predict_frames(
         frames.add(volume, found.prediction, found.removed_voxels)
         if on_frame is not None:
             on_frame((index + 1) / image.frames)
+    frames.seconds = time.perf_counter() - started
     return frames

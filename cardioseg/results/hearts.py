@@ -1,7 +1,8 @@
-"""The hearts of a folder: ED and ES files of one patient brought together as ``PATIENT_clinical.json``.
+"""The hearts of a folder: ED and ES files of a patient become ``PATIENT_clinical.json``.
 
-A heart is a cine, or a pair of volumes of one patient at ED and at ES. Everything here follows from the run records and masks in
-the folder, so it is made again at the end of every call, and a pair's file is removed when one of its cases is gone.
+A heart is a cine, or a pair of volumes of one patient at ED and at ES. Everything here follows
+from the run records and masks in the folder, so it is made again at the end of every call, and a
+pair's file is removed when one of its cases is gone.
 """
 
 from collections.abc import Iterator
@@ -109,7 +110,7 @@ def _alone(
 def _write_pairs(
     output: Path, records: RunRecords, *, overwrite: bool
 ) -> tuple[dict[str, ClinicalRecord], dict[Cases, str]]:
-    """The function of every pair, by patient, written; and for those that were not written the reason."""
+    """Write the function of every pair; by patient, and the reason for those not written."""
     hearts: dict[str, ClinicalRecord] = {}
     unwritten: dict[Cases, str] = {}
     for patient, (ed, es) in _pairs(records):

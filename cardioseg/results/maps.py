@@ -31,7 +31,7 @@ def write_maps(output: Path, name: str, maps: Mapping[str, np.ndarray], grid: Vo
 def write_float_maps(
     output: Path, name: str, kind: str, frames: Sequence[np.ndarray], grid: Volume
 ) -> None:
-    """Write the 4-D float maps of every frame, classes or experts last; of a cine a file for each frame.
+    """Write the 4-D float maps, classes or experts last; a file for each frame of a cine.
 
     Raises:
         OutputError: the folder cannot be written.

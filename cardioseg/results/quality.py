@@ -1,4 +1,4 @@
-"""The quality verdict as commands report it: a warning line, and the exit code. Rules and limits are in ``clinical.quality``."""
+"""The quality verdict as commands report it: a warning line, and the exit code."""
 
 from collections.abc import Iterable, Sequence
 
@@ -29,7 +29,7 @@ def case_warnings(name: str, quality: Quality | None) -> list[str]:
 
 
 def heart_warnings(heart: ClinicalRecord) -> list[str]:
-    """One line about two volumes of a patient that do not fit together; each case has its own line for its own mask."""
+    """One line about two volumes of a patient that do not fit together."""
     if heart.quality is None:
         return []
     between = [reason for reason in heart.quality.reasons if reason.where == BOTH]

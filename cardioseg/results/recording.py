@@ -66,20 +66,16 @@ def image_patient(name: str, image: ImageFile, beat: Beat) -> Patient:
 
 @dataclass(frozen=True)
 class HeartResult:
-    """What the masks of an image say of its heart."""
+    """What the masks of an image say of its heart, and whose it is."""
 
+    patient: Patient
     function: ClinicalRecord
     quality: Quality
     curve: VolumeCurve | None = None
 
 
 def heart_of_masks(
-    name: str,
-    mask: np.ndarray,
-    image: ImageFile,
-    beat: Beat,
-    patient: Patient,
-    frames: FrameResults,
+    name: str, *, mask: np.ndarray, image: ImageFile, beat: Beat, frames: FrameResults
 ) -> HeartResult:
     """Numbers and verdict from the masks of an image.
 
@@ -88,14 +84,16 @@ def heart_of_masks(
         mask: (X, Y, Z) or (X, Y, Z, T) label values.
         image: the image.
         beat: ED, ES and body, where the person gave them.
-        patient: whose heart it is.
         frames: what else the network said of every frame.
     """
+    patient = image_patient(name, image, beat)
     labels = frames.labels
     if image.frames == 1:
         grid = Volume(mask, image.affine, image.spacing)
         function = volume_record(name, grid, labels, patient, beat)
-        return HeartResult(function, check_volume(grid, labels, certainty=frames.certainty[0]))
+        return HeartResult(
+            patient, function, check_volume(grid, labels, certainty=frames.certainty[0])
+        )
     grid = Volume(mask[..., 0], image.affine, image.spacing)
     found = cine_function(mask, grid, labels, _known_beat(image, beat, patient))
     function = clinical_record(
@@ -108,7 +106,7 @@ def heart_of_masks(
     ).model_copy(update={"volumes_ml": found.curve.volumes_ml})
     phases = (function.ed_frame, function.es_frame)
     quality = check_cine_mask(mask, grid, labels, phases=phases, certainty=frames.certainty)
-    return HeartResult(function, quality, found.curve)
+    return HeartResult(patient, function, quality, found.curve)
 
 
 def _known_beat(image: ImageFile, beat: Beat, patient: Patient) -> Beat:
@@ -139,13 +137,12 @@ def volume_record(
 
 def run_record(
     name: str,
+    *,
     image: ImageFile,
     model: "Model",
     recipe: Recipe,
     frames: FrameResults,
     heart: HeartResult,
-    patient: Patient,
-    seconds: float,
 ) -> RunRecord:
     """The run record as far as it is known before any file is written."""
     cine = image.frames > 1
@@ -163,8 +160,8 @@ def run_record(
         expert_shares=tuple(round(float(share), 4) for share in np.mean(frames.shares, axis=0)),
         flops=frames.flops,
         removed_voxels=frames.removed,
-        times=Times(predicting_seconds=round(seconds, 2), made=_now()),
-        patient=patient,
+        times=Times(predicting_seconds=round(frames.seconds, 2), made=_now()),
+        patient=heart.patient,
         volumes_ml=heart.function.volumes_ml,
         clinical=ClinicalSummary.of(heart.function) if cine else None,
         clinical_reason=None if cine else ONE_VOLUME,

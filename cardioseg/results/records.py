@@ -1,10 +1,13 @@
-"""The records of a finished case: ``X_run.json`` and ``X_clinical.json``; nothing else spells their keys.
+"""The records of a finished case: ``X_run.json`` and ``X_clinical.json``.
 
-They hold no path and no identity beyond the case name. ``docs/schemas/`` holds their JSON schemas, generated from here.
+Nothing else spells their keys. They hold no path and no identity beyond the case name.
+``docs/schemas/`` holds their JSON schemas, generated from here.
 """
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal
+
+from pydantic import Field
 
 from cardioseg.clinical.beat import Beat
 from cardioseg.clinical.function import Function
@@ -76,8 +79,8 @@ class ClinicalRecord(Function, ClinicalHeading):
     ed_frame: int | None
     es_frame: int | None
     phases: PhaseChoice
-    cases: dict[str, str] = {}
-    volumes_ml: dict[str, list[float]] = {}
+    cases: dict[str, str] = Field(default={})
+    volumes_ml: dict[str, list[float]] = Field(default={})
     quality: Quality | None = None
 
 
@@ -197,7 +200,7 @@ class ClinicalSummary(Record):
 
 
 class RunRecord(StoredRecord):
-    """``X_run.json``: how a case was made, and what was found; written last, so a case without it is not finished.
+    """``X_run.json``: how a case was made, and what was found; written last.
 
     Attributes:
         case: name of the case.
@@ -212,7 +215,7 @@ class RunRecord(StoredRecord):
         extrapolated: more loops were allowed than in training.
         mean_steps: mean loops used.
         expert_shares: share of the work by expert; empty if the network has none.
-        flops: multiplications and additions in "total", in the "core", and in the "core_dense" without exits.
+        flops: multiplications and additions: "total", "core", and "core_dense" without exits.
         removed_voxels: specks removed from the mask, by structure.
         times: how long it took.
         patient: whose heart it is, and at which phase.
@@ -240,8 +243,8 @@ class RunRecord(StoredRecord):
     extrapolated: bool
     mean_steps: float
     expert_shares: tuple[float, ...] = ()
-    flops: dict[str, int] = {}
-    removed_voxels: dict[str, int] = {}
+    flops: dict[str, int] = Field(default={})
+    removed_voxels: dict[str, int] = Field(default={})
     times: Times
     patient: Patient
     volumes_ml: dict[str, list[float]]
@@ -250,7 +253,7 @@ class RunRecord(StoredRecord):
     quality: Quality
     dicom_seg_frames: tuple[int, ...] | None = None
     warnings: tuple[str, ...] = ()
-    files: dict[str, str] = {}
+    files: dict[str, str] = Field(default={})
 
     def label_table(self) -> LabelTable:
         """Names of the mask's values."""

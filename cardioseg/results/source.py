@@ -1,7 +1,8 @@
-"""``.X_source``: where the image of a case was when it was segmented, so that ``view`` finds it again.
+"""``.X_source``: where the image of a case was when it was segmented.
 
-A hidden file beside the results, apart from the run record, which holds no path. The path is relative to the results, so that
-both can be moved together; absolute if they are on different drives. A path that contains a DICOM patient's identity is not kept.
+``view`` finds it again with this hidden file beside the results, apart from the run record, which
+holds no path. The path is relative to the results, so that both can be moved together; absolute
+if they are on different drives. A path that contains a DICOM patient's identity is not kept.
 """
 
 import os
@@ -40,7 +41,7 @@ def remembered_source(folder: Path, name: str) -> Path | None:
 
 
 def _place(path: Path, folder: Path) -> str:
-    """The path as seen from the folder; a link to an image counts where it lies, as its name says the format."""
+    """The path as seen from the folder; a link to an image is not followed."""
     real = path.resolve() if path.is_dir() else path.parent.resolve() / path.name
     try:
         return Path(os.path.relpath(real, folder.resolve())).as_posix()

@@ -1,7 +1,7 @@
-"""``study.csv``: a row for every heart of a folder, and one for every single volume that is part of none.
+"""``study.csv``: a row for every heart of a folder, and for every volume that is part of none.
 
-A single volume has neither EDV nor ESV: the volumes of its LV, MYO and RV stand in columns of their own, which are empty for
-hearts, and the last column says why the others are empty.
+A single volume has neither EDV nor ESV: the volumes of its LV, MYO and RV stand in columns of
+their own, which are empty for hearts, and the last column says why the others are empty.
 """
 
 import csv

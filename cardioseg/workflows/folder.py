@@ -1,4 +1,4 @@
-"""The tables and pages of an output folder, made at the end of a call from the finished cases in it."""
+"""The tables and pages of an output folder, made at the end of a call from its finished cases."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ class FolderSummary:
 
 
 def update_folder(output: Path, *, overwrite: bool = False) -> FolderSummary:
-    """Make the records of pairs, their reports, ``study.csv`` and ``index.html`` from the finished cases of a folder.
+    """Make the records and reports of pairs, ``study.csv`` and ``index.html``.
 
     Raises:
         OutputError: the folder cannot be written.

@@ -3,7 +3,6 @@
 ``cardioseg segment`` is a loop around ``segment_opened``.
 """
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,7 +19,7 @@ from cardioseg.imaging.geometry import Trust
 from cardioseg.imaging.image import ImageFile, stem
 from cardioseg.results.dicom_seg import check_seg_input
 from cardioseg.results.frames import FrameResults, OnFrame, SegmentSettings, predict_frames
-from cardioseg.results.recording import heart_of_masks, image_patient, recipe_of, run_record
+from cardioseg.results.recording import heart_of_masks, recipe_of, run_record
 from cardioseg.workflows.any_image import opened_image
 from cardioseg.workflows.arguments import Kept, SegmentArguments
 from cardioseg.workflows.segmentation import Segmentation
@@ -209,17 +208,14 @@ def segment_opened(
             DICOM.
         InputError: the voxels cannot be read, or the image is uniform.
     """
-    started = time.perf_counter()
     check_seg_input(settings.save, image)
     if image.frames > 1:
         check_frames(image.frames, settings.beat)
     recipe = recipe_of(image, model, settings)
     frames = predict_frames(image, model, settings, on_frame)
-    seconds = time.perf_counter() - started
     maps = {k: found for k in FrameResults.KINDS if (found := frames.stacked(k)) is not None}
-    patient = image_patient(name, image, settings.beat)
-    heart = heart_of_masks(name, maps["mask"], image, settings.beat, patient, frames)
-    record = run_record(name, image, model, recipe, frames, heart, patient, seconds)
+    heart = heart_of_masks(name, mask=maps["mask"], image=image, beat=settings.beat, frames=frames)
+    record = run_record(name, image=image, model=model, recipe=recipe, frames=frames, heart=heart)
     return Segmentation(
         name=name,
         mask=maps["mask"],

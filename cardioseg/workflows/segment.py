@@ -1,4 +1,4 @@
-"""``cardioseg segment``: a loop of ``segment_opened`` and ``save`` over images, then the tables of the folder."""
+"""``cardioseg segment``: segments and saves every image, then makes the tables of the folder."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -56,7 +56,7 @@ class SegmentRequest:
         overlap: share of a window covered twice; None takes the model's own.
         views: "none", "flips" or "all"; None takes the model's own.
         device: "auto", "cpu" or "cuda".
-        save: what to write as well, of "probs", "routing", "dicom-seg" (ED and ES) and "dicom-seg-all".
+        save: what to write as well: "probs", "routing", "dicom-seg" (ED, ES), "dicom-seg-all".
         trust: which of two spacings in a header to believe.
         series: numbers of the DICOM series to use; () lets the geometry decide.
         beat: ED and ES as frame numbers, height, weight and heart rate, where the person gave them.

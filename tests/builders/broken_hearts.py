@@ -102,7 +102,7 @@ def a_repeated_slice(mask):
 
 
 def no_apex(mask):
-    """The stack ends at mid-ventricle: slices are moved until the apical half lies beyond the last one."""
+    """The stack ends at mid-ventricle: its apical half lies beyond the last slice."""
     index, _ = middle(mask)
     areas = [(mask[:, :, w] >= MYO).sum() for w in np.flatnonzero((mask >= MYO).any((0, 1)))]
     if areas[0] < areas[-1]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cardioseg.clinical.phases import ES_BETWEEN, find_phases, smoothed, misfit_frames
+from cardioseg.clinical.phases import ES_BETWEEN, find_phases, misfit_frames, smoothed
 from cardioseg.phantom.draw import contraction
 
 

@@ -1,6 +1,7 @@
-"""Self-contained HTML pages: templates, styles and scripts beside this file, put together by Jinja with everything escaped.
+"""Self-contained HTML pages, put together by Jinja from the templates beside this file.
 
-A page asks nobody for anything: its content security policy forbids the browser every request. Knows nothing of hearts.
+Everything is escaped. A page loads nothing: its content security policy forbids the browser every
+request.
 """
 
 import json
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).parent
 NOTICE = "Research use only; not a medical device."
-POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; form-action 'none'"
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "img-src data: blob:; form-action 'none'"
+)
 GENERATOR = f'<meta name="generator" content="cardioseg {__version__}">'
 OURS = b'<meta name="generator" content="cardioseg'
 HEAD_BYTES = 4096
@@ -39,7 +43,7 @@ def render(template: str, **facts: Any) -> str:
 
 
 def write_page(path: Path, page: str, *, overwrite: bool = False) -> None:
-    """Write a page, also over an earlier page of ours; letters that are no valid Unicode become question marks.
+    """Write a page, also over an earlier page of ours; invalid Unicode becomes question marks.
 
     Raises:
         OutputError: there is another file of this name, or the folder cannot be written.
