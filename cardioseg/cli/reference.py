@@ -164,18 +164,21 @@ def _parameters(callback: Callable[..., None]) -> Iterator[tuple[inspect.Paramet
 def _entry(parameter: inspect.Parameter, hint: Any) -> Entry:
     kind, info = get_args(hint)[0], _info(hint)
     if isinstance(info, ArgumentInfo):
-        name = info.metavar or parameter.name.upper()
-        bare = f"{name}..." if get_origin(_without_none(kind)) is list else name
-        shown = bare if parameter.default is parameter.empty else f"[{bare}]"
-        return Entry(
-            ARGUMENTS, f"`{shown}`", _value(kind), info.help or "", _default(parameter, info)
-        )
+        shown, text = _argument(parameter, kind, info), info.help or ""
+        return Entry(ARGUMENTS, shown, _value(kind), text, _default(parameter, info))
     names = ", ".join(f"`{text}`" for text in (info.default, *(info.param_decls or ())))
     value = f"`{info.metavar}`" if info.metavar else _value(kind)
     if isinstance(info, OptionInfo) and info.min is not None:
         value += f" ≥ {info.min:g}"
     panel = info.rich_help_panel or "Options"
     return Entry(panel, names, value, info.help or "", _default(parameter, info))
+
+
+def _argument(parameter: inspect.Parameter, kind: Any, info: ArgumentInfo) -> str:
+    """An argument as the usage line shows it."""
+    name = info.metavar or parameter.name.upper()
+    bare = f"{name}..." if get_origin(_without_none(kind)) is list else name
+    return f"`{bare}`" if parameter.default is parameter.empty else f"`[{bare}]`"
 
 
 def _info(hint: Any) -> ParameterInfo:

@@ -16,6 +16,7 @@ import numpy as np
 
 from cardioseg.clinical.measures import ranges
 
+CURVE = "volume curve"
 SMOOTHING = 1 / 30  # standard deviation, as a share of the beat: one frame of thirty
 NEARLY_LARGEST = 0.05  # of the stroke, below the largest volume
 LATE = 0.1  # of the beat: a largest volume so long after frame 1 shows that the trigger came early
@@ -69,30 +70,31 @@ def find_phases(
     raw = _bridged(stored, misfits)
     smooth = smoothed(raw)
     curve = tuple(float(value) for value in smooth)
-    nothing = (
-        "one frame shows no beat"
-        if len(raw) < 2
-        else "no LV in any frame"
-        if raw.max() <= 0
-        else None
-    )
-    if nothing and (ed is None or es is None):
-        return Phases(None, None, "volume curve", "none", (nothing,), curve)
-    source = (
-        "volume curve"
-        if ed is None and es is None
-        else "given"
-        if None not in (ed, es)
-        else "given and volume curve"
-    )
+    given = ed is not None and es is not None
+    nothing = _why_no_beat(raw)
+    if nothing and not given:
+        return Phases(None, None, CURVE, "none", (nothing,), curve)
     first = ed if ed is not None else _end_diastole(raw, smooth, es, misfits)
     last = es if es is not None else _end_systole(smooth, first, misfits)
-    given = source == "given"
     doubts = _reversed(raw, first, last) if given else _doubts(raw, smooth, first, last)
     doubts = (*_misfit_text(misfits), *doubts)
     remarks = () if given else _remarks(len(raw), first, ed)
     confidence = "low" if doubts else "medium" if remarks else "high"
-    return Phases(first, last, source, confidence, (*doubts, *remarks), curve)
+    return Phases(first, last, _source(ed, es), confidence, (*doubts, *remarks), curve)
+
+
+def _why_no_beat(raw: np.ndarray) -> str:
+    """Why a curve has no phases; "" if it can have some."""
+    if len(raw) < 2:
+        return "one frame shows no beat"
+    return "no LV in any frame" if raw.max() <= 0 else ""
+
+
+def _source(ed: int | None, es: int | None) -> str:
+    """What ED and ES were taken from."""
+    if ed is not None and es is not None:
+        return "given"
+    return CURVE if ed is None and es is None else f"given and {CURVE}"
 
 
 def misfit_frames(volumes_ml: Sequence[float] | np.ndarray) -> tuple[int, ...]:

@@ -91,14 +91,21 @@ def wall_thickness(mask: Volume, labels: LabelTable) -> Wall:
     if not slices or not np.isfinite(thickness).any():
         return _without("no slice shows LV cavity and wall", None, anterior)
     mean = float(np.nanmean(thickness))
-    if len(slices) < 3:
-        return _without("fewer than three slices show LV cavity and wall", mean, anterior)
-    if all(found.septum is None for found in slices.values()):
-        return _without("the RV touches the LV's wall in no slice", mean, anterior)
+    why_no_segments = _why_no_segments(slices)
+    if why_no_segments:
+        return _without(why_no_segments, mean, anterior)
     base_first = _base_first(slices)
     turn = _turn(mask.affine, axis, base_first=base_first) if oblique else 1
     segments, reasons = _segments(slices, turn, spacing, base_first=base_first)
     return Wall(segments, mean, reasons, anterior)
+
+
+def _why_no_segments(slices: Slices) -> str:
+    """Why the wall cannot be divided into segments; "" if it can."""
+    if len(slices) < 3:
+        return "fewer than three slices show LV cavity and wall"
+    touching = any(found.septum is not None for found in slices.values())
+    return "" if touching else "the RV touches the LV's wall in no slice"
 
 
 def _without(reason: str, mean_mm: float | None, anterior: str) -> Wall:

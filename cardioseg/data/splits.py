@@ -152,10 +152,7 @@ def _checked_draw(path: Path, train: set[str], part: set[str]) -> set[str]:
     return part
 
 
-def _fraction_key(
-    path: Path, draws: Sequence[Mapping[str, set[str]]], fraction: str, draw: int
-) -> str:
-    """The key of ``draws[draw]`` that ``fraction`` stands for."""
+def _check_draw(path: Path, draws: int, fraction: str, draw: int) -> None:
     if not draws:
         raise UsageError(
             "--fraction",
@@ -163,13 +160,16 @@ def _fraction_key(
             expected=f"a split file with fractions ({path.name} has none)",
             cure="leave the option out, or add fractions to the file",
         )
-    if not 0 <= draw < len(draws):
-        raise UsageError(
-            "--draw",
-            found=str(draw),
-            expected=f"0 to {len(draws) - 1}",
-            cure=f"choose a draw of {path.name}",
-        )
+    if not 0 <= draw < draws:
+        expected, cure = f"0 to {draws - 1}", f"choose a draw of {path.name}"
+        raise UsageError("--draw", found=str(draw), expected=expected, cure=cure)
+
+
+def _fraction_key(
+    path: Path, draws: Sequence[Mapping[str, set[str]]], fraction: str, draw: int
+) -> str:
+    """The key of ``draws[draw]`` that ``fraction`` stands for."""
+    _check_draw(path, len(draws), fraction, draw)
     percents = _percents(fraction)
     meant = [
         key

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cardioseg.clinical.beat import NOTHING_KNOWN, Beat
-from cardioseg.clinical.quality import Certainty
 from cardioseg.clinical.volumes import structure_value
 from cardioseg.core.config import WindowConfig
 from cardioseg.core.exits import OWN_DEPTH, Depth
@@ -23,6 +22,7 @@ from cardioseg.imaging.image import ImageFile
 
 if TYPE_CHECKING:
     from cardioseg.bundle import Model
+    from cardioseg.clinical.quality import Certainty
 
 OnFrame = Callable[[float], None]
 

@@ -97,14 +97,16 @@ def read_clinical(path: Path) -> ClinicalRecord | None:
 def _alone(
     records: RunRecords, pairs: dict[str, ClinicalRecord], unwritten: dict[Cases, str]
 ) -> dict[str, str]:
-    torn = {
-        case: f"the function of {ed} and {es} was not written"
-        for ed, es in unwritten
-        for case in (ed, es)
-    }
+    why: dict[str, str] = {}
+    for ed, es in unwritten:
+        why |= dict.fromkeys((ed, es), f"the function of {ed} and {es} was not written")
     paired = {case for heart in pairs.values() for case in heart.cases.values()}
-    alone = [n for n, record in records.items() if record.frames == 1 and n not in paired]
-    return {name: torn.get(name) or records[name].clinical_reason or ONE_VOLUME for name in alone}
+    alone = [name for name, record in records.items() if record.frames == 1]
+    return {
+        name: why.get(name) or records[name].clinical_reason or ONE_VOLUME
+        for name in alone
+        if name not in paired
+    }
 
 
 def _write_pairs(

@@ -90,15 +90,11 @@ def segment_report(
         strict: a failed quality check fails the call.
     """
     failed = [result for result in results if result.state == "failed"]
-    names = {result.name for result in results}
-    hearts = [h for h in folder.hearts if {h.case, *h.cases.values()} & names]
+    hearts = _hearts_of(results, folder)
     rows = tuple((r.name, r.state, *_cells(r.record)) for r in results)
     table = Table(f"{model}, {loops} loops", COLUMNS, rows)
     cases = tuple(_case_data(result) for result in results)
     data = SegmentData(output=str(output), model=model, cases=cases, hearts=tuple(hearts))
-    made = [result.name for result in results if result.state != "failed"]
-    # The index links to every case; of one case the picture says most.
-    first = output / (INDEX if len(made) > 1 else f"{made[0]}{PREVIEW}") if made else None
     tables = (table, function_table(hearts)) if hearts else (table,)
     warnings = (
         *_warnings(results),
@@ -106,7 +102,21 @@ def segment_report(
         *(w for h in hearts for w in heart_warnings(h)),
     )
     code = _exit_code(results, failed, hearts, strict=strict)
-    return Report("segment", data, tables, warnings, (first,) if first else (), code)
+    return Report("segment", data, tables, warnings, _first_file(results, output), code)
+
+
+def _hearts_of(results: list[CaseResult], folder: FolderSummary) -> list[ClinicalRecord]:
+    """The folder's hearts that a case of this call is part of."""
+    names = {result.name for result in results}
+    return [heart for heart in folder.hearts if {heart.case, *heart.cases.values()} & names]
+
+
+def _first_file(results: list[CaseResult], output: Path) -> tuple[Path, ...]:
+    """What to open first: the index, which links to every case, or the picture of a single case."""
+    made = [result.name for result in results if result.state != "failed"]
+    if not made:
+        return ()
+    return (output / (INDEX if len(made) > 1 else f"{made[0]}{PREVIEW}"),)
 
 
 def _cells(record: RunRecord | None) -> tuple[str, ...]:
