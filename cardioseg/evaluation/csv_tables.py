@@ -1,10 +1,9 @@
 """``cases.csv`` and ``patients.csv``: every score and every volume, for further analysis."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 
+from cardioseg.core.csv_text import csv_text
 from cardioseg.evaluation.metrics import StructureScore
 from cardioseg.evaluation.scores import QUANTITIES, PatientFunction, ScoredCase
 from cardioseg.evaluation.statistics import rounded
@@ -61,11 +60,7 @@ def _patient_row(patient: PatientFunction) -> Cells:
 
 def _csv(columns: Sequence[str], rows: Iterable[Cells]) -> str:
     """CSV text; None is an empty cell."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
-    return text.getvalue()
+    return csv_text(columns, ({key: _cell(value) for key, value in row.items()} for row in rows))
 
 
 def _cell(value: str | float | None) -> str | float | None:

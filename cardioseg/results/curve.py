@@ -1,12 +1,12 @@
 """``X_curve.csv``: the volume of every structure in every frame, written and read."""
 
 import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from cardioseg.clinical.beat import VolumeCurve
 from cardioseg.core.atomic import write_text
+from cardioseg.core.csv_text import Cell, csv_text
 
 
 def write_curve(path: Path, curve: VolumeCurve) -> None:
@@ -18,17 +18,23 @@ def write_curve(path: Path, curve: VolumeCurve) -> None:
     Raises:
         OutputError: the folder cannot be written.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    rows = [_row(curve, index) for index in range(curve.frames)]
+    columns = _columns(curve)
+    write_text(path, csv_text(columns, (dict(zip(columns, row, strict=True)) for row in rows)))
+
+
+def _columns(curve: VolumeCurve) -> list[str]:
     structures = (f"{name.lower()}_ml" for name in curve.volumes_ml)
-    writer.writerow(("frame", "time_ms", "phase", *structures, "smoothed_ml"))
+    return ["frame", "time_ms", "phase", *structures, "smoothed_ml"]
+
+
+def _row(curve: VolumeCurve, index: int) -> list[Cell]:
+    """The cells of a frame, counted from 0."""
     phases = {frame: phase for phase, frame in curve.phases.items()}
-    for index in range(curve.frames):
-        time = "" if curve.frame_ms is None else round(index * curve.frame_ms, 1)
-        volumes = (round(found[index], 3) for found in curve.volumes_ml.values())
-        smooth = round(curve.smoothed_ml[index], 3) if curve.smoothed_ml else ""
-        writer.writerow((index + 1, time, phases.get(index + 1, ""), *volumes, smooth))
-    write_text(path, text.getvalue())
+    time = None if curve.frame_ms is None else round(index * curve.frame_ms, 1)
+    volumes = (round(found[index], 3) for found in curve.volumes_ml.values())
+    smooth = round(curve.smoothed_ml[index], 3) if curve.smoothed_ml else None
+    return [index + 1, time, phases.get(index + 1), *volumes, smooth]
 
 
 def read_curve(path: Path, structures: Sequence[str]) -> VolumeCurve | None:

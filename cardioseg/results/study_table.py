@@ -4,8 +4,6 @@ A single volume has neither EDV nor ESV: the volumes of its LV, MYO and RV stand
 their own, which are empty for hearts, and the last column says why the others are empty.
 """
 
-import csv
-import io
 from pathlib import Path
 
 from cardioseg.clinical.body import INDEXED
@@ -15,13 +13,13 @@ from cardioseg.clinical.quality import Quality
 from cardioseg.clinical.volumes import structure_value
 from cardioseg.clinical.wall import SEGMENTS
 from cardioseg.core.atomic import remove, write_text
+from cardioseg.core.csv_text import Cell, csv_text
 from cardioseg.data.patients import merged_body
 from cardioseg.results.hearts import Hearts
 from cardioseg.results.records import ClinicalRecord, RunRecord, RunRecords, clinical_record
 
 VOLUMES = {"lv_ml": "LV", "myo_ml": "MYO", "rv_ml": "RV"}
 NO_PHASES = Phases(None, None, "", "none", (), ())
-Cell = str | float | int | None
 Row = dict[str, Cell]
 
 
@@ -37,11 +35,7 @@ def write_study_table(path: Path, hearts: Hearts, records: RunRecords) -> None:
         if is_study_table(path):
             remove(path)
         return
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(sorted(rows, key=lambda row: str(row["case"])))
-    write_text(path, text.getvalue().encode("utf-8", "replace").decode("utf-8"))
+    write_text(path, csv_text(list(rows[0]), sorted(rows, key=lambda row: str(row["case"]))))
 
 
 def is_study_table(path: Path) -> bool:
