@@ -11,6 +11,7 @@ valve closure is ES).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -32,6 +33,9 @@ FEWEST_FOR_MISFIT = 8  # frames; with fewer, early ejection changes as much betw
 FEW_FRAMES = 10  # 80 to 100 ms each: ES may fall between two
 
 
+Confidence = Literal["high", "medium", "low", "none"]
+
+
 @dataclass(frozen=True)
 class Phases:
     """Two frames, and how sure they are.
@@ -47,7 +51,7 @@ class Phases:
     ed: int | None
     es: int | None
     source: str
-    confidence: str
+    confidence: Confidence
     reasons: tuple[str, ...]
     smoothed_ml: tuple[float, ...]
 
@@ -74,13 +78,19 @@ def find_phases(
     nothing = _why_no_beat(raw)
     if nothing and not given:
         return Phases(None, None, CURVE, "none", (nothing,), curve)
-    first = ed if ed is not None else _end_diastole(raw, smooth, es, misfits)
-    last = es if es is not None else _end_systole(smooth, first, misfits)
-    doubts = _reversed(raw, first, last) if given else _doubts(raw, smooth, first, last)
-    doubts = (*_misfit_text(misfits), *doubts)
+    first = _end_diastole(raw, smooth, es, misfits) if ed is None else ed
+    last = _end_systole(smooth, first, misfits) if es is None else es
+    against = _reversed(raw, first, last) if given else _doubts(raw, smooth, first, last)
+    doubts = (*_misfit_text(misfits), *against)
     remarks = () if given else _remarks(len(raw), first, ed)
-    confidence = "low" if doubts else "medium" if remarks else "high"
-    return Phases(first, last, _source(ed, es), confidence, (*doubts, *remarks), curve)
+    reasons = (*doubts, *remarks)
+    return Phases(first, last, _source(ed, es), _confidence(doubts, remarks), reasons, curve)
+
+
+def _confidence(doubts: tuple[str, ...], remarks: tuple[str, ...]) -> Confidence:
+    if doubts:
+        return "low"
+    return "medium" if remarks else "high"
 
 
 def _why_no_beat(raw: np.ndarray) -> str:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from cardioseg.clinical.beat import Beat
 from cardioseg.clinical.function import Function
-from cardioseg.clinical.phases import Phases
+from cardioseg.clinical.phases import Confidence, Phases
 from cardioseg.clinical.quality import Quality
 from cardioseg.clinical.volumes import Chamber, LeftVentricle
 from cardioseg.core.config import WindowConfig
@@ -34,7 +34,7 @@ class PhaseChoice(Record):
     """
 
     source: str
-    confidence: Literal["high", "medium", "low", "none"]
+    confidence: Confidence
     reasons: tuple[str, ...] = ()
 
     @classmethod
