@@ -12,10 +12,25 @@ CITATION = (
     "Automatic MRI Cardiac Multi-structures Segmentation and Diagnosis: Is the Problem Solved?” "
     "IEEE Transactions on Medical Imaging 37(11), 2514–2525, 2018, doi 10.1109/TMI.2018.2837502"
 )
-LIMITS = """\
+MNMS_CITATION = (
+    "V. M. Campello, P. Gkontra, C. Izquierdo, et al. “Multi-Centre, Multi-Vendor and "
+    "Multi-Disease Cardiac Segmentation: The M&Ms Challenge.” IEEE Transactions on Medical Imaging "
+    "40(12), 3543–3554, 2021, doi 10.1109/TMI.2021.3090082"
+)
+SCANNERS = {
+    False: """\
 - ACDC comes from the scanners of one hospital (1.5 T and 3 T, Dijon) and five groups of patients.
   Elsewhere contrast, field of view, coverage and reading conventions differ, and accuracy may too.
   Check the pictures.
+""",
+    True: """\
+- ACDC comes from one hospital, and the M&Ms subjects from scanners of two vendors. Elsewhere
+  contrast, field of view, coverage and reading conventions differ, and accuracy may too. Check the
+  pictures.
+- ACDC's and M&Ms' readers stop at different basal slices; the model has learned both.
+""",
+}
+LIMITS = """\
 - Papillary muscles belong to the cavity, as in ACDC. The model has not seen long-axis views, late
   enhancement or parametric maps.
 - Where several places look like a heart, those nearer the middle of the image are preferred.
@@ -41,7 +56,7 @@ def card_text(name: str, metadata: Mapping[str, Any], metrics: Mapping[str, Any]
         "## What it is\n\n" + _facts(metadata),
         "## Data and licence\n\n" + _licence(training),
         *_results(metrics),
-        "## Limits\n\n" + LIMITS,
+        "## Limits\n\n" + SCANNERS[bool(training.get("mnms_subjects"))] + LIMITS,
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -63,11 +78,14 @@ def _facts(metadata: Mapping[str, Any]) -> str:
 
 
 def _licence(training: Mapping[str, Any]) -> str:
+    subjects = training.get("mnms_subjects")
+    others = f", on {subjects} subjects of M&Ms" if subjects else ""
+    cited = f"> {CITATION}" + (f"\n>\n> {MNMS_CITATION}" if subjects else "")
     return (
         f"Trained on {training.get('patients', '?')} patients of ACDC's training set "
-        f"({training.get('split', '')}) and on synthetic hearts. ACDC is licensed under "
+        f"({training.get('split', '')}){others} and on synthetic hearts. ACDC is licensed under "
         "CC BY-NC-SA 4.0, and so are these weights: attribution, no commercial use, share alike. "
-        f"Please cite:\n\n> {CITATION}"
+        f"Please cite:\n\n{cited}"
     )
 
 
