@@ -19,6 +19,7 @@ test: .venv/.tests
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/xenon --max-absolute B cardioseg
 	$(MAKE) docs
 	$(BIN)/python -m pytest -n 2 $(COVERAGE)
 
