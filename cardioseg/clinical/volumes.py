@@ -118,7 +118,7 @@ def ventricular_function(ed: Volume, es: Volume, labels: LabelTable) -> Ventricl
 
 def function_from_volumes(ed_ml: Mapping[str, float], es_ml: Mapping[str, float]) -> Ventricles:
     """As ``ventricular_function``, from volumes in ml by structure name at ED and at ES."""
-    reasons: dict[str, str] = Field(default={})
+    reasons: dict[str, str] = {}
     lv = _chamber("LV", ed_ml, es_ml, reasons)
     rv = _chamber("RV", ed_ml, es_ml, reasons)
     myocardium = _find("MYO", ed_ml)
