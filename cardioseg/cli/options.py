@@ -93,6 +93,16 @@ Labels = Annotated[
         show_default="from a file beside the mask, or ACDC's",
     ),
 ]
+DataLabels = Annotated[
+    str | None,
+    _option(
+        FILES,
+        "--labels",
+        "Meaning of the masks' values, such as LV=1,MYO=2,RV=3. Needed for a CSV file without a "
+        "dataset.json beside it.",
+        show_default="from dataset.json; ACDC's for an ACDC folder",
+    ),
+]
 Extra = Annotated[
     list[Path] | None,
     _option(FILES, "--extra", "A further prepared folder to train on. Repeatable."),

@@ -25,6 +25,7 @@ def prepare_command(
         list[str] | None,
         options.setting("Change a setting, such as spacing_mm=1.25.", metavar="KEY=VALUE"),
     ] = None,
+    labels: options.DataLabels = None,
     trust: options.Trust = "pixdim",
     workers: options.Workers = 2,
     json_output: options.Json = False,
@@ -41,6 +42,12 @@ def prepare_command(
     config = validate(PreparationConfig, overrides.get("preparation", overrides), source="--set")
     with progress_bar("prepare", cases=True, quiet=quiet) as on_progress:
         report = prepare(
-            raw, output=output, config=config, trust=trust, workers=workers, on_progress=on_progress
+            raw,
+            output=output,
+            config=config,
+            labels=labels,
+            trust=trust,
+            workers=workers,
+            on_progress=on_progress,
         )
     finish(report, json_output=json_output)

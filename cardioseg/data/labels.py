@@ -6,19 +6,19 @@ from pathlib import Path
 import numpy as np
 
 from cardioseg.core.errors import LabelError, UsageError
-from cardioseg.core.labels import ACDC_LABELS, LabelTable
+from cardioseg.core.labels import ACDC_LABELS, BACKGROUND, IGNORED, LabelTable
 from cardioseg.data.nnunet import label_table, read_dataset
 
 LABEL_TOLERANCE = 1e-3
 VALUES_SHOWN = 5
-NAMED = re.compile(r"\s*([^=,]*[^=,\s])\s*=\s*(\d{1,3})\s*")
+NAMED = re.compile(r"\s*([^=,]*[^=,\s])\s*=\s*(\d{1,8})\s*")
 
 
 def parse_labels(text: str) -> LabelTable:
-    """Parse ``RV=1,MYO=2,LV=3``; 0 is the background.
+    """Parse ``RV=1,MYO=2,LV=3``; 0 is the background, and the values may have gaps.
 
     Raises:
-        UsageError: another syntax, or values other than 1, 2, 3, … without a gap.
+        UsageError: another syntax, a name or value twice, or 0 as the value of a structure.
     """
     parts = [NAMED.fullmatch(part) for part in text.split(",")]
     mapping = {part[1]: int(part[2]) for part in parts if part is not None}
@@ -28,12 +28,12 @@ def parse_labels(text: str) -> LabelTable:
             "--labels", found=repr(text), expected="NAME=VALUE, separated by commas", cure=cure
         )
     try:
-        return LabelTable.from_mapping({"background": 0} | mapping)
+        return LabelTable.from_mapping({BACKGROUND: 0} | mapping)
     except ValueError as error:
         raise UsageError(
             "--labels",
             found=str(error),
-            expected="values from 1 without a gap, as 0 is the background",
+            expected="a different value from 1 for each name, as 0 is the background",
             cure=cure,
         ) from None
 
@@ -51,27 +51,56 @@ def labels_beside(folder: Path) -> LabelTable:
 
 
 def label_values(array: np.ndarray, labels: LabelTable, *, path: Path) -> np.ndarray:
-    """Round ``array`` to uint8 label values.
+    """The values of a mask file as uint8 indices into ``labels``; ignored voxels as ``IGNORED``.
+
+    A mask that holds indices instead of the table's values, such as cardioseg's own mask beside a
+    reference with the values 200, 500 and 600, is read as it is, where the two cannot be confused.
 
     Raises:
         LabelError: a value is not an integer or has no name in ``labels``.
     """
     values, counts = np.unique(array, return_counts=True)
-    named = (
-        (values > -0.5)
-        & (values < len(labels) - 0.5)
-        & np.isclose(values, np.rint(values), rtol=0, atol=LABEL_TOLERANCE)
+    indices = _indices(values, labels)
+    if None in indices:
+        as_is = _indices(values, LabelTable(labels.names)) if _apart(labels) else indices
+        if None in as_is:
+            unnamed = np.array([index is None for index in indices])
+            raise _unnamed(values[unnamed], counts[unnamed], labels, path)
+        indices = as_is
+    found = np.asarray(indices, dtype=np.uint8)
+    if np.array_equal(found, np.rint(values)):
+        return np.asarray(np.rint(array), dtype=np.uint8)
+    return found[np.searchsorted(values, array)]
+
+
+def _indices(values: np.ndarray, labels: LabelTable) -> list[int | None]:
+    """The index of each value; None for a value without a name."""
+    known: dict[int, int] = {value: index for index, value in enumerate(labels.stored)}
+    if labels.ignored is not None:
+        known[labels.ignored] = IGNORED
+    finite = np.isfinite(values)
+    nearest = np.rint(np.where(finite, values, 0))
+    whole = finite & np.isclose(values, nearest, rtol=0, atol=LABEL_TOLERANCE)
+    pairs = zip(nearest.tolist(), whole.tolist(), strict=True)
+    return [known.get(int(value)) if ok else None for value, ok in pairs]
+
+
+def _apart(labels: LabelTable) -> bool:
+    """Whether no index is also the value of another name."""
+    names = range(len(labels))
+    return all(
+        value == index or value not in names for index, value in enumerate(labels.stored)
+    ) and (labels.ignored not in names)
+
+
+def _unnamed(values: np.ndarray, counts: np.ndarray, labels: LabelTable, path: Path) -> LabelError:
+    listed = [f"{value:g} ({count} voxels)" for value, count in zip(values, counts, strict=True)]
+    more = f" and {len(listed) - VALUES_SHOWN} more" if len(listed) > VALUES_SHOWN else ""
+    return LabelError(
+        path,
+        found=f"values {', '.join(listed[:VALUES_SHOWN])}{more}",
+        expected=", ".join(
+            f"{value} {name}" for value, name in zip(labels.stored, labels.names, strict=True)
+        ),
+        cure="relabel the mask, or name the values in a dataset.json beside it",
     )
-    if not named.all():
-        unknown = [
-            f"{value:g} ({count} voxels)"
-            for value, count in zip(values[~named], counts[~named], strict=True)
-        ]
-        more = f" and {len(unknown) - VALUES_SHOWN} more" if len(unknown) > VALUES_SHOWN else ""
-        raise LabelError(
-            path,
-            found=f"values {', '.join(unknown[:VALUES_SHOWN])}{more}",
-            expected=", ".join(f"{value} {name}" for value, name in enumerate(labels.names)),
-            cure="relabel the mask, or name the values in a dataset.json beside it",
-        )
-    return np.asarray(np.rint(array), dtype=np.uint8)

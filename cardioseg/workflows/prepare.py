@@ -13,7 +13,7 @@ from cardioseg.core.case import Case
 from cardioseg.core.config import PreparationConfig
 from cardioseg.core.digest import sha256
 from cardioseg.core.errors import GeometryError, InputError
-from cardioseg.core.labels import LabelTable
+from cardioseg.core.labels import IGNORED, LabelTable
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.record import Record
 from cardioseg.core.report import Report, Table
@@ -57,11 +57,12 @@ class PrepareData(Record):
     entries: tuple[Entry, ...]
 
 
-def prepare(
+def prepare(  # noqa: PLR0913 — these are the options of the verb
     raw: Path,
     *,
     output: Path,
     config: PreparationConfig | None = None,
+    labels: str | None = None,
     trust: Trust = "pixdim",
     workers: int = 1,
     on_progress: OnProgress = unwatched,
@@ -72,6 +73,7 @@ def prepare(
         raw: data set.
         output: prepared folder.
         config: preparation settings; None takes the defaults.
+        labels: meaning of the masks' values, such as "RV=1,MYO=2,LV=3"; None takes the data set's.
         trust: which spacing to use where a header states two.
         workers: number of processes.
         on_progress: called after every case.
@@ -81,7 +83,7 @@ def prepare(
             prepared so far are kept for the next.
     """
     config = config or PreparationConfig()
-    source = find_cases(raw)
+    source = find_cases(raw, labels=labels)
     labelled = [case for case in source.cases if case.label is not None]
     if not labelled:
         cure = "add masks, or use cardioseg segment"
@@ -143,7 +145,7 @@ def prepare_case(job: Job) -> PreparedCase:
     recipe = {
         "source": digest,
         "settings": config.model_dump_json(),
-        "labels": ",".join(labels.names),
+        "labels": _spelt(labels),
         "trust": trust,
     }
     image = open_image(case.image, trust=trust)
@@ -163,15 +165,33 @@ def prepare_case(job: Job) -> PreparedCase:
     return PreparedCase(entry, was_there, states_two_spacings(image))
 
 
+def _spelt(labels: LabelTable) -> str:
+    """Names and values of the masks as text; names alone where the values are the indices."""
+    if labels.ignored is None and labels.stored == tuple(range(len(labels))):
+        return ",".join(labels.names)
+    pairs = zip(labels.names, labels.stored, strict=True)
+    return ",".join((*(f"{name}={value}" for name, value in pairs), f"ignore={labels.ignored}"))
+
+
 def _arrays(
     case: Case, config: PreparationConfig, labels: LabelTable, trust: Trust
 ) -> dict[str, np.ndarray]:
     image, label = _read_pair(case, labels, trust)
     return {
         "image": preprocess(image, config, name=str(case.image)).astype(np.float16),
-        "label": preprocess_label(label, config, classes=len(labels)),
+        "label": _working_label(label, config, labels),
         "reference": slices_last(label.array, slice_axis(image)),
     }
+
+
+def _working_label(label: Volume, config: PreparationConfig, labels: LabelTable) -> np.ndarray:
+    """The mask on the working grid; ignored voxels are resampled like a class of their own."""
+    classes = len(labels)
+    if labels.ignored is None:
+        return preprocess_label(label, config, classes=classes)
+    marked = label.with_array(np.where(label.array == IGNORED, classes, label.array))
+    found = preprocess_label(marked, config, classes=classes + 1)
+    return np.where(found == classes, IGNORED, found).astype(np.uint8)
 
 
 def _read_pair(case: Case, labels: LabelTable, trust: Trust) -> tuple[Volume, Volume]:

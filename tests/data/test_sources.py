@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from cardioseg.core.errors import EXIT_INPUT, InputError, LabelError
+from cardioseg.core.errors import EXIT_INPUT, InputError, LabelError, UsageError
 from cardioseg.core.labels import ACDC_LABELS
 from cardioseg.data.sources import find_cases
 
@@ -148,31 +148,102 @@ def test_two_frames_of_one_heart_are_one_patient(tmp_path):
     assert [c.patient for c in source.cases] == ["p_frame_2", "patient001", "patient001"]
 
 
-def test_other_endings_and_only_the_first_channel(tmp_path):
-    touch(tmp_path / "imagesTr" / "bert_0001.nrrd")
+def test_other_endings_are_read(tmp_path):
     assert [
         c.image.name for c in find_cases(nnunet(tmp_path, names=("bert",), ending=".nrrd")).cases
     ] == ["bert_0000.nrrd"]
 
 
 @pytest.mark.parametrize(
-    "labels",
+    ("labels", "names", "values"),
     [
-        {"background": 0, "heart": [1, 2, 3], "LV": 3},
-        {"background": 0, "LV": 2},
-        {"LV": 1, "MYO": 2},
-        {"background": 0, "LV": "one"},
-        {"0": "background", "1": "LV"},
+        ({"background": 0, "LV": 2}, ("LV",), (2,)),
+        ({"background": 0, "LV": 258}, ("LV",), (258,)),
+        ({"background": 0, "LV": 500, "MYO": 200, "RV": 600}, ("MYO", "LV", "RV"), (200, 500, 600)),
+        ({"0": "background", "1": "LV", "3": "RV"}, ("LV", "RV"), (1, 3)),
+        ({"0": "background", "10": "LV"}, ("LV",), (10,)),
+        ({"LV": 1, "MYO": 2}, ("LV", "MYO"), (1, 2)),
+        ({"Background": "0", "LV": "1"}, ("LV",), (1,)),
+        ({"background": 0, "LV": [1], "MYO": 2.0}, ("LV", "MYO"), (1, 2)),
+        ({"background": 0, "LV": 1, "ignore": 2}, ("LV",), (1,)),
     ],
-    ids=["regions", "gap", "no background", "words", "nnU-Net 1"],
 )
-def test_labels_that_are_no_plain_numbering_are_label_errors(tmp_path, labels):
-    with pytest.raises(LabelError, match="consecutive integers from 0") as caught:
+def test_every_value_keeps_its_name(tmp_path, labels, names, values):
+    table = find_cases(nnunet(tmp_path, labels=labels)).labels
+    assert (table.structures, table.stored[1:]) == (names, values)
+
+
+@pytest.mark.parametrize(
+    ("labels", "named"),
+    [
+        ({"background": 0, "heart": [1, 2, 3], "LV": 3}, "heart"),
+        ({"0": "background", "1": "heart", "2": "heart"}, "region"),
+        ({"background": 0, "LV": "one"}, "LV"),
+        ({"background": 0, "LV": -1}, "LV"),
+        ({"background": 0, "LV": 1.5}, "LV"),
+        ({"background": 0, "LV": True}, "LV"),
+        ({"background": 0, "LV": None}, "LV"),
+        ({"background": 0, "LV": {"a": 1}}, "LV"),
+        ({"background": 0, "LV": 1 << 70}, "LV"),
+        ({"background": 0, "LV": "9" * 4400}, "LV"),
+        ({"background": 0, "LV": 1, "RV": 1}, "RV"),
+        ({"background": 255, "LV": 0}, "background"),
+        ({"LV": 0, "RV": 1}, "LV"),
+        ({"background": 0}, "0 structures"),
+        ({}, "0 structures"),
+        ({"background": 0} | {f"s{n}": n for n in range(1, 300)}, "299 structures"),
+    ],
+)
+def test_labels_that_name_no_single_values_are_refused(tmp_path, labels, named):
+    with pytest.raises(LabelError) as caught:
         find_cases(nnunet(tmp_path, labels=labels))
     assert caught.value.file == str(tmp_path / "dataset.json")
+    assert named in caught.value.found
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"labels": ["a"]}', "\x00"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"channel_names": {"0": "cine", "1": "T2"}},
+        {"channel_names": None, "modality": {"0": "cine", "1": "T2"}},
+        {"channel_names": ["cine", "T2"]},
+    ],
+)
+def test_several_channels_are_refused_by_name(tmp_path, changes):
+    with pytest.raises(InputError) as caught:
+        find_cases(nnunet(tmp_path, **changes))
+    assert "2 channels (cine, T2)" in caught.value.found
+
+
+def test_an_image_of_a_second_channel_is_refused(tmp_path):
+    second = nnunet(tmp_path) / "imagesTr" / "bert_0001.nii.gz"
+    touch(second)
+    with pytest.raises(InputError) as caught:
+        find_cases(tmp_path)
+    assert caught.value.file == str(second)
+
+
+@pytest.mark.parametrize("ending", ["**", "", "*.nii.gz", "nii.gz", "../x.nii.gz", 3, None, ["x"]])
+def test_an_ending_that_is_none_is_refused(tmp_path, ending):
+    with pytest.raises(InputError, match="file_ending"):
+        find_cases(nnunet(tmp_path, file_ending=ending))
+
+
+def test_images_of_nnunet_1_have_no_channel_in_their_names(tmp_path):
+    for image in (nnunet(tmp_path) / "imagesTr").glob("*_0000.nii.gz"):
+        image.rename(image.with_name(image.name.replace("_0000", "")))
+    assert {case.image.name for case in find_cases(tmp_path).cases} == {
+        "anna_ED.nii.gz",
+        "anna_ES.nii.gz",
+        "bert.nii.gz",
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", "{}", '{"labels": ["a"]}', "\x00", "[" * 200_000, '{"labels": {"LV": 1e400}}'],
+    ids=range(7),
+)
 def test_a_broken_dataset_json_is_named(tmp_path, text):
     nnunet(tmp_path)
     (tmp_path / "dataset.json").write_text(text)
@@ -212,7 +283,7 @@ def test_a_table_names_its_files_from_where_it_lies(tmp_path, encoding):
         " data/a b.nii.gz ,data/a_gt.nii.gz,anna,ED,DCM\n"
         "data/ö.nrrd,,,,\n"
     )
-    source = find_cases(table(tmp_path, text, encoding))
+    source = find_cases(table(tmp_path, text, encoding), labels="RV=1,MYO=2,LV=3")
     first, second = source.cases
     assert (source.kind, source.labels) == ("csv", ACDC_LABELS)
     assert (first.name, first.patient, first.phase, first.group) == ("a b", "anna", "ED", "DCM")
@@ -227,6 +298,21 @@ def test_a_table_names_its_files_from_where_it_lies(tmp_path, encoding):
         "",
         None,
     )
+
+
+CSV = "image,label\ndata/a b.nii.gz,data/a_gt.nii.gz\n"
+
+
+def test_a_table_with_masks_takes_its_names_from_labels_or_a_file_beside_it(tmp_path):
+    path = table(tmp_path, CSV)
+    with pytest.raises(LabelError, match="--labels"):
+        find_cases(path)
+    assert find_cases(path, labels="LV=7").labels.stored == (0, 7)
+    (tmp_path / "dataset.json").write_text('{"labels": {"background": 0, "LV": 1}}')
+    assert find_cases(path).labels.names == ("background", "LV")
+    assert find_cases(path, labels="LV=1").labels.names == ("background", "LV")
+    with pytest.raises(UsageError):
+        find_cases(path, labels="RV=1")
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,9 @@ def test_a_table_of_single_slices_is_prepared_and_rows_without_masks_are_left_ou
             tmp_path / f"{name}.nii.gz",
         )
     (tmp_path / "cases.csv").write_text("image,label\na.nii.gz,a_gt.nii.gz\nb.nii.gz,\n")
-    report = prepare(tmp_path / "cases.csv", output=tmp_path / "out", config=CONFIG)
+    report = prepare(
+        tmp_path / "cases.csv", output=tmp_path / "out", config=CONFIG, labels="RV=1,MYO=2,LV=3"
+    )
     assert [entry.name for entry in report.data.entries] == ["a"]
     manifest = Manifest.read(tmp_path / "out")
     assert load_case(manifest.folder, manifest.entries[0])["image"].shape == (20, 16, 1)
