@@ -172,8 +172,8 @@ def pair_phases(
         source: what says which is which.
         doubts: what must be known about that.
     """
-    stroke = function.lv.sv_ml
-    if stroke is not None and stroke <= 0:
+    edv, esv = function.lv.edv_ml, function.lv.esv_ml  # a stroke volume below 0 is left out
+    if edv is not None and esv is not None and edv <= esv:
         doubts = (*doubts, "the LV is not larger at ED than at ES")
         return Phases(ed, es, source, "low", doubts, ())
     return Phases(ed, es, source, "medium" if doubts else "high", doubts, ())

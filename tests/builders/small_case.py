@@ -25,8 +25,8 @@ from cardioseg.results.records import (
     clinical_record,
 )
 
-SPACING = (3.0, 3.0, 18.0)
-SHAPE = (64, 60, 5)
+SPACING = (3.0, 3.0, 15.0)
+SHAPE = (64, 60, 6)
 LOOPS = 6
 PASS, FAIL = Quality(verdict="pass"), Quality(verdict="fail")
 # A verdict as the quality checks put it into a run record.

@@ -70,7 +70,7 @@ def test_it_says_what_the_files_say(tmp_path, pair):
         *(reason.text for reason in heart.quality.reasons),
         *pair,
         "rdvit-2d",
-        "3 × 3 × 18 mm",
+        "3 × 3 × 15 mm",
         "at most 6, 2.40 used",
         NOTICE,
     ]

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import nibabel as nib
 import numpy as np
 import pytest
+from analytic_hearts import CYCLE
+from drawn_hearts import draw_masks, heart
 from PIL import Image
 from tiny import (
-    SHAPE,
     SPACING,
     cine_results,
     names_in,
@@ -18,8 +19,8 @@ from tiny import (
     run_record,
     save_image,
     stored,
-    voxels,
 )
+from tiny import voxels as noise
 
 import cardioseg
 from cardioseg.core.errors import InputError, OutputError, UsageError
@@ -27,8 +28,13 @@ from cardioseg.pages.html import NOTICE
 from cardioseg.pages.report import verdict_facts
 from cardioseg.results.records import RunRecord
 
+SHAPE = (40, 36, 7)  # slices enough for a ventricle
 VIEWER_FILES = {"labels.txt", "labels.ctbl"}
 MAPS = ("mask", "halting", "experts")
+
+
+def voxels(seed=0):
+    return noise(SHAPE, seed=seed)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +52,7 @@ def scans(tmp_path_factory):
     header.set_zooms((*SPACING, 0.04))
     header.set_xyzt_units("mm", "sec")
     return SimpleNamespace(
-        volume=save_image(folder / "heart.nii.gz"),
+        volume=save_image(folder / "heart.nii.gz", voxels()),
         cine=save_image(folder / "cine.nii.gz", cine, header=header),
     )
 
@@ -61,6 +67,14 @@ def cine(scans, loaded):
     return cardioseg.segment(
         scans.cine, model=loaded, height_cm=170, weight_kg=65, heart_rate_bpm=60
     )
+
+
+@pytest.fixture
+def beating(loaded, tmp_path, monkeypatch):
+    """A cine whose masks are drawn hearts, so that it has numbers."""
+    draw_masks(monkeypatch)
+    path = heart(tmp_path / "anna.nii.gz", *CYCLE)
+    return cardioseg.segment(path, model=loaded, height_cm=170, weight_kg=65, heart_rate_bpm=60)
 
 
 def assert_same_maps(one, other):
@@ -137,15 +151,16 @@ def test_a_volume_has_maps_on_its_own_grid_and_a_mass(volume, scans):
     assert volume.function.volumes_ml["LV"] == [pytest.approx(lv, abs=1e-3)]
 
 
-def test_a_cine_has_phases_and_an_ef(cine, loaded):
-    function = cine.function
-    assert cine.mask.shape == (*SHAPE, 4)
-    assert (function.kind, len(function.volumes_ml["LV"])) == ("cine", 4)
+def test_a_cine_has_phases_and_an_ef(beating):
+    function = beating.function
+    assert beating.mask.shape[3] == len(CYCLE)
+    assert (function.kind, len(function.volumes_ml["LV"])) == ("cine", len(CYCLE))
+    assert (function.ed_frame, function.es_frame) == (1, 5)
     assert function.lv.ef_percent == pytest.approx(
         100 * (function.lv.edv_ml - function.lv.esv_ml) / function.lv.edv_ml, abs=0.05
     )
     assert function.cardiac_output.l_per_min == pytest.approx(function.lv.sv_ml * 0.06, abs=0.01)
-    assert cine.record.clinical.lv == function.lv
+    assert beating.record.clinical.lv == function.lv
 
 
 def test_results_can_be_kept_in_a_set_and_show_no_voxels(volume, cine):
@@ -248,20 +263,18 @@ def test_a_folder_without_a_case_is_named(tmp_path):
 # ----------------------------------------------------------------------------------------- notebook
 
 
-def test_a_notebook_shows_picture_verdict_numbers_and_notice(cine, tmp_path):
-    cine.save(tmp_path)
-    function = cine.function
-    for found in (cine, cardioseg.Segmentation.open(tmp_path)):
-        html = found._repr_html_()
-        (picture,) = re.findall(r'src="data:image/\w+;base64,([^"]+)"', html)
-        with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
-            assert min(image.size) > 100
-        assert verdict_facts(cine.quality).words in html
-        assert all(reason.where in html for reason in cine.quality.reasons)
-        for value in (function.lv.edv_ml, function.lv.ef_percent, function.rv.edv_ml):
-            assert f"{value:.1f}" in html
-        assert NOTICE in html
-        assert "<script" not in html
+def test_a_notebook_shows_picture_verdict_numbers_and_notice(beating):
+    function = beating.function
+    html = beating._repr_html_()
+    (picture,) = re.findall(r'src="data:image/\w+;base64,([^"]+)"', html)
+    with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
+        assert min(image.size) > 100
+    assert verdict_facts(beating.quality).words in html
+    assert all(reason.where in html for reason in beating.quality.reasons)
+    for value in (function.lv.edv_ml, function.lv.ef_percent, function.rv.edv_ml):
+        assert f"{value:.1f}" in html
+    assert NOTICE in html
+    assert "<script" not in html
 
 
 def test_a_volume_in_a_notebook_has_its_volumes(volume):
@@ -271,13 +284,13 @@ def test_a_volume_in_a_notebook_has_its_volumes(volume):
     assert NOTICE in html
 
 
-def test_print_shows_numbers_and_verdict_in_one_line(cine, volume):
-    for found in (cine, volume):
+def test_print_shows_numbers_and_verdict_in_one_line(beating, volume):
+    for found in (beating, volume):
         text = str(found)
         assert "\n" not in text
         assert text.startswith(found.name)
         assert text.endswith(found.quality.verdict)
-    assert f"EF {cine.function.lv.ef_percent:.1f} %" in str(cine)
+    assert f"EF {beating.function.lv.ef_percent:.1f} %" in str(beating)
     assert all(
         f"{name} {ml[0]:.1f} ml" in str(volume) for name, ml in volume.function.volumes_ml.items()
     )
