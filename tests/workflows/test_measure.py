@@ -124,7 +124,7 @@ def test_an_unreadable_run_record_is_named_unless_the_names_are_given(tmp_path, 
     measured(*call, "--labels", "RV=1,MYO=2,LV=3")
 
 
-@pytest.mark.parametrize("text", ["", "LV", "LV=1,LV=2", "LV=2", "LV=one", "LV=1,MYO=2,RV=2"])
+@pytest.mark.parametrize("text", ["", "LV", "LV=1,LV=2", "LV=one", "LV=1,MYO=2,RV=2"])
 def test_labels_that_are_none_are_told(pair, text):
     assert measured("--ed", pair[0], "--es", pair[1], "--labels", text, code=EXIT_USAGE).startswith(
         "error: --labels: found "
