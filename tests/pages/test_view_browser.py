@@ -138,7 +138,7 @@ class TestInABrowser:
         shown = browser.run(
             "return ['slice-is', 'frame-is'].map(id => document.getElementById(id).textContent)"
         )
-        assert shown == ["5 of 5", "2 of 3"]
+        assert shown == ["5 of 6", "2 of 3"]
 
     def test_keys_and_the_wheel_move_too(self, browser):
         position = "return ['slice', 'frame'].map(id => Number(document.getElementById(id).value))"
