@@ -20,7 +20,7 @@ def check_whole(path: Path) -> None:
         InputError: the file is damaged or truncated.
     """
     if _is_dicom(path):
-        from cardioseg.imaging.dicom.study import check_voxels
+        from cardioseg.imaging.dicom.voxels import check_voxels
 
         check_voxels(path)
     if not path.name.lower().endswith(".gz"):

@@ -17,7 +17,6 @@ class Plane:
         study: study instance UID.
         series: series instance UID.
         number: series number, None when absent.
-        description: series description, shortened.
         instance: instance number, or the frame index in a multi-frame file; None when absent.
         position: centre of the first voxel.
         orientation: unit vectors along a row, then along a column.
@@ -32,6 +31,10 @@ class Plane:
         slope: rescale slope, stored to real values.
         intercept: rescale intercept.
         syntax: transfer syntax UID.
+        kind: what it is where it is no magnitude image, such as "a B0 map"; else "".
+        body_part: where that cannot be the heart, such as "BRAIN"; else "".
+        inverted_from: lowest + highest value that can be stored, where low values mean bright
+            (MONOCHROME1); None otherwise.
     """
 
     path: Path
@@ -40,7 +43,6 @@ class Plane:
     study: str
     series: str
     number: int | None
-    description: str
     instance: float | None
     position: tuple[float, ...]
     orientation: tuple[float, ...]
@@ -55,3 +57,6 @@ class Plane:
     slope: float
     intercept: float
     syntax: str = IMPLICIT_LITTLE_ENDIAN
+    kind: str = ""
+    body_part: str = ""
+    inverted_from: float | None = None

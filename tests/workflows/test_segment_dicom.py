@@ -105,7 +105,7 @@ def test_a_folder_without_images_says_what_was_looked_for(segment, tmp_path):
 def test_series_chooses_and_stands_in_the_recipe(segment, study, tmp_path):
     other = replace(SERIES, number=30, array=SERIES.array[..., :2], description="again")
     made.save(study / "other", made.images(other))
-    assert "30 'again' (3 slices × 2 phases)" in segment(study, code=EXIT_INPUT).err
+    assert "30 (3 slices × 2 phases, 40 × 36)" in segment(study, code=EXIT_INPUT).err
     segment(study, "--series", "30")
     facts = run_record(tmp_path / "out", "case7")
     assert (facts["frames"], facts["recipe"]["series"]) == (2, [30])

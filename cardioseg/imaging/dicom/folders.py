@@ -1,31 +1,36 @@
 """DICOM studies below a folder, and their case names.
 
 A case is named after its folder, never after patient data in a header. Where the folder is named
-after the patient, a hash of the study UID replaces the name. Patient names and IDs are compared
-here and never passed on.
+after the patient or the birth date, a hash of the study UID replaces the name. A file that cannot
+be read does not end the search: it belongs to the study of its folder, or is a case of its own,
+and opening that case names what is wrong.
 """
 
 import hashlib
-import itertools
 import os
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydicom.dataset import FileDataset
-
 from cardioseg.core.errors import InputError
 from cardioseg.imaging.dicom.headers import (
     MR_IMAGES,
-    dicom_files,
+    candidate_files,
+    is_cut,
+    mark_of,
     read_header,
     sop_class,
-    unwarned,
 )
+from cardioseg.imaging.dicom.identity import IDENTITY, Identity, identity_of
+from cardioseg.imaging.dicom.values import words
 
-IDENTITY = ("SOPClassUID", "StudyInstanceUID", "PatientName", "PatientID", "PatientIdentityRemoved")
+KEYWORDS = ("SOPClassUID", "StudyInstanceUID", "Modality", *IDENTITY)
+OTHER_MODALITIES = ("CT", "PT", "NM", "US", "XA", "RF", "CR", "DX", "MG", "OCT")
+DICOM_ENDINGS = (".dcm", ".dicom", ".ima")
+# Study instance UID, little endian, explicit or implicit: found in headers that do not parse.
+STUDY_UID = re.compile(rb"\x20\x00\x0d\x00(?:UI..|....)([0-9.]{5,64})", re.DOTALL)
+LONGEST_HEADER = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -34,43 +39,77 @@ class StudyFiles:
 
     Attributes:
         uid: study instance UID.
-        names: words that identify the patient, lower case without accents.
+        identity: what identifies the patient.
         paths: its files.
     """
 
     uid: str
-    names: frozenset[str]
+    identity: Identity
     paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Studies, and the files that belong to none.
+
+    Attributes:
+        studies: studies of MR images.
+        lost: DICOM files that cannot be read and do not tell their study.
+        foreign: images of other modalities, with the number of their patient.
+    """
+
+    studies: tuple[StudyFiles, ...]
+    lost: tuple[Path, ...]
+    foreign: tuple[tuple[Path, str], ...]
 
 
 def find_studies(folder: Path) -> dict[Path, str]:
     """Folder → case name, for each study of MR images below ``folder``.
 
-    A study's folder is the topmost one that holds no other study.
-
-    Raises:
-        InputError: a file cannot be read, or two studies share a folder.
+    A study's folder is the topmost one without files of another study or patient. Two studies in
+    one folder are one case, which cannot be opened; so are unreadable files, and images of other
+    modalities, that lie outside the folders of all studies.
     """
-    studies = _studies(dicom_files(folder))
-    homes = {
-        _home(study, [other for other in studies if other is not study], folder): study
-        for study in studies
-    }
-    return {home: case_name(home, homes[home]) for home in sorted(homes)}
+    found = _studies(candidate_files(folder))
+    lost = _outside(found.lost, found.studies)
+    cases: dict[Path, str] = {}
+    for study in found.studies:
+        home = _home(study.paths, [*lost, *_of_others(study, found)], folder)
+        cases.setdefault(home, case_name(home, study))
+    images = [path for study in found.studies for path in study.paths]
+    foreign = [path for path, _ in found.foreign]
+    apart = lost + [path for path in foreign if not any(map(path.is_relative_to, cases))]
+    for path in apart:
+        home = _home([path], images, folder)
+        home = path if any(image.is_relative_to(home) for image in images) else home
+        cases.setdefault(home, home.stem if home == path else _folder_name(home))
+    return {home: cases[home] for home in sorted(cases)}
+
+
+def _of_others(study: StudyFiles, found: _Found) -> list[Path]:
+    """The images of other studies, and those of other patients and modalities."""
+    others = [path for other in found.studies if other is not study for path in other.paths]
+    number = study.identity.number
+    strangers = [path for path, whose in found.foreign if whose != number]
+    return others + _outside(strangers, [study])
 
 
 def file_case_name(path: Path) -> str:
     """The case name of a single DICOM file: its stem, or a hash where that names the patient."""
-    studies = _studies([path])
+    studies = _studies([path]).studies
     return case_name(path.with_suffix(""), studies[0]) if studies else path.stem
 
 
 def case_name(home: Path, study: StudyFiles) -> str:
     """The folder's or file's name, or a hash of the study UID where it names the patient."""
-    name = home.name if home.name not in ("", "..") else home.resolve().name
-    if name and not any(_names(name, part) for part in study.names):
+    name = _folder_name(home)
+    if name and not study.identity.is_in(name):
         return name
     return f"dicom_{hashlib.sha256(study.uid.encode()).hexdigest()[:8]}"
+
+
+def _folder_name(home: Path) -> str:
+    return home.name if home.name not in ("", "..") else home.resolve().name
 
 
 def names_patient(path: str, file: Path) -> bool:
@@ -79,66 +118,78 @@ def names_patient(path: str, file: Path) -> bool:
     Raises:
         InputError: the file cannot be read.
     """
-    words = _identity(read_header(file, IDENTITY))
-    return any(_names(name, word) for name in Path(path).parts for word in words)
+    identity = identity_of(read_header(file, IDENTITY))
+    return any(identity.is_in(name) for name in Path(path).parts)
 
 
-def _names(name: str, part: str) -> bool:
-    """Whether a name contains ``part`` as a word, or anywhere if it is long or not ASCII."""
-    within = len(part) > 3 or not part.isascii()
-    return part in _words(name) or (within and part in "".join(_words(name)))
-
-
-def _words(text: str) -> list[str]:
-    """Runs of letters and digits, lower case without accents, as "Ä" has several encodings."""
-    bare = (
-        letter
-        for letter in unicodedata.normalize("NFKD", text.casefold())
-        if not unicodedata.combining(letter)
-    )
-    return re.findall(r"[^\W_]+", "".join(bare))
-
-
-def _studies(files: Iterable[Path]) -> list[StudyFiles]:
+def _studies(files: Iterable[Path]) -> _Found:
     paths: dict[str, list[Path]] = {}
-    names: dict[str, set[str]] = {}
+    identities: dict[str, Identity] = {}
+    lost: list[Path] = []
+    foreign: list[tuple[Path, str]] = []
     for path in files:
-        header = read_header(path, IDENTITY)
-        if sop_class(header) in MR_IMAGES:
-            uid = str(header.get("StudyInstanceUID", ""))
+        uid, identity, modality = _study_of(path)
+        if modality == "MR" and (uid or identity):
             paths.setdefault(uid, []).append(path)
-            names.setdefault(uid, set()).update(_identity(header))
-    return [StudyFiles(uid, frozenset(names[uid]), tuple(found)) for uid, found in paths.items()]
+            identities[uid] = identities.get(uid, Identity()) | (identity or Identity())
+        elif modality == "MR":
+            lost.append(path)
+        elif modality in OTHER_MODALITIES:
+            foreign.append((path, identity.number if identity else ""))
+    studies = (StudyFiles(uid, identities[uid], tuple(of)) for uid, of in paths.items())
+    return _Found(tuple(studies), tuple(lost), tuple(foreign))
 
 
-def _identity(header: FileDataset) -> set[str]:
-    """Words that identify the patient, from name and ID.
+def _study_of(path: Path) -> tuple[str, Identity | None, str]:
+    """Study UID, identity and modality of a file.
 
-    Words with digits are not names, and an ID that equals the name is a pseudonym.
+    The identity is None for an unreadable DICOM file, and the modality "" for files that are not
+    images. An unreadable file counts as MR, as it may be an image of the cine.
     """
-    with unwarned():
-        name, number = (_words(str(header.get(key) or "")) for key in ("PatientName", "PatientID"))
-        removed = str(header.get("PatientIdentityRemoved") or "").upper() == "YES"
-    if removed or (name == number and any(character.isdigit() for character in "".join(name))):
-        return set()
-    words = {word for word in name if word.isalpha() and len(word) > 1}
-    whole = {
-        "".join(two) for two in itertools.permutations([word for word in name if word.isalpha()], 2)
-    }
-    return words | whole | {"".join(number), "".join(number).lstrip("0")} - {""}
+    unreadable = "", None, "MR"
+    try:
+        mark = mark_of(path)
+        if mark not in ("dicom", "bare"):
+            damaged = mark in ("empty", "cut") and path.suffix.lower() in DICOM_ENDINGS
+            return unreadable if damaged else ("", None, "")
+        header = read_header(path, KEYWORDS)
+        uid = str(header.get("StudyInstanceUID", ""))
+        kind, modality = sop_class(header), "".join(words(header, "Modality"))
+        identity = identity_of(header)
+    except InputError:
+        return _uid_in_bytes(path), None, "MR"
+    except Exception:  # noqa: BLE001 - pydicom raises a dozen unrelated types on bad values
+        return unreadable
+    if kind in MR_IMAGES:
+        return uid, identity, "MR"
+    if is_cut(kind):
+        return uid, identity if uid else None, "MR" if mark == "dicom" else ""
+    return uid, identity, modality if modality in OTHER_MODALITIES else ""
 
 
-def _home(study: StudyFiles, others: list[StudyFiles], top: Path) -> Path:
-    """The topmost folder, at or below ``top``, that holds this study and no other."""
-    home = Path(os.path.commonpath([path.parent for path in study.paths]))
-    foreign = [path for other in others for path in other.paths]
-    if any(path.is_relative_to(home) for path in foreign):
-        raise InputError(
-            home,
-            found="files of several studies",
-            expected="one study in a folder",
-            cure="give each study its own folder",
-        )
+def _uid_in_bytes(path: Path) -> str:
+    """The study instance UID of a header that does not parse, "" where it is not found."""
+    try:
+        with path.open("rb") as file:
+            found = STUDY_UID.search(file.read(LONGEST_HEADER))
+    except OSError:
+        return ""
+    return found.group(1).decode("ascii") if found else ""
+
+
+def _outside(paths: Iterable[Path], studies: Iterable[StudyFiles]) -> list[Path]:
+    """The paths outside the common folder of every study's files."""
+    homes = [_common(study.paths) for study in studies]
+    return [path for path in paths if not any(path.is_relative_to(home) for home in homes)]
+
+
+def _common(paths: Iterable[Path]) -> Path:
+    return Path(os.path.commonpath([path.parent for path in paths]))
+
+
+def _home(paths: Iterable[Path], foreign: Iterable[Path], top: Path) -> Path:
+    """The common folder of files, or the topmost above it, up to ``top``, without foreign files."""
+    home, foreign = _common(paths), list(foreign)
     while home != top and not any(path.is_relative_to(home.parent) for path in foreign):
         home = home.parent
     return home

@@ -1,4 +1,4 @@
-"""Image planes of DICOM files: position, orientation, time in the heartbeat, and file.
+"""Image planes of DICOM files: position, orientation, time in the heartbeat, kind, and file.
 
 Source: DICOM PS3.3, modules Image Plane (C.7.6.2), MR Image (C.8.3) and Enhanced MR Image
 (C.8.13). Only the attributes in ``WANTED`` are read, so nothing here identifies the patient.
@@ -10,10 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from pydicom.dataset import Dataset, FileDataset
-from pydicom.multival import MultiValue
 
 from cardioseg.core.errors import GeometryError
-from cardioseg.imaging.dicom.headers import MR_IMAGES, damaged, read_header, sop_class, unwarned
+from cardioseg.imaging.dicom.content import (
+    GE_RAW_TYPE,
+    PHILIPS_GROUP,
+    SIEMENS_TYPE_TEXT,
+    body_part,
+    kind_of,
+)
+from cardioseg.imaging.dicom.headers import damaged
+from cardioseg.imaging.dicom.values import Facts, first_number, number, vector, within, words
 from cardioseg.imaging.plane import IMPLICIT_LITTLE_ENDIAN, Plane
 
 WANTED = (
@@ -22,16 +29,28 @@ WANTED = (
     "StudyInstanceUID",
     "SeriesInstanceUID",
     "SeriesNumber",
-    "SeriesDescription",
     "InstanceNumber",
+    "Modality",
+    "ImageType",
+    "FrameType",
+    "ComplexImageComponent",
+    "BodyPartExamined",
+    "AnatomicRegionSequence",
+    "ScanningSequence",
+    "EchoPlanarPulseSequence",
+    "DiffusionBValue",
     "ImagePositionPatient",
     "ImageOrientationPatient",
     "PixelSpacing",
     "SliceThickness",
+    "NumberOfFrames",
     "Rows",
     "Columns",
     "SamplesPerPixel",
     "PhotometricInterpretation",
+    "BitsAllocated",
+    "BitsStored",
+    "PixelRepresentation",
     "TriggerTime",
     "NominalCardiacTriggerDelayTime",
     "TemporalPositionIdentifier",
@@ -45,45 +64,60 @@ WANTED = (
     "RescaleIntercept",
 )
 GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
-LONGEST_DESCRIPTION = 40
+HEADER = (*WANTED, *GROUPS, 0x00430010, GE_RAW_TYPE)
+LARGEST_SIDE = 4096  # rows or columns; scanners reconstruct to 1024 at most
+UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 
 
-def read_planes(path: Path) -> list[Plane]:
-    """The grey-scale MR images of a file that have a position; none for other objects.
+def planes_of(path: Path, header: FileDataset) -> list[Plane]:
+    """The image planes of an MR image file, from the attributes ``HEADER`` of it.
 
     Raises:
-        InputError: the header is unreadable or truncated.
-        GeometryError: pixel spacing or orientation are invalid.
+        InputError: the header is cut short, or contradicts itself or the file's size.
+        GeometryError: position, pixel spacing or orientation are missing or invalid.
     """
-    header = read_header(path, WANTED + GROUPS)
-    if sop_class(header) not in MR_IMAGES:
-        return []
-    if "Rows" not in header or "Columns" not in header:
+    _check_size(path, header)
+    return [_plane(path, header, index, facts) for index, facts in _frames(path, header)]
+
+
+def _check_size(path: Path, header: FileDataset) -> None:
+    """Require rows and columns, and as many bytes as uncompressed voxels need."""
+    rows, columns = (int(number(header, key) or 0) for key in ("Rows", "Columns"))
+    if rows < 1 or columns < 1:
         raise damaged(path, "an MR image without rows and columns")
-    if (
-        header.get("PhotometricInterpretation") != "MONOCHROME2"
-        or header.get("SamplesPerPixel", 1) != 1
-    ):
-        return []
-    with unwarned():
-        described = _frames(header)
-        planes = [_plane(path, header, index, facts) for index, facts in described]
-    return [plane for plane in planes if plane is not None]
+    if max(rows, columns) > LARGEST_SIDE:
+        raise damaged(path, f"{rows} rows and {columns} columns, more than {LARGEST_SIDE}")
+    frames = number(header, "NumberOfFrames") or 1
+    stored = rows * columns * frames * (number(header, "BitsAllocated") or 0) / 8
+    if _syntax(header) in UNCOMPRESSED and path.stat().st_size < stored:
+        raise damaged(path, "fewer bytes than its rows, columns and frames need")
 
 
-def _frames(header: FileDataset) -> list[tuple[int | None, dict[str, Any]]]:
+def _syntax(header: FileDataset) -> str:
+    """The transfer syntax UID; a file without preamble may not state it."""
+    stated = header.file_meta.get("TransferSyntaxUID")
+    if stated:
+        return str(stated)
+    implicit, _ = header.original_encoding
+    return IMPLICIT_LITTLE_ENDIAN if implicit else "1.2.840.10008.1.2.1"
+
+
+def _frames(path: Path, header: FileDataset) -> list[tuple[int | None, Facts]]:
     """Frame index and attributes of each image; (None, attributes) for a single-image file.
 
     A frame's own functional groups override the shared ones, which override the file's.
     """
     own = _wanted(header)
+    own["GERawType"] = header[GE_RAW_TYPE].value if GE_RAW_TYPE in header else None
     if "ImagePositionPatient" in own or GROUPS[1] not in header:
         return [(None, own)]
+    groups = list(header[GROUPS[1]].value or [])
+    stated = int(number(header, "NumberOfFrames") or 1)
+    if len(groups) != stated:
+        raise damaged(path, f"{stated} frames, but {len(groups)} frame headers")
     shared = [_in_groups(group) for group in header.get(GROUPS[0]) or []]
     common = own | (shared[0] if shared else {})
-    return [
-        (index, common | _in_groups(group)) for index, group in enumerate(header[GROUPS[1]].value)
-    ]
+    return [(index, common | _in_groups(group)) for index, group in enumerate(groups)]
 
 
 def _wanted(dataset: Dataset) -> dict[str, Any]:
@@ -91,113 +125,105 @@ def _wanted(dataset: Dataset) -> dict[str, Any]:
 
 
 def _in_groups(group: Dataset) -> dict[str, Any]:
-    """Attributes in a functional group, which nests each in a sequence of one item."""
+    """Attributes in a functional group, which nests each in a sequence of one item.
+
+    Of private sequences, only what the standard groups lack is taken: the maker's image type, and
+    Philips's trigger time.
+    """
     found: dict[str, Any] = {}
+    private: dict[str, Any] = {}
     for element in group:
-        if element.VR == "SQ" and element.value:
-            found |= _wanted(element.value[0])
-    return found
+        if element.VR != "SQ" or not element.value:
+            continue
+        item = element.value[0]
+        if not element.tag.is_private:
+            found |= _wanted(item)
+        elif element.tag == PHILIPS_GROUP:
+            private |= {"MakersImageType": words(item, "ImageType")[2:]}
+            private |= {"TriggerTime": item.get("TriggerTime")} if "TriggerTime" in item else {}
+        elif SIEMENS_TYPE_TEXT in item:
+            texts = {"MakersImageType": item[SIEMENS_TYPE_TEXT].value}
+            private |= {"MakersImageType": words(texts, "MakersImageType")}
+    return private | found
 
 
-def _plane(
-    path: Path, header: FileDataset, index: int | None, facts: dict[str, Any]
-) -> Plane | None:
-    position = _vector(facts, "ImagePositionPatient", 3)
-    orientation = _vector(facts, "ImageOrientationPatient", 6)
-    if position is None or orientation is None:
-        return None
-    _check_orientation(path, orientation)
-    number, slope = _number(facts, "SeriesNumber"), _number(facts, "RescaleSlope")
+def _plane(path: Path, header: FileDataset, index: int | None, facts: Facts) -> Plane:
+    slope, series = number(facts, "RescaleSlope"), number(facts, "SeriesNumber")
+    if slope == 0:
+        raise damaged(path, "a rescale slope of 0")
     return Plane(
         path=path,
         frame=index,
         uid=str(facts.get("SOPInstanceUID", "")),
         study=str(facts.get("StudyInstanceUID", "")),
         series=str(facts.get("SeriesInstanceUID", "")),
-        number=None if number is None else int(number),
-        description=_text(facts, "SeriesDescription")[:LONGEST_DESCRIPTION],
-        instance=_number(facts, "InstanceNumber") if index is None else index,
-        position=position,
-        orientation=orientation,
+        number=None if series is None else int(series),
+        instance=number(facts, "InstanceNumber") if index is None else index,
+        position=_position(path, facts),
+        orientation=_orientation(path, facts),
         size=(int(header.Columns), int(header.Rows)),
         spacing=_spacing(path, facts),
-        thickness_mm=_number(facts, "SliceThickness"),
-        trigger_ms=_first(facts, "TriggerTime", "NominalCardiacTriggerDelayTime"),
-        temporal=_first(facts, "TemporalPositionIdentifier", "TemporalPositionIndex"),
+        thickness_mm=number(facts, "SliceThickness"),
+        trigger_ms=first_number(facts, "TriggerTime", "NominalCardiacTriggerDelayTime"),
+        temporal=first_number(facts, "TemporalPositionIdentifier", "TemporalPositionIndex"),
         heart_rate_bpm=_heart_rate(facts),
-        height_cm=_within(100 * (_number(facts, "PatientSize") or 0), 40, 250),
-        weight_kg=_within(_number(facts, "PatientWeight"), 2, 400),
+        height_cm=within(100 * (number(facts, "PatientSize") or 0), 40, 250),
+        weight_kg=within(number(facts, "PatientWeight"), 2, 400),
         slope=1.0 if slope is None else slope,
-        intercept=_number(facts, "RescaleIntercept") or 0.0,
-        syntax=str(header.file_meta.get("TransferSyntaxUID", IMPLICIT_LITTLE_ENDIAN)),
+        intercept=number(facts, "RescaleIntercept") or 0.0,
+        syntax=_syntax(header),
+        kind=kind_of(facts),
+        body_part=body_part(facts),
+        inverted_from=_inverted_from(facts),
     )
 
 
-def _check_orientation(path: Path, orientation: tuple[float, ...]) -> None:
+def _position(path: Path, facts: Facts) -> tuple[float, ...]:
+    position = vector(facts, "ImagePositionPatient", 3)
+    if position is None:
+        raise _no_geometry(path, "no position", "three numbers")
+    return position
+
+
+def _orientation(path: Path, facts: Facts) -> tuple[float, ...]:
+    """Unit vectors along a row and along a column."""
+    orientation = vector(facts, "ImageOrientationPatient", 6)
+    if orientation is None:
+        raise _no_geometry(path, "no orientation", "six numbers")
     row, column = orientation[:3], orientation[3:]
     lengths = [math.hypot(*row), math.hypot(*column)]
     skew = sum(a * b for a, b in zip(row, column, strict=True))
     if abs(skew) > 0.01 or any(abs(length - 1) > 0.01 for length in lengths):
         shown = ", ".join(f"{value:g}" for value in orientation)
-        raise GeometryError(
-            path,
-            found=f"orientation {shown}",
-            expected="two unit vectors at a right angle",
-            cure="export the series again",
-        )
+        raise _no_geometry(path, f"orientation {shown}", "two unit vectors at a right angle")
+    return orientation
 
 
-def _spacing(path: Path, facts: dict[str, Any]) -> tuple[float, float]:
+def _spacing(path: Path, facts: Facts) -> tuple[float, float]:
     """Distance in mm between columns, between rows; PixelSpacing has the reverse order."""
-    spacing = _vector(facts, "PixelSpacing", 2)
-    if spacing is None or not all(value > 0 for value in spacing):
-        found = (
-            "no pixel spacing"
-            if spacing is None
-            else f"pixel spacing {spacing[0]:g} × {spacing[1]:g} mm"
-        )
-        raise GeometryError(
-            path,
-            found=found,
-            expected="two positive numbers",
-            cure="export the series again with its geometry",
-        )
+    spacing = vector(facts, "PixelSpacing", 2)
+    if spacing is None:
+        raise _no_geometry(path, "no pixel spacing", "two positive numbers")
+    if not all(value > 0 for value in spacing):
+        shown = f"pixel spacing {spacing[0]:g} × {spacing[1]:g} mm"
+        raise _no_geometry(path, shown, "two positive numbers")
     return spacing[1], spacing[0]
 
 
-def _heart_rate(facts: dict[str, Any]) -> float | None:
-    """Beats per minute, as stated or from the nominal RR interval in ms."""
-    stated = _number(facts, "HeartRate")
-    interval_ms = _number(facts, "NominalInterval") or _number(facts, "RRIntervalTimeNominal")
-    return _within(stated or (60_000 / interval_ms if interval_ms else None), 20, 250)
+def _no_geometry(path: Path, found: str, expected: str) -> GeometryError:
+    return GeometryError(path, found=found, expected=expected, cure="export the series again")
 
 
-def _within(value: float | None, low: float, high: float) -> float | None:
-    """``value`` where it is plausible: scanners write 0 for unknown, and heights in cm for m."""
-    return value if value is not None and low <= value <= high else None
-
-
-def _text(facts: dict[str, Any], keyword: str) -> str:
-    return " ".join(str(facts.get(keyword) or "").split())
-
-
-def _first(facts: dict[str, Any], keyword: str, other: str) -> float | None:
-    value = _number(facts, keyword)
-    return _number(facts, other) if value is None else value
-
-
-def _number(facts: dict[str, Any], keyword: str) -> float | None:
-    values = _vector(facts, keyword, 1)
-    return None if values is None else values[0]
-
-
-def _vector(facts: dict[str, Any], keyword: str, length: int) -> tuple[float, ...] | None:
-    """``length`` finite numbers; None where the attribute is missing or anything else."""
-    value: Any = facts.get(keyword)
-    listed: list[Any] = list(value) if isinstance(value, (list, MultiValue)) else [value]
-    try:
-        numbers = tuple(float(part) for part in listed)
-    except (TypeError, ValueError):
+def _inverted_from(facts: Facts) -> float | None:
+    """Lowest + highest storable value of a MONOCHROME1 image, None for MONOCHROME2."""
+    if words(facts, "PhotometricInterpretation") != ["MONOCHROME1"]:
         return None
-    usable = len(numbers) == length and all(math.isfinite(part) for part in numbers)
-    return numbers if usable else None
+    bits = number(facts, "BitsStored") or 16
+    return -1.0 if number(facts, "PixelRepresentation") else 2.0**bits - 1
+
+
+def _heart_rate(facts: Facts) -> float | None:
+    """Beats per minute, as stated or from the nominal RR interval in ms."""
+    stated = number(facts, "HeartRate")
+    interval_ms = number(facts, "NominalInterval") or number(facts, "RRIntervalTimeNominal")
+    return within(stated or (60_000 / interval_ms if interval_ms else None), 20, 250)

@@ -1,10 +1,11 @@
 """Finding the short-axis cine of a study: the series with many slices at many phases each.
 
 Scanners store a cine as one series of all slices, or as one series per slice; the latter are
-joined here. The choice uses geometry and time alone, because series descriptions differ between
-sites. Voxels are not read.
+joined here. The choice uses geometry, time, kind of image and body part; not the series
+description, which differs between sites and may name the patient. Voxels are not read.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ SHORTEST_STACK_MM = 30
 LONG_AXIS_LPS = np.array([0.75, -0.5, -0.43])
 # Long-axis planes contain the axis (90°); axial and coronal planes are off by about 60°.
 WIDEST_ANGLE_DEGREES = 45
+# A single series is refused only beyond this angle: hearts differ, and there is no other to choose.
+REFUSED_ANGLE_DEGREES = 55
+UNLIKE = "this does not look like a short-axis cine"
 LONGEST_LIST = 12
 
 
@@ -33,11 +37,11 @@ class CineCandidate:
 
     Attributes:
         planes: in no particular order.
-        note: how they were chosen, "" when there was no choice.
+        notes: how they were chosen; () when there was no choice.
     """
 
     planes: tuple[Plane, ...]
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def slices(self) -> int:
@@ -89,9 +93,9 @@ class CineCandidate:
 
     @property
     def described(self) -> str:
-        """One entry of the list to choose from: "12 'cine sax' (10 slices × 25 phases)"."""
-        text = f" '{self.planes[0].description}'" if self.planes[0].description else ""
-        return f"{self.numbers}{text} ({self.content})"
+        """One entry of the list to choose from: "12 (10 slices × 25 phases, 256 × 208)"."""
+        columns, rows = self.planes[0].size
+        return f"{self.numbers} ({self.content}, {columns} × {rows})"
 
 
 def _count(number: int, what: str) -> str:
@@ -126,21 +130,58 @@ def choose_cine(planes: Sequence[Plane], wanted: tuple[int, ...], *, source: Pat
         )
     if wanted:
         return _requested(planes, wanted, source)
-    series = _series(planes)
+    hearts = [plane for plane in planes if not plane.kind and not plane.body_part]
+    if not hearts:
+        raise _unlike(source, _shown(planes))
+    series = _series(hearts)
     if len(series) == 1:
-        return series[0]
+        return _only(series[0], len(planes) - len(hearts), source)
     fitting = [stack for stack in [*_joined(series), *series] if stack.is_cine_stack]
     across = [stack for stack in fitting if stack.off_axis_degrees <= WIDEST_ANGLE_DEGREES]
     chosen = fitting if len(fitting) == 1 else across
     if len(chosen) != 1:
         raise _undecided(fitting or series, bool(fitting), source)
     taken = chosen[0]
-    # The note enters the run record, so it leaves out the description, which is free text.
+    _check_view(taken, source)
     note = (
         f"series {taken.numbers} ({taken.content}) was used as the short-axis cine; "
-        f"the study has {len(series)} series"
+        f"the study has {len(_series(planes))} series"
     )
-    return CineCandidate(taken.planes, note)
+    return CineCandidate(taken.planes, (note,))
+
+
+def _only(stack: CineCandidate, others: int, source: Path) -> CineCandidate:
+    """The only series of magnitude images of a heart, if its planes lie across the heart."""
+    _check_view(stack, source)
+    notes = (f"{others} images of another kind or organ were not used",) if others else ()
+    return CineCandidate(stack.planes, notes)
+
+
+def _check_view(stack: CineCandidate, source: Path) -> None:
+    if stack.slices and stack.off_axis_degrees > REFUSED_ANGLE_DEGREES:
+        raise _unlike(
+            source,
+            f"its planes are {stack.off_axis_degrees:.0f}° from the usual short axis, as in a "
+            f"long-axis, axial or coronal view ({stack.content})",
+        )
+
+
+def _shown(planes: Sequence[Plane]) -> str:
+    """What planes show other than a heart: "200 images of the BRAIN, 40 phase images"."""
+    texts = [plane.kind or f"images of body part {plane.body_part}" for plane in planes]
+    parts = sorted({plane.body_part for plane in planes if plane.kind and plane.body_part})
+    counts = Counter(texts).most_common()
+    listed = ", ".join(f"{text} ({_count(count, 'image')})" for text, count in counts)
+    return f"{listed}, body part {', '.join(parts)}" if parts else listed
+
+
+def _unlike(source: Path, shown: str) -> InputError:
+    return InputError(
+        source,
+        found=f"{UNLIKE}: {shown}",
+        expected="magnitude images of the heart in parallel short-axis slices",
+        cure="check the export; where the header is wrong, choose the series with --series NUMBER",
+    )
 
 
 def _series(planes: Sequence[Plane]) -> list[CineCandidate]:
@@ -184,7 +225,26 @@ def _requested(planes: Sequence[Plane], wanted: tuple[int, ...], source: Path) -
             expected=f"numbers among {present}",
             cure="correct --series",
         )
-    return CineCandidate(tuple(plane for plane in planes if plane.number in wanted))
+    chosen = [plane for plane in planes if plane.number in wanted]
+    usable = tuple(plane for plane in chosen if not plane.kind)
+    if not usable:
+        raise _unlike(source, _shown(chosen))
+    return CineCandidate(usable, _doubts(CineCandidate(usable), len(chosen) - len(usable)))
+
+
+def _doubts(stack: CineCandidate, others: int) -> tuple[str, ...]:
+    """What speaks against a requested series, which is used nonetheless."""
+    notes = []
+    if others:
+        notes.append(f"{others} images of another kind were not used")
+    parts = sorted({plane.body_part for plane in stack.planes if plane.body_part})
+    if parts:
+        notes.append(f"{UNLIKE}: body part {', '.join(parts)}")
+    if stack.slices and stack.off_axis_degrees > REFUSED_ANGLE_DEGREES:
+        notes.append(
+            f"{UNLIKE}: its planes are {stack.off_axis_degrees:.0f}° from the usual short axis"
+        )
+    return tuple(notes)
 
 
 def _undecided(stacks: list[CineCandidate], several: bool, source: Path) -> InputError:
@@ -194,7 +254,7 @@ def _undecided(stacks: list[CineCandidate], several: bool, source: Path) -> Inpu
         found, cure = "several series that could be the short-axis cine", "choose one"
     else:
         found, cure = (
-            "no series that looks like a short-axis cine",
+            f"{UNLIKE}, none of these series",
             "check the export, or choose one",
         )
     return InputError(

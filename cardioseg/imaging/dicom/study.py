@@ -1,23 +1,27 @@
 """The short-axis cine of a DICOM folder or multi-frame file as an image.
 
-All headers are read first (``planes``), then the series is chosen (``series``) and its planes are
+All headers are read first (``files``), then the series is chosen (``series``) and its planes are
 sorted (``grid``). Voxels are read one frame at a time. Nothing here identifies the patient.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-import pydicom
-from pydicom.pixels.decoders.base import get_decoder
-from pydicom.pixels.utils import get_expected_length, iter_pixels, pixel_array
-from pydicom.uid import UID
 
 from cardioseg.core.errors import InputError
+from cardioseg.imaging.dicom.files import (
+    LeftOut,
+    StudyContent,
+    counted_reasons,
+    possibly_of_cine,
+    read_files,
+)
 from cardioseg.imaging.dicom.grid import PlaneGrid, sort_grid
-from cardioseg.imaging.dicom.headers import damaged, dicom_files, one_line, unwarned
-from cardioseg.imaging.dicom.planes import read_planes
+from cardioseg.imaging.dicom.headers import candidate_files
 from cardioseg.imaging.dicom.series import choose_cine
+from cardioseg.imaging.dicom.voxels import check_decoders, read_plane
 from cardioseg.imaging.image import ImageFile
 from cardioseg.imaging.nifti import new_header
 from cardioseg.imaging.plane import Plane
@@ -31,31 +35,98 @@ def open_dicom(path: Path, *, series: tuple[int, ...] = ()) -> ImageFile:
         series: numbers of the series to use; () chooses by geometry.
 
     Raises:
-        InputError: no MR image, not exactly one candidate series, or no decoder for its voxels.
+        InputError: no MR image, no series that looks like a short-axis cine, several such series,
+            a damaged file that may belong to the cine, or no decoder for its voxels.
         GeometryError: a slice or phase is missing or duplicated, or slices differ in size, spacing
             or orientation.
         UsageError: a requested series does not exist.
     """
-    files = dicom_files(path)
-    planes = [plane for file in files for plane in read_planes(file)]
-    if not planes:
-        raise InputError(
+    files = candidate_files(path)
+    content = read_files(files)
+    if not content.planes:
+        raise _no_planes(path, content.left_out)
+    cine = choose_cine(content.planes, series, source=path)
+    _check_none_lost(path, possibly_of_cine(cine.planes, content.planes, content.left_out))
+    grid = sort_grid(cine.planes, source=path)
+    check_decoders((plane.syntax for phase in grid.planes for plane in phase), path)
+    notes = (*cine.notes, *_notes(content, cine.planes), *grid.notes)
+    return _image_file(path, grid, notes)
+
+
+def _no_planes(path: Path, left_out: Sequence[LeftOut]) -> InputError:
+    dicom = [one for one in left_out if one.dicom or one.damaged]
+    if not dicom:
+        return InputError(
             path,
-            found=f"{len(files)} DICOM files, but no grey-scale MR image with a position",
+            found="no DICOM file",
             expected="a short-axis cine",
             cure="pass the folder that holds the images",
         )
-    cine = choose_cine(planes, series, source=path)
-    grid = sort_grid(cine.planes, source=path)
-    _check_decoders(grid, path)
-    return _image_file(path, grid, ((cine.note,) if cine.note else ()) + grid.notes)
+    return InputError(
+        path,
+        found=f"no usable MR image; this does not look like a short-axis cine: "
+        f"{_files(len(dicom))} ({counted_reasons(dicom)})",
+        expected="MR images with their position",
+        cure="export or copy the study again, or pass the folder that holds the cine",
+    )
+
+
+def _check_none_lost(path: Path, lost: Sequence[LeftOut]) -> None:
+    if not lost:
+        return
+    raise InputError(
+        path,
+        found=f"{_files(len(lost))} that may be images of the cine and cannot be used: "
+        f"{counted_reasons(lost)}; the first is {lost[0].path.name}",
+        expected="every image of the cine, as a missing slice makes the volumes wrong",
+        cure="export or copy the study again, or remove what does not belong to it",
+    )
+
+
+def _notes(content: StudyContent, cine: Sequence[Plane]) -> tuple[str, ...]:
+    """What was left out or is unusual, without names of files, which may identify the patient."""
+    notes = []
+    if content.left_out:
+        left = content.left_out
+        notes.append(f"{_files(len(left))} left out: {counted_reasons(left)}")
+    if content.copies:
+        notes.append(f"{_files(content.copies)} left out: identical copies of others")
+    if content.irregular:
+        notes.append(f"{_files(content.irregular)} with values that the DICOM standard forbids")
+    inverted = sum(plane.inverted_from is not None for plane in cine)
+    if inverted:
+        notes.append(f"{inverted} of {len(cine)} images are stored inverted (MONOCHROME1)")
+    absent = _absent_numbers(content.planes, cine)
+    if absent:
+        notes.append(
+            f"{absent} instance numbers of the series are absent; a slice may be missing at an end"
+        )
+    return tuple(notes)
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
+def _absent_numbers(planes: Sequence[Plane], cine: Sequence[Plane]) -> int:
+    """Gaps in the instance numbers of the cine's series; 0 where they are not one sequence."""
+    chosen = {plane.series for plane in cine}
+    absent = 0
+    for series in chosen:
+        found = [plane for plane in planes if plane.series == series and plane.frame is None]
+        numbers = {int(plane.instance) for plane in found if plane.instance is not None}
+        if len(numbers) == len(found) > 1:
+            absent += max(numbers) - min(numbers) + 1 - len(numbers)
+    return absent
 
 
 def _image_file(path: Path, grid: PlaneGrid, notes: tuple[str, ...]) -> ImageFile:
     frames = len(grid.planes)
     ordered = [plane for phase in grid.planes for plane in phase]
     shape = (*ordered[0].size, len(grid.planes[0]))
-    scaled = any((plane.slope, plane.intercept) != (1.0, 0.0) for plane in ordered)
+    scaled = any(
+        (plane.slope, plane.intercept, plane.inverted_from) != (1.0, 0.0, None) for plane in ordered
+    )
     seconds = _frame_seconds(grid)
 
     def load(index: int) -> np.ndarray:
@@ -96,73 +167,3 @@ def _frame_seconds(grid: PlaneGrid) -> float | None:
         return None
     first, last = ([plane.trigger_ms or 0.0 for plane in grid.planes[index]] for index in (0, -1))
     return float(np.mean(np.subtract(last, first))) / (len(grid.planes) - 1) / 1000
-
-
-def read_plane(plane: Plane, *, scaled: bool = True) -> np.ndarray:
-    """Voxels [column, row] of a plane.
-
-    Args:
-        plane: where they are.
-        scaled: apply slope and intercept and return float32; otherwise as stored.
-
-    Raises:
-        InputError: they cannot be read, or their size differs from the header's.
-    """
-    try:
-        with unwarned():
-            array = pixel_array(plane.path, index=plane.frame, raw=True)
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001 - pydicom raises a dozen unrelated types on bad files
-        raise damaged(plane.path, f"unreadable voxels ({one_line(error)})") from None
-    if array.shape != plane.size[::-1]:
-        raise damaged(
-            plane.path, f"voxels of shape {array.shape}, but {plane.size[::-1]} in the header"
-        )
-    if not scaled:
-        return array.T
-    return array.T.astype(np.float32) * np.float32(plane.slope) + np.float32(plane.intercept)
-
-
-def _check_decoders(grid: PlaneGrid, path: Path) -> None:
-    """Require a decoder for every compression, before any frame is processed."""
-    for syntax in {UID(plane.syntax) for phase in grid.planes for plane in phase}:
-        if not _can_decode(syntax):
-            raise InputError(
-                path,
-                found=f"voxels compressed as {syntax.name}",
-                expected="a compression with an installed decoder",
-                cure="run pip install 'cardioseg[dicom]', or export without compression",
-            )
-
-
-def _can_decode(syntax: UID) -> bool:
-    try:
-        return bool(get_decoder(syntax).is_available)
-    except NotImplementedError:  # pydicom knows no decoder for this syntax
-        return False
-
-
-def check_voxels(path: Path) -> None:
-    """Read a DICOM file to its end and decode compressed voxels.
-
-    Raises:
-        InputError: the file is damaged or truncated, or holds no voxels.
-    """
-    try:
-        with unwarned():
-            whole = pydicom.dcmread(path)
-            expected = get_expected_length(whole) if "PixelData" in whole else 0
-            compressed = bool(expected) and whole.file_meta.TransferSyntaxUID.is_compressed
-            stored = expected if compressed or not expected else len(whole.PixelData)
-            if compressed:
-                for _ in iter_pixels(whole, raw=True):
-                    pass
-    except MemoryError:
-        raise
-    except Exception as error:  # noqa: BLE001 - as in read_plane
-        raise damaged(path, f"unreadable data ({one_line(error)})") from None
-    if not expected:
-        raise damaged(path, "no voxels")
-    if stored < expected:
-        raise damaged(path, f"{stored} bytes of voxels instead of {expected}")
