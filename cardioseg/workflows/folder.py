@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from cardioseg.core.atomic import clear_parts
 from cardioseg.pages.index import write_index
 from cardioseg.pages.patient import write_patient_reports
 from cardioseg.results.folder import STUDY_TABLE, finished_cases
 from cardioseg.results.hearts import Hearts, make_hearts
+from cardioseg.results.lock import folder_lock
 from cardioseg.results.records import ClinicalRecord, RunRecord
 from cardioseg.results.study_table import is_study_table, write_study_table
+from cardioseg.results.viewer_tables import VIEWER_TABLES, write_viewer_tables
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,29 @@ def update_folder(output: Path, *, overwrite: bool = False) -> FolderSummary:
     Raises:
         OutputError: the folder cannot be written.
     """
-    records, unreadable = finished_cases(output)
+    if not output.is_dir():
+        return FolderSummary((), ())
+    with folder_lock(output):
+        clear_parts(output)
+        return _updated(output, overwrite=overwrite)
+
+
+def _updated(output: Path, *, overwrite: bool) -> FolderSummary:
+    records, left_out = finished_cases(output)
     hearts = make_hearts(output, records, overwrite=overwrite)
-    warnings = [*unreadable, *hearts.warnings]
+    warnings = [*left_out, *hearts.warnings]
     warnings += write_patient_reports(output, hearts.pairs, records, overwrite=overwrite)
     warnings += _write_table(output, hearts, records, overwrite=overwrite)
+    _write_viewer_tables(output, records)
     write_index(output, hearts, records)
     return FolderSummary(tuple(hearts.all), tuple(warnings))
+
+
+def _write_viewer_tables(output: Path, records: dict[str, RunRecord]) -> None:
+    """Write the viewers' tables where a killed run did not get so far."""
+    if records and not all((output / name).is_file() for name in VIEWER_TABLES):
+        latest = max(records.values(), key=lambda record: record.times.made)
+        write_viewer_tables(output, latest.label_table())
 
 
 def _write_table(

@@ -23,12 +23,16 @@ from cardioseg.imaging.geometry import Trust
 from cardioseg.imaging.open import check_whole, open_image
 from cardioseg.results.dicom_seg import SEGMENTATIONS, check_seg_input, check_seg_library
 from cardioseg.results.folder import (
-    finished,
+    StoredCase,
+    changed_masks,
     record_of,
     refuse_foreign,
     refuse_foreign_tables,
+    settle,
+    stored_case,
 )
 from cardioseg.results.frames import SegmentSettings
+from cardioseg.results.lock import case_lock
 from cardioseg.results.recording import recipe_of
 from cardioseg.results.records import RunRecord
 from cardioseg.results.source import remember_source
@@ -188,30 +192,42 @@ def _one(
     check_seg_input(settings.save, image)
     for file in image.files:
         check_whole(file)
-    if not request.overwrite:
-        kept = _kept(request.output, name)
-        if kept is not None:
-            _check_same(kept, recipe_of(image, model, settings), request.output)
-            remember_source(request.output, name, image)
-            return CaseResult(name, "kept", kept)
-        refuse_foreign(request.output, name)
-    found = segment_opened(name, image, model, settings, on_frame=tell)
-    record = found.save(request.output, overwrite=True, started=started)
-    return CaseResult(name, "done", record)
+    with case_lock(request.output, name):
+        stored = None if request.overwrite else _stored(request.output, name)
+        if stored is not None:
+            _check_same(stored.record, recipe_of(image, model, settings), request.output)
+            if not stored.problems:
+                settle(request.output, name)
+                remember_source(request.output, name, image)
+                return CaseResult(name, "kept", stored.record)
+        if not request.overwrite:
+            refuse_foreign(request.output, name)
+        found = segment_opened(name, image, model, settings, on_frame=tell)
+        changed = changed_masks(request.output, name)
+        record = found.write(request.output, started=started)
+    kept_masks = [p for p in changed_masks(request.output, name) if p not in changed]
+    return CaseResult(name, "done", record, note=_made_again(stored, kept_masks))
 
 
-def _kept(output: Path, name: str) -> RunRecord | None:
-    """The record of a case that is finished already.
+def _stored(output: Path, name: str) -> StoredCase | None:
+    """The case, if an earlier run made it.
 
     Raises:
         OutputError: its record cannot be read by this version.
     """
     try:
-        return finished(output, name)
+        return stored_case(output, name)
     except InputError as error:
         cure = "pass --overwrite, or choose another --output"
         path = record_of(output, name)
         raise OutputError(path, found=error.found, expected=error.expected, cure=cure) from None
+
+
+def _made_again(stored: StoredCase | None, kept: list[Path]) -> str:
+    """Why a case that was there was made again, and which changed mask was kept; "" for neither."""
+    told = [f"made again: {'; '.join(stored.problems)}"] if stored is not None else []
+    told += [f"the changed mask is kept as {path.name}" for path in kept]
+    return "; ".join(told)
 
 
 def _check_same(record: RunRecord, recipe: object, output: Path) -> None:

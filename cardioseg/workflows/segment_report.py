@@ -61,6 +61,7 @@ class CaseResult:
         record: the run record, if there is one.
         error: message of the failure.
         exit_code: of the failure.
+        note: why a case that was there was made again.
     """
 
     name: str
@@ -68,6 +69,7 @@ class CaseResult:
     record: RunRecord | None = None
     error: str = ""
     exit_code: int = EXIT_OK
+    note: str = ""
 
 
 def segment_report(
@@ -133,6 +135,7 @@ def _case_data(result: CaseResult) -> CaseData:
 
 def _warnings(results: list[CaseResult]) -> list[str]:
     lines = [result.error for result in results if result.state == "failed"]
+    lines += [f"{result.name}: {result.note}" for result in results if result.note]
     records = [result.record for result in results if result.record is not None]
     lines += [f"{record.case}: {text}" for record in records for text in record.warnings]
     return lines + [line for r in records for line in case_warnings(r.case, r.quality)]

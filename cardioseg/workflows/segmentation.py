@@ -37,6 +37,7 @@ from cardioseg.results.folder import (
     refuse_foreign,
 )
 from cardioseg.results.hearts import read_clinical
+from cardioseg.results.lock import case_lock, folder_lock
 from cardioseg.results.maps import write_float_maps, write_maps
 from cardioseg.results.recording import volume_record
 from cardioseg.results.records import ClinicalRecord, RunRecord
@@ -123,17 +124,28 @@ class Segmentation:
             The run record as it was written, with the hashes of the case's files.
 
         Raises:
-            OutputError: other files have the case's names, or the folder cannot be written.
+            OutputError: other files have the case's names, another run is at work on the case, or
+                the folder cannot be written.
             UsageError: the case was read from disk, without its image; or ``folder`` is no path.
         """
         folder = as_path(folder, "folder")
+        with case_lock(folder, self.name):
+            if not overwrite:
+                refuse_foreign(folder, self.name)
+                _refuse_finished(folder, self.name)
+            return self.write(folder, started=started)
+
+    def write(self, folder: Path, *, started: float | None = None) -> RunRecord:
+        """Write as ``save`` does, over earlier files; the caller holds the case's lock.
+
+        Raises:
+            OutputError: the folder cannot be written.
+            UsageError: the case was read from disk, without its image.
+        """
         if self.image is None or self.shown is None:
             cure = "copy the case's files instead"
             expected = "a segmentation with its image"
             raise UsageError(self.name, found="a case read from disk", expected=expected, cure=cure)
-        if not overwrite:
-            refuse_foreign(folder, self.name)
-            _refuse_finished(folder, self.name)
         with claimed(folder, self.name):
             self._write_maps(folder, self.shown[0], self.shown[1])
             self._write_function(folder)
@@ -142,6 +154,9 @@ class Segmentation:
             write_report(folder, self.name, self.record)
             record = _completed(self.record, folder, started)
             record.write(record_of(folder, self.name))
+            # After the record: until then, nothing says that tables of these names are ours.
+            with folder_lock(folder):
+                write_viewer_tables(folder, self.labels)
         return record
 
     def _write_maps(self, folder: Path, volume: Volume, prediction: Prediction) -> None:
@@ -152,7 +167,6 @@ class Segmentation:
         write_contact_sheet(
             folder / f"{name}{PREVIEW}", volume, prediction, self.labels, title=name
         )
-        write_viewer_tables(folder, self.labels)
 
     def _write_function(self, folder: Path) -> None:
         if self.curve is None:
