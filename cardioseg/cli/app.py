@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from cardioseg.cli.check import check_command
 from cardioseg.cli.demo import demo_command
 from cardioseg.cli.doctor import doctor_command
 from cardioseg.cli.evaluate import evaluate_command
@@ -66,6 +67,7 @@ _segmenting(measure_command, name="measure", example="cardioseg measure out/pati
 _segmenting(
     evaluate_command, name="evaluate", example="cardioseg evaluate out reference --output scores"
 )
+_segmenting(check_command, name="check", example="cardioseg check out")
 
 _training = partial(add_verb, app, panel="Train")
 _training(prepare_command, name="prepare", example="cardioseg prepare ACDC --output prepared")

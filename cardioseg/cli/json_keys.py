@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from cardioseg.core.record import Record, StoredRecord
 from cardioseg.evaluation.summary import Evaluation
 from cardioseg.results.schemas import RECORDS, keys, sentence
+from cardioseg.workflows.check import CheckData
 from cardioseg.workflows.demo import DemoData
 from cardioseg.workflows.doctor import DoctorData
 from cardioseg.workflows.measure_report import MeasureData
@@ -31,6 +32,7 @@ VERBS: dict[str, type[Record]] = {
     "evaluate": Evaluation,
     "view": ViewData,
     "view --ponder": PonderData,
+    "check": CheckData,
     "prepare": PrepareData,
     "train": TrainData,
     "models list": ModelList,

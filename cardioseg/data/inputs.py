@@ -8,7 +8,9 @@ from pathlib import Path
 from cardioseg.core.errors import InputError, UsageError
 from cardioseg.imaging.image import ENDINGS, stem
 
-NO_IMAGE = re.compile(r".*_(gt|mask|halting|experts|(probs|routing)(_frame\d+)?)", re.DOTALL)
+NO_IMAGE = re.compile(
+    r".*_(gt|mask(_changed(_\d+)?)?|halting|experts|(probs|routing)(_frame\d+)?)", re.DOTALL
+)
 
 
 def find_images(inputs: Iterable[Path]) -> dict[str, Path]:

@@ -16,6 +16,7 @@ from cardioseg.phantom.config import PhantomConfig
 from cardioseg.phantom.draw import draw
 from cardioseg.phantom.files import acdc_header, oblique_header, save
 from cardioseg.results.curve import write_curve
+from cardioseg.results.folder import case_files
 from cardioseg.results.records import (
     ClinicalRecord,
     ExitChoice,
@@ -109,7 +110,16 @@ def write_case(folder, name="heart", *, frames=3, shown=0, experts=4, image_fold
     )
     record = with_recipe(record, input_sha256=sha256(path)).model_copy(update=changes)
     record.write(folder / f"{name}_run.json")
+    record_files(folder, name)
     return truth
+
+
+def record_files(folder, name) -> RunRecord:
+    """Put the hashes of the case's files into its run record; returns the record."""
+    files = {path.name: sha256(path) for path in case_files(folder, name)}
+    record = read_run(folder, name).model_copy(update={"files": files})
+    record.write(folder / f"{name}_run.json")
+    return record
 
 
 def header(frames):
@@ -162,7 +172,7 @@ def write_reported_case(folder, name="heart", *, frames=8, body=BODY, **changes)
     if frames > 1:
         write_heart(folder, name, truth, body)
     write_picture(folder, name)
-    return read_run(folder, name)
+    return record_files(folder, name)
 
 
 def write_pair(folder, name="p", **changes) -> dict[str, RunRecord]:

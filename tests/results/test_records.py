@@ -164,13 +164,15 @@ def test_an_unreadable_clinical_record_is_named_and_the_other_hearts_count(tmp_p
     folder = update_folder(tmp_path)
     assert [heart.case for heart in folder.hearts] == ["good"]
     (warning,) = folder.warnings
-    assert str(tmp_path / "cine_clinical.json") in warning
+    assert "cine_clinical.json" in warning
     assert (tmp_path / "index.html").is_file()
 
 
 def test_a_record_under_another_cases_name_is_not_that_case(tmp_path):
     record_of_case("somebody").write(tmp_path / "else_run.json")
-    assert finished_cases(tmp_path) == ({}, ())
+    records, (line,) = finished_cases(tmp_path)
+    assert not records
+    assert "somebody" in line
 
 
 def test_the_labels_of_a_record_are_those_of_its_mask(tmp_path):
