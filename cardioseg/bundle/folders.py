@@ -1,10 +1,10 @@
 """Where model folders are, and what their metadata say."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from cardioseg.core.errors import ModelError
+from cardioseg.core.json_text import read_json
 from cardioseg.core.paths import as_path
 
 DEFAULT_MODEL = "rdvit-2d"
@@ -52,7 +52,7 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     """
     path, cure = folder / "metadata.json", "install the model again"
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
     except (OSError, ValueError) as error:
         raise ModelError(
             path, found=f"unreadable metadata ({error})", expected="JSON", cure=cure

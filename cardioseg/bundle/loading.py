@@ -11,6 +11,7 @@ from safetensors.torch import load
 from torch import Tensor
 
 from cardioseg.bundle.folders import DEFAULT_MODEL, WEIGHTS, find_model, read_metadata
+from cardioseg.bundle.values import check_values
 from cardioseg.core.config import PreparationConfig, WindowConfig, read_toml, validate
 from cardioseg.core.errors import ConfigError, ModelError
 from cardioseg.core.labels import LabelTable
@@ -92,7 +93,8 @@ def load_model(name: str | Path = DEFAULT_MODEL, *, device: str = "auto") -> Mod
         device: "auto" (CUDA if there is one), "cpu", "cuda" or "cuda:N".
 
     Raises:
-        ModelError: missing, changed, or not safetensors.
+        ModelError: missing, changed, not safetensors, or weights that no training leaves (NaN,
+            zeros, a wrong type).
         UsageError: there is no such device, or an argument has a wrong type.
 
     Examples:
@@ -192,6 +194,7 @@ def _read_weights(folder: Path, metadata: Mapping[str, Any]) -> tuple[dict[str, 
 
 
 def _fill(network: Network, weights: dict[str, Tensor], folder: Path) -> None:
+    check_values(weights, network, folder / WEIGHTS)
     try:
         network.load_state_dict({name: value.float() for name, value in weights.items()})
     except RuntimeError as error:

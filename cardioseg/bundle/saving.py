@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cardioseg.bundle.folders import WEIGHTS
 from cardioseg.bundle.loading import build_network
+from cardioseg.bundle.values import check_values
 from cardioseg.core.atomic import write_bytes, write_json, write_text
 from cardioseg.core.version import __version__
 
@@ -29,12 +30,16 @@ def save_model(
         weights: state dictionary of the network.
         settings: sections of config.toml, including network, preparation and windows.
         metadata: further entries of metadata.json, including ``labels`` (background first).
+
+    Raises:
+        ModelError: the weights are not finite, or too large for float16; nothing is written.
     """
     held = {name: _compact(value) for name, value in weights.items()}
+    network = build_network(dict(settings)["network"], source=folder / "config.toml")
+    check_values(held, network, folder / WEIGHTS)
     content = save(held)
     write_bytes(folder / WEIGHTS, content)
     write_text(folder / "config.toml", tomli_w.dumps(dict(settings)))
-    network = build_network(dict(settings)["network"], source=folder / "config.toml")
     facts = monai_metadata(network.config.model_dump(), tuple(metadata["labels"])) | dict(metadata)
     parameters = sum(p.numel() for p in network.parameters())
     facts |= {"weights_sha256": hashlib.sha256(content).hexdigest(), "parameters": parameters}

@@ -4,6 +4,7 @@ Lightning Fabric handles device and precision. Everything random follows from th
 torch's generator. A checkpoint holds all three, so a resumed run continues as if never stopped.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -18,9 +19,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from cardioseg.core.config import Settings
+from cardioseg.core.errors import ModelError
 from cardioseg.core.progress import OnProgress, Progress, unwatched
+from cardioseg.layers.finite import all_finite
 from cardioseg.networks import Network, SegOutput
-from cardioseg.training.checkpoint import CheckpointFacts, read_facts, restore, save
+from cardioseg.training.checkpoint import CheckpointFacts, Claim, read_facts, restore, save
 from cardioseg.training.log import Meter, RunLog
 from cardioseg.training.losses import SegmentationLoss, batch_dice, token_weights
 from cardioseg.training.schedule import (
@@ -95,7 +98,8 @@ class Run:
     Attributes:
         folder: holds checkpoint, log and events.
         config: training settings.
-        settings: hash of everything that decides the result of a step.
+        settings: hash of the settings, the patients and the starting model.
+        data: hash of the prepared training cases.
         network: the network that is trained.
         optimizers: of its weights.
         average: moving average of its weights.
@@ -107,6 +111,7 @@ class Run:
     folder: Path
     config: TrainingConfig
     settings: str
+    data: str
     network: Network
     optimizers: tuple[torch.optim.Optimizer, ...]
     average: MovingAverage
@@ -122,19 +127,26 @@ class Run:
 
     def save(self) -> None:
         """Write the checkpoint."""
-        facts = CheckpointFacts(self.step, self.spent_minutes, self.settings, self.best)
+        facts = CheckpointFacts(
+            step=self.step,
+            minutes=self.spent_minutes,
+            settings=self.settings,
+            best=self.best,
+            data=self.data,
+        )
         save(self.folder, facts, self.network, self.average, self.optimizers)
 
 
 def start(
-    folder: Path, network: Network, config: TrainingConfig, *, settings: str, resume: bool
+    folder: Path, network: Network, config: TrainingConfig, *, claimed: Claim, resume: bool
 ) -> Run:
     """A new run, or with ``resume`` the one in ``folder``; the network is on its device."""
     torch.manual_seed(config.seed + 1)
     optimizers = build_optimizers(
         network, config.optimizer, rate=config.learning_rate, weight_decay=config.weight_decay
     )
-    run = Run(folder, config, settings, network, optimizers, MovingAverage(network, config.average))
+    average = MovingAverage(network, config.average)
+    run = Run(folder, config, claimed.settings, claimed.data, network, optimizers, average)
     facts = read_facts(folder) if resume else None
     if facts is not None:
         restore(folder, network, run.average, optimizers)
@@ -163,6 +175,10 @@ def train(
 
     Returns:
         Whether the schedule has ended.
+
+    Raises:
+        ModelError: a loss, gradient or weight is not finite. The last checkpoint is kept.
+        OutputError: a process that loads data was killed, or shared memory ran out.
     """
     config = run.config
     network, *optimizers = fabric.setup(cast("nn.Module", run.network), *run.optimizers)
@@ -230,11 +246,14 @@ def _step(
         group["lr"] = rate
     output: SegOutput = network(batch["image"])
     loss, parts = loss_of(output, batch["label"])
+    _check_finite(run, "loss", finite=math.isfinite(float(loss.detach())))
     run.network.zero_grad()
     fabric.backward(loss)
     norm = gradient_norm(run.network.parameters(), config.clip)
+    _check_finite(run, "gradient", finite=math.isfinite(norm))
     for optimizer in optimizers:
         optimizer.step()
+    _check_finite(run, "weight", finite=all_finite(run.network.state_dict().values()))
     _rebalance(run, output, batch["label"])
     run.average.update(run.network, run.step)
     return {
@@ -245,6 +264,20 @@ def _step(
         "norm": norm,
         **parts,
     }
+
+
+def _check_finite(run: Run, what: str, *, finite: bool) -> None:
+    """Raise ModelError where training has diverged."""
+    if finite:
+        return
+    facts = read_facts(run.folder)
+    kept = f"; the checkpoint of step {facts.step} is kept" if facts else ""
+    raise ModelError(
+        run.folder,
+        found=f"a {what} that is not finite in step {run.step + 1}: training diverged{kept}",
+        expected="finite numbers",
+        cure="start again with a lower training.learning_rate or training.clip",
+    )
 
 
 def _rebalance(run: Run, output: SegOutput, label: Tensor) -> None:

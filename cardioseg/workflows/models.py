@@ -1,6 +1,5 @@
 """``cardioseg models``: list, show, verify and export models."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +8,7 @@ from pydantic import JsonValue
 
 from cardioseg.core.config import merge, parse_overrides, read_toml
 from cardioseg.core.errors import ConfigError, ModelError
+from cardioseg.core.json_text import read_json
 from cardioseg.core.record import Record
 from cardioseg.core.report import Report, Table
 
@@ -144,12 +144,10 @@ def export_run(
 
 
 def _averaged_weights(run: Path) -> "dict[str, Tensor]":
-    from safetensors.torch import load_file
-
-    from cardioseg.training.checkpoint import FILE
+    from cardioseg.training.checkpoint import read_tensors
 
     prefix = "average."
-    tensors = load_file(run / FILE).items()
+    tensors = read_tensors(run).items()
     return {name.removeprefix(prefix): value for name, value in tensors if name.startswith(prefix)}
 
 
@@ -186,7 +184,7 @@ def read_metrics(folder: Path) -> Json:
     if not path.is_file():
         return {}
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
     except (OSError, ValueError) as error:
         found = f"unreadable data ({error})"
         raise ModelError(path, found=found, expected=expected, cure=cure) from None

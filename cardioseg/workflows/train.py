@@ -99,6 +99,7 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
         ConfigError: settings are unknown, or do not fit the prepared data or the starting model.
         InputError: the prepared data cannot be read or have no training patient, or further data
             hold a validation patient.
+        ModelError: training diverged.
     """
     from cardioseg.training.loop import train as train_network
 
@@ -108,7 +109,7 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
     split = choose_split(request.split, manifest)
     manifests = (manifest, *extra_manifests(request.extra, manifest, split))
     fabric = _fabric(request.device)
-    run = _start(request, RunPlan(config, split, manifest.labels, origin), fabric)
+    run = _start(request, RunPlan(config, split, manifests, origin), fabric)
     finished = train_network(
         run,
         training_windows(config, manifests, split),
@@ -135,6 +136,7 @@ def choose_split(choice: SplitChoice, manifest: Manifest) -> Split:
 def _fabric(name: str) -> "Fabric":
     """One device, in the fastest precision that it supports."""
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
     from cardioseg.layers.devices import choose_device, fast_bf16
 
@@ -145,6 +147,8 @@ def _fabric(name: str) -> "Fabric":
         accelerator=device.type,
         devices=[device.index or 0] if device.type == "cuda" else 1,
         precision="bf16-mixed" if fast_bf16(device) else "32-true",
+        # One process, also inside a cluster job of several tasks.
+        plugins=LightningEnvironment(),
     )
     fabric.launch()
     return fabric
@@ -164,9 +168,9 @@ def _start(request: TrainingRequest, plan: RunPlan, fabric: "Fabric") -> "Run":
     if plan.start is not None:
         taken = plan.start.fill(network, config.network)
         plan = replace(plan, started_from=plan.start.describe(taken, network, config.network))
-    fingerprint = claim(request.output, plan, resume=request.resume)
     folder, resume = request.output, request.resume
-    return start(folder, network, config.training, settings=fingerprint, resume=resume)
+    claimed = claim(folder, plan, resume=resume)
+    return start(folder, network, config.training, claimed=claimed, resume=resume)
 
 
 def _report(run: "Run", finished: bool, split: Split) -> Report:

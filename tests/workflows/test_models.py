@@ -1,11 +1,15 @@
 """``cardioseg models``: list, show, verify and export from the command line."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from safetensors.torch import save as serialize
 from tiny import LABELS, SETTINGS, cardioseg, names_in, save_tiny_model
 
 from cardioseg.bundle import build_network, folders, load_model
@@ -206,3 +210,73 @@ def test_an_output_that_cannot_be_is_an_output_error(run_folder, tmp_path):
     assert done.code == EXIT_RESOURCES
     assert done.err.startswith(f"error: {tmp_path / 'file' / 'm'}")
     assert (tmp_path / "file").read_text() == "in the way"
+
+
+# ------------------------------------------------------------------------------------------- values
+
+
+def rewritten(folder, change):
+    """A model's weights through ``change``, with the new hash in its metadata."""
+    path = folder / "weights.safetensors"
+    content = serialize({name: change(name, value) for name, value in load_file(path).items()})
+    path.write_bytes(content)
+    metadata = json.loads((folder / "metadata.json").read_text())
+    metadata["weights_sha256"] = hashlib.sha256(content).hexdigest()
+    (folder / "metadata.json").write_text(json.dumps(metadata))
+
+
+def one_nan(name, value):
+    if name == "coda_norm.bias":
+        value[0] = torch.nan
+    return value
+
+
+def first_matrix(kind):
+    def change(name, value):
+        return kind(value) if name.endswith("weight") and value.ndim == 4 else value
+
+    return change
+
+
+SPOILT = {
+    "one NaN": one_nan,
+    "infinite": lambda name, value: value * torch.inf if value.is_floating_point() else value,
+    "zeros": lambda name, value: value * 0,
+    "a zero matrix": first_matrix(torch.zeros_like),
+    "int8": first_matrix(lambda value: (value * 100).to(torch.int8)),
+    "float64": first_matrix(lambda value: value.double()),
+    "complex": first_matrix(lambda value: value.to(torch.complex64)),
+    "bool": first_matrix(lambda value: value > 0),
+}
+
+
+@pytest.mark.parametrize("change", SPOILT.values(), ids=SPOILT)
+def test_verify_looks_at_the_values(tmp_path, change):
+    folder = save_tiny_model(tmp_path / "tiny")
+    assert cardioseg("models", "verify", folder).code == EXIT_OK
+    rewritten(folder, change)
+    done = cardioseg("models", "verify", folder)
+    assert done.code == EXIT_MODEL
+    assert "weights.safetensors" in done.err
+
+
+def test_no_model_is_written_from_weights_that_float16_cannot_hold(run_folder, tmp_path):
+    path = run_folder / checkpoint.FILE
+    with safe_open(path, framework="pt") as file:
+        facts = file.metadata()
+    held = {
+        name: value * 1e6 if name.startswith("average.") and value.ndim > 1 else value
+        for name, value in load_file(path).items()
+    }
+    path.write_bytes(serialize(held, metadata=facts))
+    done = cardioseg("models", "export", run_folder, "-o", tmp_path / "model")
+    assert done.code == EXIT_MODEL
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("name", ["metadata.json", "metrics.json"])
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"labels": 1e400}', "{", "\udcff"], ids=range(4))
+def test_broken_json_of_a_model_is_a_model_error(tmp_path, name, text):
+    folder = save_tiny_model(tmp_path / "tiny")
+    (folder / name).write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert cardioseg("models", "show", folder).code == EXIT_MODEL
