@@ -36,6 +36,16 @@ def evaluate_command(
     ] = None,
     labels: options.Labels = None,
     trust: options.Trust = "pixdim",
+    only_predicted: Annotated[
+        bool,
+        typer.Option("--only-predicted", help="Leave out cases without a prediction."),
+    ] = False,
+    by_index: Annotated[
+        bool,
+        typer.Option(
+            "--by-index", help="Compare voxels by index, whatever positions the headers state."
+        ),
+    ] = False,
     overwrite: Annotated[
         bool, options.overwrite("Replace the results in an existing folder.")
     ] = False,
@@ -47,11 +57,23 @@ def evaluate_command(
     Results are given per structure, patient and group. A prediction that is missing or cannot be
     read counts as an empty mask. One that cannot be read is also named, and the exit code is 3. If
     only one of two masks shows a structure, its Dice is 0, its distances are the diagonal of the
-    image, and it is counted as missed.
+    image, and it is counted as missed. Cines are compared frame by frame; frames without any label
+    in the reference are left out. Masks stored with other axes are reordered by their headers; if
+    positions are more than half a voxel apart, a prediction cannot be used.
     """
     from cardioseg.workflows.evaluate import EvaluationRequest, evaluate_masks
 
-    request = EvaluationRequest(pred, ref, output, overwrite, split, trust, labels)
+    request = EvaluationRequest(
+        pred,
+        ref,
+        output,
+        overwrite=overwrite,
+        split=split,
+        trust=trust,
+        labels=labels,
+        only_predicted=only_predicted,
+        by_index=by_index,
+    )
     with progress_bar("evaluate", cases=True, quiet=quiet) as on_progress:
         report = evaluate_masks(request, on_progress=on_progress)
     finish(report, json_output=json_output)

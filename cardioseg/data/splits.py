@@ -41,7 +41,12 @@ class Split:
 
 
 def read_split(
-    path: Path, patients: Iterable[str], *, fraction: str | None = None, draw: int = 0
+    path: Path,
+    patients: Iterable[str],
+    *,
+    fraction: str | None = None,
+    draw: int = 0,
+    training: bool = True,
 ) -> Split:
     """Read a split file and keep the patients of a data set.
 
@@ -50,6 +55,7 @@ def read_split(
         patients: the data set's patients.
         fraction: a key of ``fractions`` to train on: "10", "10%" or "0.1".
         draw: index of the draw, from 0.
+        training: the data set must hold a training patient.
 
     Raises:
         InputError: unreadable, a patient in two parts, or no training patient of the data set.
@@ -64,7 +70,7 @@ def read_split(
         train = _checked_draw(path, train, draws[draw][key])
         origin = f"{origin} fraction {key} draw {draw}"
     known = set(patients)
-    if not train & known:
+    if training and not train & known:
         raise InputError(
             path,
             found="no training patient of this data set",

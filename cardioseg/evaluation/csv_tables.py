@@ -5,7 +5,8 @@ from dataclasses import asdict, fields
 
 from cardioseg.core.csv_text import csv_text
 from cardioseg.evaluation.metrics import StructureScore
-from cardioseg.evaluation.scores import QUANTITIES, PatientFunction, ScoredCase
+from cardioseg.evaluation.patients import QUANTITIES, PatientFunction
+from cardioseg.evaluation.scores import ScoredCase
 from cardioseg.evaluation.statistics import rounded
 
 Cells = Mapping[str, str | float | None]

@@ -12,7 +12,8 @@ from cardioseg.core.labels import LabelTable
 from cardioseg.core.record import Record, StoredRecord
 from cardioseg.core.version import __version__
 from cardioseg.evaluation.metrics import StructureScore
-from cardioseg.evaluation.scores import QUANTITIES, PatientFunction, ScoredCase
+from cardioseg.evaluation.patients import QUANTITIES, PatientFunction
+from cardioseg.evaluation.scores import ScoredCase
 from cardioseg.evaluation.statistics import Agreement, Spread, agreement, rounded, summarise
 from cardioseg.imaging.geometry import Trust
 
@@ -76,7 +77,10 @@ class Evaluation(GroupScores, StoredRecord):
         groups: group → scores of its cases.
         missing: cases without a prediction.
         failed: case → why its prediction could not be used.
-        apart: case → mm between the positions that the two headers state, if that is over 1 mm.
+        apart: case → mm between the positions that the two headers state, if that is over 1 mm;
+            its voxels were compared by index.
+        reordered: predictions stored with other axes, whose voxels were reordered.
+        left_out: cases without a prediction that were not scored.
         unmatched: predictions without a reference.
         without_ed_and_es: patients without a known ED and ES, so without EF.
         labels: names of the masks' values.
@@ -91,11 +95,23 @@ class Evaluation(GroupScores, StoredRecord):
     missing: tuple[str, ...]
     failed: dict[str, str]
     apart: dict[str, float]
+    reordered: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     unmatched: tuple[str, ...]
     without_ed_and_es: tuple[str, ...]
     labels: tuple[str, ...]
     trust: Trust
     cardioseg: str = __version__
+
+    @property
+    def predicted(self) -> int:
+        """Number of cases with a prediction that could be used."""
+        return self.volumes - len(self.missing) - len(self.failed)
+
+    @property
+    def references(self) -> int:
+        """Number of cases with a reference, scored or left out."""
+        return self.volumes + len(self.left_out)
 
 
 def evaluation(
@@ -105,6 +121,7 @@ def evaluation(
     *,
     trust: Trust,
     unmatched: tuple[str, ...] = (),
+    left_out: tuple[str, ...] = (),
 ) -> Evaluation:
     """Summarise scored cases.
 
@@ -114,6 +131,7 @@ def evaluation(
         labels: names of the masks' values.
         trust: which spacing was used where a header states two.
         unmatched: predictions without a reference.
+        left_out: cases without a prediction that were not scored.
     """
     apart = {case.pair.name: round(case.apart_mm, 2) for case in cases if _is_apart(case)}
     failed = {c.pair.name: c.failure_without_folder for c in cases if c.state == "failed"}
@@ -124,6 +142,8 @@ def evaluation(
         missing=tuple(case.pair.name for case in cases if case.state == "missing"),
         failed=failed,
         apart=apart,
+        reordered=tuple(case.pair.name for case in cases if case.reordered),
+        left_out=left_out,
         unmatched=unmatched,
         without_ed_and_es=tuple(sorted({case.pair.patient for case in cases} - measured)),
         labels=labels.names,

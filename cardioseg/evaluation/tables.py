@@ -1,5 +1,7 @@
 """Tables and warnings of an evaluation, for a person."""
 
+from collections.abc import Iterator
+
 from cardioseg.core.report import Table, few
 from cardioseg.evaluation.statistics import Agreement
 from cardioseg.evaluation.summary import Evaluation, GroupScores, StructureScores
@@ -32,23 +34,38 @@ def tables(found: Evaluation) -> tuple[Table, ...]:
 
 def warnings(found: Evaluation) -> tuple[str, ...]:
     """What to know before using the means, one line each."""
-    lines = []
-    if found.missing:
-        counts = f"{len(found.missing)} of {found.volumes} predictions are missing"
-        lines.append(f"{counts} and count as empty: {few(found.missing)}")
-    if found.failed:
-        counts = f"{len(found.failed)} of {found.volumes} predictions failed"
-        lines.append(f"{counts} and count as empty: {few(tuple(found.failed))}")
+    return (*_unusable(found), *_positions(found), *_incomplete(found))
+
+
+def _unusable(found: Evaluation) -> Iterator[str]:
+    """Predictions that are missing or failed."""
+    for names, what in ((found.missing, "are missing"), (tuple(found.failed), "failed")):
+        if names:
+            counts = f"{len(names)} of {found.volumes} predictions {what}"
+            yield f"{counts} and count as empty: {few(names)}"
+    if found.left_out:
+        yield f"{len(found.left_out)} cases without a prediction were not scored"
+
+
+def _positions(found: Evaluation) -> Iterator[str]:
+    """Predictions whose headers differ from those of their references."""
+    if found.reordered:
+        names = few(found.reordered)
+        yield f"{len(found.reordered)} predictions are stored with other axes: {names}"
     if found.apart:
-        lines.append(_apart(found.apart))
+        yield _apart(found.apart)
+
+
+def _incomplete(found: Evaluation) -> Iterator[str]:
+    """What could not be compared."""
+    unseen = [name for name, scores in found.structures.items() if not scores.dice.n]
+    if unseen:
+        yield f"no mask shows {', '.join(unseen)}"
     if found.unmatched:
-        lines.append(
-            f"{len(found.unmatched)} predictions have no reference: {few(found.unmatched)}"
-        )
+        yield f"{len(found.unmatched)} predictions have no reference: {few(found.unmatched)}"
     if found.without_ed_and_es:
         counts = f"{len(found.without_ed_and_es)} patients have no known ED and ES"
-        lines.append(f"{counts}, so no EF: {few(found.without_ed_and_es)}")
-    return tuple(lines)
+        yield f"{counts}, so no EF: {few(found.without_ed_and_es)}"
 
 
 def _apart(apart: dict[str, float]) -> str:
@@ -67,7 +84,15 @@ def title(quantity: str) -> str:
 def _overlap_table(found: Evaluation) -> Table:
     rows = [_overlap_row(name, scores) for name, scores in found.structures.items()]
     rows.append(("mean", _number(found.mean_dice, 4), *("",) * 8))
-    return Table(f"Overlap and distance, {found.volumes} volumes", OVERLAP, tuple(rows))
+    return Table(f"Overlap and distance, {_counts(found)}", OVERLAP, tuple(rows))
+
+
+def _counts(found: Evaluation) -> str:
+    """The number of volumes; if some have no usable prediction, how many have one."""
+    if found.predicted == found.references:
+        return f"{found.volumes} volumes"
+    scored = "only these are scored" if found.left_out else "the others count as empty"
+    return f"{found.predicted} of {found.references} volumes predicted; {scored}"
 
 
 def _overlap_row(name: str, scores: StructureScores) -> tuple[str, ...]:

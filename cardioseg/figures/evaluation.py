@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cardioseg.evaluation.metrics import StructureScore
-from cardioseg.evaluation.scores import QUANTITIES, PatientFunction, ScoredCase
+from cardioseg.evaluation.patients import QUANTITIES, PatientFunction
+from cardioseg.evaluation.scores import ScoredCase
 from cardioseg.evaluation.statistics import agreement
 from cardioseg.evaluation.tables import title
 from cardioseg.figures.agg import DPI, default_style, new_figure, write_png

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cardioseg.core.atomic import write_text
 from cardioseg.core.errors import EXIT_OK, EXIT_SOME_FAILED, InputError, OutputError
 from cardioseg.core.paths import as_path
 from cardioseg.core.progress import OnProgress, Progress, unwatched
@@ -17,19 +16,14 @@ from cardioseg.core.report import Report
 from cardioseg.data.labels import parse_labels
 from cardioseg.data.pairs import Pair, Pairing, find_pairs
 from cardioseg.data.splits import read_split
-from cardioseg.evaluation.csv_tables import cases_csv, patients_csv
-from cardioseg.evaluation.scores import (
-    PatientFunction,
-    ScoredCase,
-    patient_functions,
-    score_pair,
-)
+from cardioseg.evaluation.patients import patient_functions
+from cardioseg.evaluation.scores import Reading, ScoredCase, score_pair
 from cardioseg.evaluation.summary import Evaluation, evaluation
 from cardioseg.evaluation.tables import tables, warnings
 from cardioseg.imaging.geometry import Trust
+from cardioseg.workflows.evaluate_files import Results, is_occupied, occupied, write_results
 
 NOT_MASKS = "pass the path of a mask, or of a folder of masks"
-FILES = ("dice.png", "bland_altman.png", "metrics.json", "cases.csv", "patients.csv")
 
 
 @dataclass(frozen=True)
@@ -44,6 +38,8 @@ class EvaluationRequest:
         split: score only the ``val`` patients of this split file.
         trust: which spacing to use where a header states two.
         labels: ``NAME=VALUE,…``; None looks beside the reference.
+        only_predicted: leave out cases without a prediction, instead of counting them as empty.
+        by_index: compare voxels by index, whatever positions the headers state.
     """
 
     pred: Path
@@ -53,6 +49,23 @@ class EvaluationRequest:
     split: Path | None = None
     trust: Trust = "pixdim"
     labels: str | None = None
+    only_predicted: bool = False
+    by_index: bool = False
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The pairs to score.
+
+    Attributes:
+        pairs: to score.
+        left_out: cases without a prediction that are not scored.
+        notes: parts of the split that the reference does not hold.
+    """
+
+    pairs: tuple[Pair, ...]
+    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,15 +75,17 @@ class Evaluated:
     Attributes:
         summary: over all cases.
         failures: one line for every prediction that could not be used.
+        notes: parts of the split that the reference does not hold.
         files: files written.
     """
 
     summary: Evaluation
     failures: tuple[str, ...]
+    notes: tuple[str, ...]
     files: tuple[Path, ...]
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 — these are the options of the verb
     pred: str | Path,
     ref: str | Path,
     *,
@@ -78,6 +93,8 @@ def evaluate(
     split: str | Path | None = None,
     labels: str | None = None,
     trust: Trust = "pixdim",
+    only_predicted: bool = False,
+    by_index: bool = False,
 ) -> Evaluation:
     """Dice, HD95, ASSD, and agreement of volumes, EF and mass, of predicted with reference masks.
 
@@ -88,6 +105,8 @@ def evaluate(
         split: JSON file; only its "val" patients are scored.
         labels: what the values mean, such as "LV=1,MYO=2,RV=3"; None looks beside the reference.
         trust: which spacing to use where a NIfTI header states two.
+        only_predicted: leave out cases without a prediction, instead of counting them as empty.
+        by_index: compare voxels by index, whatever positions the headers state.
 
     Returns:
         Scores over all cases and of every group. A prediction that is missing or cannot be used
@@ -96,7 +115,7 @@ def evaluate(
     Raises:
         InputError: no names match, a reference cannot be read, or no prediction can be used.
         LabelError: a reference holds values without a name.
-        OutputError: the output folder is not empty, or cannot be written.
+        OutputError: the output folder holds other results, or cannot be written.
         UsageError: an argument is no path.
 
     Examples:
@@ -116,7 +135,15 @@ def evaluate(
     to = None if output is None else as_path(output, "output")
     part = None if split is None else as_path(split, "split")
     masks = (as_path(pred, "pred", cure=NOT_MASKS), as_path(ref, "ref", cure=NOT_MASKS))
-    request = EvaluationRequest(*masks, to, split=part, trust=trust, labels=labels)
+    request = EvaluationRequest(
+        *masks,
+        to,
+        split=part,
+        trust=trust,
+        labels=labels,
+        only_predicted=only_predicted,
+        by_index=by_index,
+    )
     return _evaluated(request, unwatched).summary
 
 
@@ -128,7 +155,7 @@ def evaluate_masks(request: EvaluationRequest, *, on_progress: OnProgress = unwa
     """
     found = _evaluated(request, on_progress)
     code = EXIT_SOME_FAILED if found.failures else EXIT_OK
-    lines = (*found.failures, *warnings(found.summary))
+    lines = (*found.failures, *found.notes, *warnings(found.summary))
     return Report("evaluate", found.summary, tables(found.summary), lines, found.files, code)
 
 
@@ -137,17 +164,27 @@ def _evaluated(request: EvaluationRequest, on_progress: OnProgress) -> Evaluated
     pairing = find_pairs(request.pred, request.ref)
     if request.labels is not None:
         pairing = replace(pairing, labels=parse_labels(request.labels))
-    pairs = _selected(pairing, request.split)
+    chosen = _chosen(pairing, request)
+    reading = Reading(pairing.labels, request.trust, request.by_index)
     cases: list[ScoredCase] = []
-    for pair in pairs:
-        cases.append(score_pair(pair, pairing.labels, trust=request.trust))
-        on_progress(Progress(len(cases), len(pairs), pair.name))
+    for done, pair in enumerate(chosen.pairs, 1):
+        cases += score_pair(pair, reading)
+        on_progress(Progress(done, len(chosen.pairs), pair.name))
     failures = _failures(cases)
     patients = patient_functions(cases)
-    unmatched = pairing.unmatched
-    found = evaluation(cases, patients, pairing.labels, trust=request.trust, unmatched=unmatched)
-    files = () if request.output is None else _write(request.output, cases, patients, found)
-    return Evaluated(found, failures, files)
+    found = evaluation(
+        cases,
+        patients,
+        pairing.labels,
+        trust=request.trust,
+        unmatched=pairing.unmatched,
+        left_out=chosen.left_out,
+    )
+    files: tuple[Path, ...] = ()
+    if request.output is not None:
+        results = Results(cases, patients, found)
+        files = write_results(request.output, results, overwrite=request.overwrite)
+    return Evaluated(found, failures, chosen.notes, files)
 
 
 def _failures(cases: Sequence[ScoredCase]) -> tuple[str, ...]:
@@ -163,51 +200,39 @@ def _failures(cases: Sequence[ScoredCase]) -> tuple[str, ...]:
 
 
 def _check_output(output: Path | None, *, overwrite: bool) -> None:
+    """Refuse before scoring what cannot become the folder of the results."""
     if output is None:
         return
     if output.exists() and not output.is_dir():
         cure = "choose another --output"
         raise OutputError(output, found="a file", expected="a folder", cure=cure)
-    if output.is_dir() and any(output.iterdir()) and not overwrite:
-        found = "a folder that is not empty"
-        cure = "choose another --output or pass --overwrite"
-        raise OutputError(output, found=found, expected="a new or empty one", cure=cure)
+    if not overwrite and is_occupied(output):
+        raise occupied(output)
 
 
-def _selected(pairing: Pairing, split: Path | None) -> tuple[Pair, ...]:
-    """All pairs, or those of the validation patients of a split."""
-    if split is None:
-        return pairing.pairs
-    wanted = read_split(split, {pair.patient for pair in pairing.pairs}).val
-    pairs = tuple(pair for pair in pairing.pairs if pair.patient in wanted)
-    if not any(pair.prediction for pair in pairs):
+def _chosen(pairing: Pairing, request: EvaluationRequest) -> Chosen:
+    """All pairs, or those of the validation patients of a split; predicted ones if asked."""
+    pairs, notes = pairing.pairs, ()
+    if request.split is not None:
+        pairs, notes = _of_split(pairs, request.split)
+    if not request.only_predicted:
+        return Chosen(pairs, (), notes)
+    left_out = tuple(pair.name for pair in pairs if pair.prediction is None)
+    return Chosen(tuple(pair for pair in pairs if pair.prediction), left_out, notes)
+
+
+def _of_split(pairs: tuple[Pair, ...], path: Path) -> tuple[tuple[Pair, ...], tuple[str, ...]]:
+    """Pairs of the validation patients, and notes on parts that the reference does not hold."""
+    split = read_split(path, {pair.patient for pair in pairs}, training=False)
+    kept = tuple(pair for pair in pairs if pair.patient in split.val)
+    if not any(pair.prediction for pair in kept):
         found = "no prediction of a validation patient"
         cure = "segment them, or leave out --split"
-        raise InputError(split, found=found, expected="at least one", cure=cure)
-    return pairs
-
-
-def _write(
-    output: Path, cases: list[ScoredCase], patients: list[PatientFunction], found: Evaluation
-) -> tuple[Path, ...]:
-    """Write every file, metrics.json last; files of an earlier run are removed first."""
-    from cardioseg.figures.evaluation import draw_bland_altman, draw_dice
-
-    for name in FILES:
-        _remove(output / name)
-    write_text(output / "cases.csv", cases_csv(cases))
-    write_text(output / "patients.csv", patients_csv(patients))
-    draw_dice(output / "dice.png", cases)
-    if patients:
-        draw_bland_altman(output / "bland_altman.png", patients)
-    found.write(output / "metrics.json")
-    return tuple(output / name for name in FILES if (output / name).is_file())
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        found, expected = str(error.strerror), "a file that can be replaced"
-        cure = "choose another --output"
-        raise OutputError(path, found=found, expected=expected, cure=cure) from None
+        raise InputError(path, found=found, expected="at least one", cure=cure)
+    notes = []
+    if not split.train:
+        notes.append(f"{path.name}: the reference holds no training patient")
+    if split.absent_val:
+        absent = f"{len(split.absent_val)} validation patients"
+        notes.append(f"{path.name}: the reference does not hold {absent}")
+    return kept, tuple(notes)

@@ -78,14 +78,14 @@ def test_a_bad_prediction_is_named_counts_as_empty_and_the_others_are_scored(
 
 
 def test_an_error_that_names_no_file_is_led_by_it(acdc, predicted, tmp_path, monkeypatch):
-    read = scores.read
+    read = scores.open_image
 
     def faulty(path, **options):
         if path == path_of(predicted):
             raise RuntimeError("what now")
         return read(path, **options)
 
-    monkeypatch.setattr(scores, "read", faulty)
+    monkeypatch.setattr(scores, "open_image", faulty)
     report = evaluated(predicted, acdc, output=tmp_path / "out")
     assert report.exit_code == EXIT_SOME_FAILED
     assert report.warnings[0].startswith(f"{path_of(predicted)}: RuntimeError: what now")
