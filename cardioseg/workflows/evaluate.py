@@ -212,7 +212,8 @@ def _check_output(output: Path | None, *, overwrite: bool) -> None:
 
 def _chosen(pairing: Pairing, request: EvaluationRequest) -> Chosen:
     """All pairs, or those of the validation patients of a split; predicted ones if asked."""
-    pairs, notes = pairing.pairs, ()
+    pairs = pairing.pairs
+    notes: tuple[str, ...] = ()
     if request.split is not None:
         pairs, notes = _of_split(pairs, request.split)
     if not request.only_predicted:
