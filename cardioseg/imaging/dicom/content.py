@@ -5,11 +5,15 @@ maps and images of other organs have the same geometry, and a network would segm
 
 Source: DICOM PS3.3 C.8.13.3 (image and frame type), C.8.3.1.1.1 (image type); PS3.16 annex L (body
 parts). Makers: Siemens writes M, P, R or I as the third value (software XA: in the private element
-(0021,1175)); Philips writes M_FFE, "VELOCITY MAP", "B0 MAP" or B0 as the third value and M, P, R,
-I or B0 as the fourth; GE numbers them in (0043,102F): 0 magnitude, 1 phase, 2 real, 3 imaginary.
+(0021,1175)). Philips writes M_FFE, "VELOCITY MAP", "B0 MAP" or B0 as the third value and M, P, R, I
+or B0 as the fourth, in enhanced files in each frame's private item (2005,140F). GE writes a number
+in (0043,102F): 0 magnitude, 1 phase, 2 real, 3 imaginary.
 """
 
 import re
+from typing import Any
+
+from pydicom.dataelem import DataElement
 
 from cardioseg.imaging.dicom.values import Facts, listed, number, words
 
@@ -31,8 +35,8 @@ KINDS = {
 PREFIXES = {"P_": PHASE, "VELOCITY ": PHASE, "PHASE ": PHASE, "R_": COMPLEX, "I_": COMPLEX}
 GE_KINDS = {1: PHASE, 2: COMPLEX, 3: COMPLEX}
 GE_RAW_TYPE = 0x0043102F
-SIEMENS_TYPE_TEXT = 0x00211175
-PHILIPS_GROUP = 0x2005140F
+SIEMENS = "SIEMENS MR SDI 02"
+PHILIPS = "Philips MR Imaging DD 005"
 # Words of a body part that cannot be a heart. CHEST, THORAX, ABDOMEN and SPINE stay allowed: they
 # are common defaults of protocols.
 OTHER_PARTS = frozenset({
@@ -72,6 +76,18 @@ def _by_sequence(facts: Facts) -> str:
     if planar and untriggered and number(facts, "NominalCardiacTriggerDelayTime") is None:
         return FUNCTIONAL
     return GE_KINDS.get(int(number(facts, "GERawType") or 0), "")
+
+
+def makers_facts(sequence: DataElement) -> dict[str, Any]:
+    """Image type and trigger time in a maker's private sequence of a frame; {} for others."""
+    item = sequence.value[0]
+    if sequence.private_creator == PHILIPS and sequence.tag.element & 0xFF == 0x0F:
+        time = {"TriggerTime": item.get("TriggerTime")} if "TriggerTime" in item else {}
+        return time | {"MakersImageType": words(item, "ImageType")[2:]}
+    for element in item:
+        if element.private_creator == SIEMENS and element.tag.element & 0xFF == 0x75:
+            return {"MakersImageType": listed(element.value)}
+    return {}
 
 
 def body_part(facts: Facts) -> str:

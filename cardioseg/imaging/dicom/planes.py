@@ -12,13 +12,7 @@ from typing import Any
 from pydicom.dataset import Dataset, FileDataset
 
 from cardioseg.core.errors import GeometryError
-from cardioseg.imaging.dicom.content import (
-    GE_RAW_TYPE,
-    PHILIPS_GROUP,
-    SIEMENS_TYPE_TEXT,
-    body_part,
-    kind_of,
-)
+from cardioseg.imaging.dicom.content import GE_RAW_TYPE, body_part, kind_of, makers_facts
 from cardioseg.imaging.dicom.headers import damaged
 from cardioseg.imaging.dicom.values import Facts, first_number, number, vector, within, words
 from cardioseg.imaging.plane import IMPLICIT_LITTLE_ENDIAN, Plane
@@ -127,23 +121,17 @@ def _wanted(dataset: Dataset) -> dict[str, Any]:
 def _in_groups(group: Dataset) -> dict[str, Any]:
     """Attributes in a functional group, which nests each in a sequence of one item.
 
-    Of private sequences, only what the standard groups lack is taken: the maker's image type, and
-    Philips's trigger time.
+    Of a maker's private sequences, only what the standard groups lack is taken.
     """
     found: dict[str, Any] = {}
     private: dict[str, Any] = {}
     for element in group:
         if element.VR != "SQ" or not element.value:
             continue
-        item = element.value[0]
-        if not element.tag.is_private:
-            found |= _wanted(item)
-        elif element.tag == PHILIPS_GROUP:
-            private |= {"MakersImageType": words(item, "ImageType")[2:]}
-            private |= {"TriggerTime": item.get("TriggerTime")} if "TriggerTime" in item else {}
-        elif SIEMENS_TYPE_TEXT in item:
-            texts = {"MakersImageType": item[SIEMENS_TYPE_TEXT].value}
-            private |= {"MakersImageType": words(texts, "MakersImageType")}
+        if element.tag.is_private:
+            private |= makers_facts(element)
+        else:
+            found |= _wanted(element.value[0])
     return private | found
 
 

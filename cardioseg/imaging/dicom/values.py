@@ -6,6 +6,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
 
 Facts = Mapping[str, Any] | Dataset
 
@@ -14,7 +15,7 @@ def listed(value: Any) -> list[Any]:
     """The values of an attribute that holds one, several or none."""
     if value is None:
         return []
-    return list(value) if isinstance(value, (list, tuple, MultiValue)) else [value]
+    return list(value) if isinstance(value, (list, tuple, MultiValue, Sequence)) else [value]
 
 
 def vector(facts: Facts, keyword: str, length: int) -> tuple[float, ...] | None:
