@@ -33,6 +33,7 @@ from scipy.ndimage import gaussian_filter
 from torch.nn import functional as F
 
 from cardioseg.core.config import Settings
+from cardioseg.core.labels import IGNORED
 
 BOTH = ("image", "label")
 
@@ -101,7 +102,7 @@ class RandTissueContrastd(MapTransform, Randomizable):
         if self.active:
             label = np.asarray(out["label"]).astype(np.intp)
             shifts = self.shifts.copy()
-            shifts[0] = 0
+            shifts[[0, IGNORED]] = 0
             field = np.stack(
                 [gaussian_filter(shifts[plane].astype(np.float32), 1.0) for plane in label]
             )

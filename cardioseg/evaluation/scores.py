@@ -15,7 +15,7 @@ from cardioseg.clinical.phases import find_phases
 from cardioseg.clinical.plausible import why_no_ventricle
 from cardioseg.clinical.volumes import structure_value, volume_ml
 from cardioseg.core.errors import GeometryError, InputError, explain_of
-from cardioseg.core.labels import LabelTable
+from cardioseg.core.labels import IGNORED, LabelTable
 from cardioseg.core.volume import Volume
 from cardioseg.data.labels import label_values
 from cardioseg.data.pairs import Pair
@@ -144,6 +144,7 @@ def _scored(
     if prediction is not None and error is None:
         found, error = _prediction(pair, reference, prediction, reading)
     mask = np.zeros_like(reference.array) if found is None else found.mask.array
+    mask = np.where(reference.array == IGNORED, reference.array, mask)
     scores = score_case(mask, reference.array, spacing_mm=reference.spacing, labels=reading.labels)
     why_none = _why_none(reference, found, reading.labels)
     if found is None:

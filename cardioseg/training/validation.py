@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cardioseg.core.labels import IGNORED
 from cardioseg.data.manifest import Entry, Manifest
 from cardioseg.data.splits import Split
 from cardioseg.training.setup import TrainingSetup
@@ -49,6 +50,7 @@ def score_cases(
         )
         reference = arrays["reference"]
         guess = resize(maps.probabilities, reference.shape).argmax(0).astype(np.uint8)
+        guess[reference == IGNORED] = IGNORED
         for value, name in enumerate(manifest.labels.structures, start=1):
             score = overlap_dice(guess == value, reference == value)
             dice[name] += [] if score is None else [score]

@@ -4,10 +4,12 @@ import math
 
 import pytest
 import torch
+from monai.losses.dice import DiceCELoss
 from torch import nn
 
+from cardioseg.core.labels import IGNORED
 from cardioseg.networks import SegOutput
-from cardioseg.training.losses import SegmentationLoss, batch_dice, token_weights
+from cardioseg.training.losses import SegmentationLoss, TaskLoss, batch_dice, token_weights
 
 
 def test_the_loss_is_dice_and_cross_entropy_plus_weighted_parts():
@@ -64,3 +66,50 @@ def test_tokens_weigh_the_inverse_frequency_of_their_class(depth):
     count = depth[0] if depth else 1
     expected = torch.tensor([[1.0, 0.5], [0.5, 1.0]]) / count
     assert torch.allclose(weights[0], expected.expand(*depth, 2, 2))
+
+
+# ------------------------------------------------------------------------------------------ ignored
+
+
+def drawn(seed=0, shape=(2, 6, 6), classes=4):
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(shape[0], classes, *shape[1:], generator=generator, requires_grad=True)
+    return logits, torch.randint(0, classes, shape, generator=generator)
+
+
+def test_the_loss_without_ignored_voxels_is_monais():
+    logits, label = drawn()
+    expected = DiceCELoss(include_background=False, to_onehot_y=True, softmax=True, batch=True)
+    assert torch.equal(TaskLoss()(logits, label), expected(logits, label[:, None]))
+
+
+def test_ignored_voxels_change_neither_loss_nor_gradient():
+    logits, label = drawn()
+    label[:, :2] = IGNORED
+    TaskLoss()(logits, label).backward()
+    assert (logits.grad[:, :, :2] == 0).all()
+    assert (logits.grad[:, :, 2:] != 0).any()
+    other = logits.detach().clone()
+    other[:, :, :2] = 7
+    assert torch.equal(TaskLoss()(logits, label), TaskLoss()(other, label))
+    cut = TaskLoss()(logits[:, :, 2:], label[:, 2:])
+    torch.testing.assert_close(TaskLoss()(logits, label), cut)
+
+
+def test_a_batch_of_ignored_voxels_has_no_loss():
+    logits, label = drawn()
+    loss = TaskLoss()(logits, torch.full_like(label, IGNORED))
+    loss.backward()
+    assert loss == 0
+    assert (logits.grad == 0).all()
+
+
+def test_ignored_voxels_count_neither_in_dice_nor_in_balance():
+    logits, label = drawn()
+    guess = logits.argmax(1)
+    label = guess.clone()
+    label[:, :3] = IGNORED
+    assert batch_dice(logits, label) == 1.0
+    weights = token_weights(label, (2, 2), 4)
+    assert (weights[:, 0] == 0).all()
+    assert (weights[:, 1] > 0).all()
