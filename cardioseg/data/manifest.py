@@ -5,8 +5,9 @@ A case file holds ``image`` (U, V, W) float16 and ``label`` (U, V, W) uint8 on t
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 import numpy as np
@@ -31,6 +32,7 @@ class Entry(Record):
         source_sha256: SHA-256 of the image and mask files.
         file_sha256: SHA-256 of ``file``.
         spacing_mm: voxel size of the image file, slices last.
+        voxels: number of voxels of each structure in the mask file; () if not counted.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Entry(Record):
     source_sha256: str
     file_sha256: str
     spacing_mm: tuple[float, float, float]
+    voxels: tuple[int, ...] = ()
 
 
 class ManifestFile(Record):
@@ -113,6 +116,7 @@ class Manifest:
                 expected="cardioseg's manifest",
                 cure="run cardioseg prepare again",
             ) from None
+        _check_cases(path, file)
         labels = LabelTable(file.labels)
         settings, trust = file.preparation, file.trust
         return cls(folder, file.cases, labels, settings, file.source, trust, file.two_spacings)
@@ -128,6 +132,37 @@ class Manifest:
             cases=self.entries,
         )
         write_text(self.folder / "manifest.json", data.model_dump_json(indent=1) + "\n")
+
+
+def _check_cases(path: Path, file: ManifestFile) -> None:
+    """Refuse a manifest that cardioseg cannot have written."""
+    names = {case.name for case in file.cases}
+    outside = [case for case in file.cases if not _inside(case.file)]
+    if outside:
+        found = f"the file {outside[0].file[:80]!r}, outside of the folder"
+    elif len(set(file.labels)) < max(2, len(file.labels)):
+        found = f"labels {', '.join(file.labels)[:80] or 'none'}"
+    elif not file.cases or len(names) < len(file.cases):
+        found = f"{len(file.cases)} cases with {len(names)} names"
+    else:
+        return
+    cure, expected = "run cardioseg prepare again", "cardioseg's manifest"
+    raise InputError(path, found=found, expected=expected, cure=cure)
+
+
+def _inside(file: str) -> bool:
+    """Whether a file named in the manifest lies in the prepared folder."""
+    path = PurePath(file)
+    return "\0" not in file and not path.is_absolute() and ".." not in path.parts
+
+
+def masks_with(labels: LabelTable, entries: Sequence[Entry]) -> dict[str, int]:
+    """Structure → number of masks that show it, of the cases whose voxels were counted."""
+    counted = [entry.voxels for entry in entries if len(entry.voxels) == len(labels.structures)]
+    return {
+        name: sum(voxels[index] > 0 for voxels in counted)
+        for index, name in enumerate(labels.structures)
+    }
 
 
 def load_case(folder: Path, entry: Entry) -> dict[str, np.ndarray]:
@@ -151,7 +186,7 @@ def load_case(folder: Path, entry: Entry) -> dict[str, np.ndarray]:
             )
         arrays: dict[str, Any] = load(content)
         return {key: arrays[key] for key in ("image", "label", "reference")}
-    except (OSError, KeyError, SafetensorError) as error:
+    except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise InputError(
             path,
             found=f"unreadable data ({error})",

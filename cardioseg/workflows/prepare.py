@@ -16,10 +16,11 @@ from cardioseg.core.errors import GeometryError, InputError
 from cardioseg.core.labels import IGNORED, LabelTable
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.record import Record
-from cardioseg.core.report import Report, Table
+from cardioseg.core.report import Report, Table, few
 from cardioseg.core.volume import Volume
 from cardioseg.data.labels import label_values
-from cardioseg.data.manifest import Entry, Manifest
+from cardioseg.data.manifest import Entry, Manifest, masks_with
+from cardioseg.data.patient_names import look_alike_warnings
 from cardioseg.data.sources import find_cases
 from cardioseg.imaging.geometry import Trust, states_two_spacings
 from cardioseg.imaging.open import check_whole, open_image, read
@@ -45,6 +46,7 @@ class PrepareData(Record):
         kept: number of cases that were prepared already.
         trust: which spacing was used where a header states two.
         two_spacings: number of images whose header states two spacings.
+        masks_with: structure → number of masks that show it.
         entries: the cases.
     """
 
@@ -54,6 +56,7 @@ class PrepareData(Record):
     kept: int
     trust: str
     two_spacings: int
+    masks_with: dict[str, int]
     entries: tuple[Entry, ...]
 
 
@@ -161,8 +164,19 @@ def prepare_case(job: Job) -> PreparedCase:
         source_sha256=digest,
         file_sha256=sha256(path),
         spacing_mm=spacing_slices_last(image.spacing, slice_axis(image)),
+        voxels=_counts(path, labels),
     )
     return PreparedCase(entry, was_there, states_two_spacings(image))
+
+
+def _counts(path: Path, labels: LabelTable) -> tuple[int, ...]:
+    """Voxels of each structure in the mask of a prepared case."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        reference = file.get_tensor("reference")
+    counts = np.bincount(reference.ravel(), minlength=len(labels))
+    return tuple(int(count) for count in counts[1 : len(labels)])
 
 
 def _spelt(labels: LabelTable) -> str:
@@ -257,12 +271,25 @@ def _report(manifest: Manifest, *, kept: int) -> Report:
         kept=kept,
         trust=manifest.trust,
         two_spacings=manifest.two_spacings,
+        masks_with=masks_with(manifest.labels, entries),
         entries=entries,
     )
     rows = tuple(_group_row(group, entries) for group in sorted({e.group for e in entries}))
     title = f"Prepared {data.cases} cases of {data.patients} patients ({kept} already there)"
     table = Table(title, ("group", "patients", "cases"), rows)
-    return Report("prepare", data, (table,), (), (output / "manifest.json",))
+    classes = tuple((name, str(count)) for name, count in data.masks_with.items())
+    tables = (table, Table("Masks", ("structure", "masks that show it"), classes))
+    return Report("prepare", data, tables, _warnings(data), (output / "manifest.json",))
+
+
+def _warnings(data: PrepareData) -> tuple[str, ...]:
+    """Structures without a mask, empty masks, and patients who may be one."""
+    absent = [name for name, count in data.masks_with.items() if count == 0]
+    empty = [entry.name for entry in data.entries if not any(entry.voxels)]
+    lines = [f"none of {data.cases} masks shows {name}" for name in absent]
+    if empty:
+        lines.append(f"{len(empty)} of {data.cases} masks are empty: {few(empty)}")
+    return (*lines, *look_alike_warnings(entry.patient for entry in data.entries))
 
 
 def _group_row(group: str, entries: Sequence[Entry]) -> tuple[str, str, str]:

@@ -1,6 +1,7 @@
 """``cardioseg train``: from prepared data to a run folder with checkpoint, log and model."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +9,8 @@ from typing import TYPE_CHECKING
 from cardioseg.core.progress import OnProgress, unwatched
 from cardioseg.core.record import Record
 from cardioseg.core.report import Report, Table, few
-from cardioseg.data.manifest import Manifest
+from cardioseg.data.manifest import Manifest, masks_with
+from cardioseg.data.patient_names import look_alike_warnings, look_alikes
 from cardioseg.data.splits import Split, fold_split, read_split
 from cardioseg.training.claim import RunPlan, claim
 from cardioseg.training.datasets import extra_manifests, training_windows
@@ -119,7 +121,7 @@ def train(request: TrainingRequest, *, on_progress: OnProgress = unwatched) -> R
         on_progress=on_progress,
     )
     export_run(run.folder, output=run.folder / "model")
-    return _report(run, finished, split)
+    return _report(run, finished, split, _unseen(manifests, split))
 
 
 def choose_split(choice: SplitChoice, manifest: Manifest) -> Split:
@@ -173,7 +175,7 @@ def _start(request: TrainingRequest, plan: RunPlan, fabric: "Fabric") -> "Run":
     return start(folder, network, config.training, claimed=claimed, resume=resume)
 
 
-def _report(run: "Run", finished: bool, split: Split) -> Report:
+def _report(run: "Run", finished: bool, split: Split, warnings: tuple[str, ...]) -> Report:
     from cardioseg.training.tuning import trained_parameters
 
     data = TrainData(
@@ -186,7 +188,25 @@ def _report(run: "Run", finished: bool, split: Split) -> Report:
     )
     table = Table("Training", ("", ""), _rows(data, steps=run.config.steps, split=split))
     files = (run.folder / "model", run.folder / "log.jsonl")
-    return Report("train", data, (table,), _absent(split), files)
+    return Report("train", data, (table,), (*_absent(split), *warnings), files)
+
+
+def _unseen(manifests: Sequence[Manifest], split: Split) -> tuple[str, ...]:
+    """Warnings about structures that no training mask shows, and patients on both sides."""
+    first, *others = manifests
+    used = [entry for entry in first.entries if entry.patient in split.train]
+    used += [entry for extra in others for entry in extra.entries]
+    counted = any(entry.voxels for entry in used)
+    shown = masks_with(first.labels, used) if counted else {}
+    absent = [
+        f"none of {len(used)} training masks shows {name}" for name, n in shown.items() if not n
+    ]
+    apart = [
+        group
+        for group in look_alikes(split.train | split.val)
+        if 0 < len(split.val.intersection(group)) < len(group)
+    ]
+    return (*absent, *(look_alike_warnings(apart[0]) if apart else ()))
 
 
 def _rows(data: TrainData, *, steps: int, split: Split) -> tuple[tuple[str, str], ...]:

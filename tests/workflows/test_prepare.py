@@ -264,3 +264,19 @@ def test_more_processes_prepare_the_same(raw):
     assert report.data.kept == 0
     assert [progress.done for progress in seen] == [1, 2, 3, 4, 5, 6]
     assert {progress.message for progress in seen} == {entry.name for entry in report.data.entries}
+
+
+# ------------------------------------------------------------------------------------------ classes
+
+
+def test_every_structure_is_counted_and_missing_ones_are_said(tmp_path, raw):
+    for path in raw.rglob("*_gt.nii.gz"):
+        rewrite(path, lambda mask: np.where(mask == 1, 0, mask))
+    rewrite(raw / "patient001/patient001_frame01_gt.nii.gz", np.zeros_like)
+    report = prepare_beside(raw)
+    cases = report.data.cases
+    assert report.data.masks_with == {"RV": 0, "MYO": cases - 1, "LV": cases - 1}
+    assert any("RV" in line and str(cases) in line for line in report.warnings)
+    assert any("patient001_frame01" in line for line in report.warnings)
+    again = prepare_beside(raw)
+    assert (again.data.masks_with, again.warnings) == (report.data.masks_with, report.warnings)
