@@ -25,7 +25,10 @@ def train_command(
     ] = None,
     split: Annotated[
         Path | None,
-        options.split(options.PATIENTS, "JSON file that lists the train and the val patients."),
+        options.split(
+            options.PATIENTS,
+            "JSON file that lists the train and the val patients, or nnU-Net's splits_final.json.",
+        ),
     ] = None,
     fraction: options.Fraction = None,
     draw: options.Draw = 0,
@@ -46,7 +49,7 @@ def train_command(
     """
     from cardioseg.workflows.train import SplitChoice, TrainingRequest, train
 
-    _check(split=split, fraction=fraction, fold=fold)
+    _check(split=split, fraction=fraction)
     request = TrainingRequest(
         prepared=prepared,
         output=output,
@@ -65,14 +68,10 @@ def train_command(
     finish(report, json_output=json_output)
 
 
-def _check(*, split: Path | None, fraction: str | None, fold: int | None) -> None:
+def _check(*, split: Path | None, fraction: str | None) -> None:
     """UsageError if the options about patients contradict each other."""
     from cardioseg.core.errors import UsageError
 
-    if split is not None and fold is not None:
-        raise UsageError(
-            "--split, --fold", found="both", expected="one of them", cure="drop one of them"
-        )
     if fraction is not None and split is None:
         raise UsageError(
             "--fraction",

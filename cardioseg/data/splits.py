@@ -3,11 +3,11 @@
 A split file is JSON: ``{"train": [...], "val": [...], "fractions": [{"10": [...], …}, …]}``.
 Patients are names, or numbers that stand for ``patientNNN``. Other lists, such as ``test``, are
 further parts; no patient may be in two parts. ``fractions`` holds draws of training patients for
-data-efficiency runs, by percent.
+data-efficiency runs, by percent. nnU-Net's ``splits_final.json`` is a list of such objects, one a
+fold, with case names instead of patients.
 """
 
 import hashlib
-import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cardioseg.core.errors import InputError, UsageError
+from cardioseg.core.json_text import parse_json
 
 FOLDS = 5
 FOLD_SEED = 1234
@@ -71,12 +72,7 @@ def read_split(
         origin = f"{origin} fraction {key} draw {draw}"
     known = set(patients)
     if training and not train & known:
-        raise InputError(
-            path,
-            found="no training patient of this data set",
-            expected=f"names such as {min(known, default='')}",
-            cure="pass the split of this data set",
-        )
+        raise _no_patient(path, known)
     return Split(frozenset(train & known), frozenset(val & known), origin, frozenset(val - known))
 
 
@@ -84,7 +80,7 @@ def _read(path: Path) -> tuple[str, dict[str, set[str]], list[Fractions]]:
     """SHA-256, patients by part, and draws of a split file."""
     try:
         raw = path.read_bytes()
-        data: Mapping[str, Any] = json.loads(raw)
+        data: Mapping[str, Any] = parse_json(raw)
         parts = {
             name: _names(values)
             for name, values in data.items()
@@ -100,6 +96,58 @@ def _read(path: Path) -> tuple[str, dict[str, set[str]], list[Fractions]]:
         if name not in parts:
             raise _unreadable(path, f"no list {name}")
     return hashlib.sha256(raw).hexdigest(), parts, draws
+
+
+def read_folds(path: Path, cases: Mapping[str, str], fold: int | None) -> Split | None:
+    """Read a fold of nnU-Net's ``splits_final.json``; None if ``path`` is another split file.
+
+    Args:
+        path: split file.
+        cases: case name → patient of the data set.
+        fold: index of the fold.
+
+    Raises:
+        InputError: unreadable, a patient on both sides, or no training case of the data set.
+        UsageError: no fold, or one that the file lacks; or a fold for another split file.
+    """
+    try:
+        raw = path.read_bytes()
+        folds = parse_json(raw)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, str(error)) from None
+    if not isinstance(folds, list):
+        if fold is not None:
+            cure = "drop --fold, or pass nnU-Net's splits_final.json"
+            expected = "one of --split and --fold"
+            raise UsageError("--fold", found=f"{fold}, and {path}", expected=expected, cure=cure)
+        return None
+    if fold is None or not 0 <= fold < len(folds):
+        expected = f"0 to {len(folds) - 1}, a fold of {path.name}"
+        raise UsageError("--fold", found=str(fold), expected=expected, cure="choose one of them")
+    train, val = (_patients(path, folds[fold], side, cases) for side in ("train", "val"))
+    _check_disjoint(path, {"train": train, "val": val})
+    known = set(cases.values())
+    if not train & known:
+        raise _no_patient(path, cases)
+    origin = f"{path.name} sha256:{hashlib.sha256(raw).hexdigest()[:16]} fold {fold}"
+    return Split(frozenset(train & known), frozenset(val & known), origin, frozenset(val - known))
+
+
+def _patients(path: Path, fold: Any, side: str, cases: Mapping[str, str]) -> set[str]:
+    """Patients of the case names on one side of a fold; unknown names stand for themselves."""
+    names = fold.get(side) if isinstance(fold, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise _unreadable(path, f"no list {side} of case names")
+    return {cases.get(name, name) for name in names}
+
+
+def _no_patient(path: Path, names: Iterable[str]) -> InputError:
+    return InputError(
+        path,
+        found="no training patient of this data set",
+        expected=f"names such as {min(names, default='')}",
+        cure="pass the split of this data set",
+    )
 
 
 def _unreadable(path: Path, reason: str) -> InputError:
@@ -132,6 +180,16 @@ def fold_split(patients: Iterable[str], groups: Mapping[str, str], fold: int) ->
 
 
 def _names(values: Sequence[Any]) -> set[str]:
+    """Patients of a list.
+
+    Raises:
+        TypeError: an element is neither a name nor a number.
+    """
+    wrong = [
+        value for value in values if isinstance(value, bool) or not isinstance(value, int | str)
+    ]
+    if wrong or not isinstance(values, list):
+        raise TypeError(f"{str(wrong[:1] or values)[:40]} among the patients")
     return {f"patient{value:03d}" if isinstance(value, int) else str(value) for value in values}
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cardioseg.core.errors import UsageError
 from cardioseg.core.progress import OnProgress, unwatched
 from cardioseg.core.record import Record
 from cardioseg.core.report import Report, Table, few
 from cardioseg.data.manifest import Manifest, masks_with
 from cardioseg.data.patient_names import look_alike_warnings, look_alikes
-from cardioseg.data.splits import Split, fold_split, read_split
+from cardioseg.data.splits import Split, fold_split, read_folds, read_split
 from cardioseg.training.claim import RunPlan, claim
 from cardioseg.training.datasets import extra_manifests, training_windows
 from cardioseg.training.setup import resolve
@@ -33,7 +34,8 @@ class SplitChoice:
         file: JSON split; None for folds.
         fraction: part of the file's training patients ("10", "10%" or "0.1").
         draw: which draw of that part.
-        fold: fold 0 to 4 without a file; None trains on all patients, without validation.
+        fold: fold 0 to 4, or one of the file's if it is nnU-Net's splits_final.json; without file
+            and fold, all patients train and none validates.
     """
 
     file: Path | None = None
@@ -129,10 +131,21 @@ def choose_split(choice: SplitChoice, manifest: Manifest) -> Split:
     groups = {entry.patient: entry.group for entry in manifest.entries}
     patients = [entry.patient for entry in manifest.entries]
     if choice.file is not None:
+        cases = {entry.name: entry.patient for entry in manifest.entries}
+        folds = read_folds(choice.file, cases, choice.fold)
+        if folds is not None:
+            _check_no_fraction(choice)
+            return folds
         return read_split(choice.file, patients, fraction=choice.fraction, draw=choice.draw)
     if choice.fold is not None:
         return fold_split(patients, groups, choice.fold)
     return Split(frozenset(patients), frozenset(), "everybody")
+
+
+def _check_no_fraction(choice: SplitChoice) -> None:
+    if choice.fraction is not None:
+        cure, expected = "drop the option", f"no fraction, because {choice.file} has none"
+        raise UsageError("--fraction", found=choice.fraction, expected=expected, cure=cure)
 
 
 def _fabric(name: str) -> "Fabric":

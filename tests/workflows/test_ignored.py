@@ -1,4 +1,4 @@
-"""Voxels that an nnU-Net data set labels ``ignore``: prepared, trained on and scored without them."""
+"""Voxels that an nnU-Net data set labels ``ignore``: prepared, trained and scored without them."""
 
 import json
 
