@@ -46,6 +46,12 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture
+def unmeasured(monkeypatch):
+    """Processes that the test starts run without coverage, which costs them time."""
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+
+
+@pytest.fixture
 def out(tmp_path):
     """Where results go; not there yet."""
     return tmp_path / "out"

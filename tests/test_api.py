@@ -52,7 +52,7 @@ def test_importing_it_loads_nothing_heavy():
     assert sorted(set(HEAVY) & set(loaded)) == []
 
 
-def test_importing_it_takes_a_fraction_of_a_second():
+def test_importing_it_takes_a_fraction_of_a_second(unmeasured):
     program = (
         "import time; start = time.perf_counter(); import cardioseg;"
         "print(time.perf_counter() - start)"

@@ -83,7 +83,7 @@ finally:
     assert result.stderr.strip() == "[]"
 
 
-def test_help_takes_half_a_second_of_work():
+def test_help_takes_half_a_second_of_work(unmeasured):
     def seconds() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         run("--help").check_returncode()

@@ -26,16 +26,16 @@ NINE = EMPTY.copy()
 NINE[1, 1, 1] = 9
 
 UNPREPARED = {
-    "unknown label": (MASK, lambda p: save_image(p, NINE), "label values 9 (1 voxels)"),
+    "unknown label": (MASK, lambda p: save_image(p, NINE), " 9 (1 voxel"),
     "negative label": (
         MASK,
         lambda p: save_image(p, -NINE.astype(np.int16)),
-        "label values -9 (1 voxels)",
+        " -9 (1 voxel",
     ),
     "half a label": (
         MASK,
         lambda p: save_image(p, NINE.astype(np.float32) / 18),
-        "not whole numbers",
+        " 0.5 (1 voxel",
     ),
     "a mask of NaN": (MASK, lambda p: save_image(p, NINE * np.float32(np.nan)), "NaN or infinite"),
     "another shape": (
