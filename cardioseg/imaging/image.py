@@ -1,7 +1,8 @@
 """The record of an opened image of any format; ``imaging.open.open_image`` makes it."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from cardioseg.imaging.plane import Plane
 NIFTI_ENDINGS = (".nii.gz", ".nii")
 ITK_ENDINGS = (".nrrd", ".nhdr", ".mha", ".mhd")
 ENDINGS = NIFTI_ENDINGS + ITK_ENDINGS
+PICTURE_ENDINGS = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 LARGEST_INTENSITY = 1e18  # its square, needed for a standard deviation, still fits a float32
 
 
@@ -25,6 +27,10 @@ def stem(path: Path) -> str:
         if path.name.lower().endswith(ending):
             return path.name[: -len(ending)]
     return path.stem
+
+
+def _unchecked() -> None:
+    """An image without anything to check."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,8 @@ class ImageFile:
         height_cm: the patient's height, where stated.
         weight_kg: the patient's weight, where stated.
         planes: the DICOM planes by frame and slice; () for other formats.
+        check: checks files and time axis once, before the first voxels are used.
+        names: value → structure, as the header of a mask states it; {} if it does not.
     """
 
     path: Path
@@ -62,6 +70,8 @@ class ImageFile:
     height_cm: float | None = None
     weight_kg: float | None = None
     planes: tuple[tuple[Plane, ...], ...] = field(default=(), repr=False)
+    check: Callable[[], None] = field(default=_unchecked, repr=False, compare=False)
+    names: Mapping[int, str] = field(default_factory=dict)
 
     def frame(self, index: int) -> Volume:
         """Load one volume (X, Y, Z), with the file's intensity scaling applied.
@@ -69,8 +79,32 @@ class ImageFile:
         Raises:
             InputError: the voxels cannot be read, are not finite, or do not fit in memory.
         """
+        array = self._voxels(index)
+        array = array.reshape(array.shape + (1,) * (3 - array.ndim))
+        if array.dtype.kind == "f":
+            _check_intensities(self.path, array)
+        return Volume(array, self.affine, self.spacing, self.header, self.notes)
+
+    def check_whole(self) -> None:
+        """Check the files to their end, and the time axis of a cine; done once per image.
+
+        Raises:
+            InputError: a file is damaged or truncated, or does not fit in memory.
+            GeometryError: slices and frames are exchanged.
+        """
+        with self._explained():
+            self.check()
+
+    def _voxels(self, index: int) -> np.ndarray:
+        with self._explained():
+            self.check()
+            return np.asarray(self.load(index))
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Readers' errors as an ``InputError`` that names the file."""
         try:
-            array = np.asarray(self.load(index))
+            yield
         except (
             OSError,
             EOFError,
@@ -87,10 +121,6 @@ class ImageFile:
                 expected="an image that fits",
                 cure="check the header, or use a machine with more memory",
             ) from None
-        array = array.reshape(array.shape + (1,) * (3 - array.ndim))
-        if array.dtype.kind == "f":
-            _check_intensities(self.path, array)
-        return Volume(array, self.affine, self.spacing, self.header, self.notes)
 
 
 def _check_intensities(path: Path, array: np.ndarray) -> None:

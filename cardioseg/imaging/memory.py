@@ -15,6 +15,7 @@ import numpy as np
 
 from cardioseg.core.digest import sha256
 from cardioseg.core.errors import GeometryError, InputError
+from cardioseg.imaging.gate import checked
 from cardioseg.imaging.geometry import SPACING_TOLERANCE, Trust, squeezed_shape
 from cardioseg.imaging.image import ImageFile, check_grey, stem
 from cardioseg.imaging.nifti import image_of, new_header, stored_zooms
@@ -39,7 +40,8 @@ def image_from_array(
 
     Raises:
         InputError: more than one value per voxel.
-        GeometryError: spacing, affine or shape are unusable, or spacing and affine disagree.
+        GeometryError: spacing, affine or shape are unusable or implausible, or spacing and affine
+            disagree.
     """
     voxels, path = np.asarray(array), Path(name)
     shape = squeezed_shape(path, voxels.shape)
@@ -54,7 +56,7 @@ def image_from_array(
         return voxels[..., index] if voxels.ndim == 4 else voxels
 
     zooms = (*spacing, seconds or 1.0)[: len(shape)]
-    return ImageFile(
+    opened = ImageFile(
         path=path,
         shape=shape,
         frames=frames,
@@ -66,6 +68,7 @@ def image_from_array(
         load=load,
         files=(),
     )
+    return checked(opened, kind="array")
 
 
 def image_from_nibabel(

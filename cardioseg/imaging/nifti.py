@@ -1,6 +1,8 @@
 """NIfTI: images read frame by frame, results written with the source's geometry, bit for bit."""
 
 import logging
+import math
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +10,16 @@ import nibabel as nib
 import numpy as np
 
 from cardioseg.core.atomic import replacing
+from cardioseg.core.errors import GeometryError
 from cardioseg.core.volume import Volume
+from cardioseg.imaging.gate import checked
 from cardioseg.imaging.geometry import Trust, settle_geometry, squeezed_shape
 from cardioseg.imaging.image import ImageFile, broken, check_grey
+from cardioseg.imaging.nifti_files import stored_header, voxels_of
 
 MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}
+
+FORMAT_FIELDS = ("magic", "regular")  # texts that belong to the format
 
 # nibabel logs every header field that it repairs, without naming the file.
 logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
@@ -23,7 +30,7 @@ def open_nifti(path: Path, trust: Trust) -> ImageFile:
 
     Raises:
         InputError: unreadable, or more than one value per voxel.
-        GeometryError: more than four axes, or a spacing that is not positive.
+        GeometryError: more than four axes, or an implausible spacing, size or time step.
     """
     try:
         image: Any = nib.load(path)
@@ -47,7 +54,7 @@ def image_of(
 
     Raises:
         InputError: more than one value per voxel.
-        GeometryError: more than four axes, or a spacing that is not positive.
+        GeometryError: more than four axes, or an implausible spacing, size or time step.
     """
     header = image.header
     shape = squeezed_shape(path, tuple(int(n) for n in header.get_data_shape()))
@@ -58,50 +65,60 @@ def image_of(
     in_mm = np.asarray(stated, dtype=np.float64) * np.array([[unit]] * 3 + [[1.0]])
     affine, spacing, notes = settle_geometry(path, pixdim, in_mm, trust)
     frames = shape[3] if len(shape) == 4 else 1
-    voxels: Any = image.dataobj
+    voxels = cache(partial(voxels_of, path, image))
 
     def load(index: int) -> np.ndarray:
-        stored = voxels[:, :, :, index] if len(shape) == 4 else voxels
+        stored = voxels()[:, :, :, index] if len(shape) == 4 else voxels()
         return np.asarray(stored).reshape(shape[:3])
 
-    return ImageFile(
+    opened = ImageFile(
         path=path,
         shape=shape,
         frames=frames,
         affine=affine,
         spacing=spacing,
-        frame_seconds=_frame_seconds(header, frames),
+        frame_seconds=_frame_seconds(path, header, frames),
         notes=notes,
         header=header,
         load=load,
         files=files,
     )
+    return checked(opened, kind="nifti", whole=voxels)
 
 
 def stored_zooms(image: Any) -> list[float]:
     """Spacing along at most three axes as the file states it, in the header's unit.
 
-    nibabel replaces a pixdim of 0 with 1 while loading. Where the file is at hand, its header is
-    read once more and the 0 restored.
+    nibabel replaces a pixdim of 0 with 1 and a negative one with its amount while loading. Where
+    the file is at hand, its header is read once more and the stored value restored.
     """
     zooms = [float(zoom) for zoom in image.header.get_zooms()[:3]]
-    holder = image.file_map.get("header") or image.file_map["image"]
-    on_disk = holder.filename is not None and Path(holder.filename).is_file()
-    if not isinstance(image.header, nib.Nifti1Header) or not on_disk:
+    untouched = stored_header(image)
+    if untouched is None:
         return zooms
-    with holder.get_prepare_fileobj(mode="rb") as file:
-        untouched = image.header_class.from_fileobj(file, check=False)
     return [
-        0.0 if raw == 0 and zoom == 1 else zoom
+        float(raw) if raw <= 0 else zoom
         for raw, zoom in zip(untouched["pixdim"][1:4], zooms, strict=False)
     ]
 
 
-def _frame_seconds(header: Any, frames: int) -> float | None:
+def _frame_seconds(path: Path, header: Any, frames: int) -> float | None:
+    """Time step of a cine in seconds; None if not stated.
+
+    Raises:
+        GeometryError: negative, as of a reversed time axis, or not a number.
+    """
     if frames == 1:
         return None
-    scale = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}.get(_units(header)[1])
     step = float(header.get_zooms()[3])
+    if not 0 <= step < math.inf:
+        raise GeometryError(
+            path,
+            found=f"a time step of {step:g} (pixdim[4])",
+            expected="a positive number, or 0 for an unknown one",
+            cure="correct pixdim[4]; if time runs backwards, reverse the frames",
+        )
+    scale = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}.get(_units(header)[1])
     return step * scale if scale and step > 0 else None
 
 
@@ -148,15 +165,21 @@ def _geometry_header(volume: Volume, *, time_axis: bool) -> nib.Nifti1Header:
     if isinstance(volume.header, nib.Nifti1Header):
         header: nib.Nifti1Header = volume.header.copy()
         header.extensions.clear()
-        for text in ("descrip", "aux_file", "db_name", "intent_name"):
-            if text in header:
-                header[text] = b""
+        _blank_texts(header)
         header["cal_min"] = 0
         if not time_axis:
             header["pixdim"][4:] = 1
         return header
     extra = (1.0,) * (volume.array.ndim - 3)
     return new_header(volume.array.shape, (*volume.spacing, *extra), volume.affine)
+
+
+def _blank_texts(header: nib.Nifti1Header) -> None:
+    """Empty every text field, because some programs write patient names into them."""
+    fields = header.structarr.dtype
+    for name in fields.names or ():
+        if fields[name].kind == "S" and name not in FORMAT_FIELDS:
+            header[name] = b""
 
 
 def new_header(

@@ -1,36 +1,16 @@
-"""Opening images of any supported format: NIfTI, NRRD, MetaImage, DICOM file or study."""
+"""Opening images of any supported format: NIfTI, NRRD, MetaImage, DICOM file or study.
 
-import gzip
-import zlib
+Every image passes the gate (``imaging.gate``) on its way out.
+"""
+
 from pathlib import Path
 
 from cardioseg.core.errors import InputError, UsageError
 from cardioseg.core.volume import Volume
+from cardioseg.imaging.gate import checked
 from cardioseg.imaging.geometry import Trust
-from cardioseg.imaging.image import ENDINGS, ITK_ENDINGS, ImageFile, broken
+from cardioseg.imaging.image import ENDINGS, ITK_ENDINGS, PICTURE_ENDINGS, ImageFile
 from cardioseg.imaging.nifti import open_nifti
-
-
-def check_whole(path: Path) -> None:
-    """Check a file for damage that loading its voxels does not reveal.
-
-    A .gz file is read to the checksum at its end. A DICOM file must hold all its voxels.
-
-    Raises:
-        InputError: the file is damaged or truncated.
-    """
-    if _is_dicom(path):
-        from cardioseg.imaging.dicom.voxels import check_voxels
-
-        check_voxels(path)
-    if not path.name.lower().endswith(".gz"):
-        return
-    try:
-        with gzip.open(path) as file:
-            while file.read(1 << 20):
-                pass
-    except (OSError, EOFError, zlib.error) as error:
-        raise broken(path, error) from None
 
 
 def read(path: Path, *, trust: Trust = "pixdim") -> Volume:
@@ -59,7 +39,7 @@ def open_image(
 
     Raises:
         InputError: missing, empty, truncated, or not an image.
-        GeometryError: more than four axes, or a spacing that is not positive.
+        GeometryError: more than four axes, or an implausible spacing, size or time step.
         UsageError: ``series`` given for an image that is not DICOM.
 
     Examples:
@@ -69,10 +49,8 @@ def open_image(
         ((216, 256, 10, 30), (1.5, 1.5, 10.0), 30)
     """
     path = Path(path)
-    if path.is_dir() or (path.is_file() and _is_dicom(path)):
-        from cardioseg.imaging.dicom.study import open_dicom
-
-        return open_dicom(path, series=series)
+    if _is_folder(path) or (path.is_file() and _is_dicom(path)):
+        return _open_dicom(path, series)
     if series:
         raise UsageError(
             "--series",
@@ -80,9 +58,55 @@ def open_image(
             expected="a DICOM study",
             cure="leave the option out, or pass the DICOM folder",
         )
+    _check_file(path)
+    if path.name.lower().endswith(ITK_ENDINGS):
+        from cardioseg.imaging.itk import open_itk
+
+        return open_itk(path)
+    return open_nifti(path, trust)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError) as error:  # a name that is too long, or holds a zero byte
+        raise InputError(
+            f"{str(path)[:80]!r}",
+            found=f"no usable path ({error.args[-1]})",
+            expected="an image file",
+            cure="check the path",
+        ) from None
+
+
+def _open_dicom(path: Path, series: tuple[int, ...]) -> ImageFile:
+    from cardioseg.imaging.dicom.study import open_dicom
+    from cardioseg.imaging.dicom.voxels import check_voxels
+
+    image = open_dicom(path, series=series)
+
+    def whole() -> None:
+        for file in image.files:
+            check_voxels(file)
+
+    return checked(image, kind="dicom", whole=whole)
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what no reader needs to look at.
+
+    Raises:
+        InputError: missing, empty, or a picture.
+    """
     if not path.is_file():
         raise InputError(
             path, found="no such file", expected="an image file", cure="check the path"
+        )
+    if path.name.lower().endswith(PICTURE_ENDINGS):
+        raise InputError(
+            path,
+            found=f"a {path.suffix[1:].upper()} picture, which states no voxel size",
+            expected=f"an image ({', '.join(ENDINGS)}) or DICOM",
+            cure="stack the slices into one NIfTI file with its spacing in mm",
         )
     if path.stat().st_size == 0:
         raise InputError(
@@ -91,11 +115,6 @@ def open_image(
             expected=f"an image ({', '.join(ENDINGS)})",
             cure="export or copy it again",
         )
-    if path.name.lower().endswith(ITK_ENDINGS):
-        from cardioseg.imaging.itk import open_itk
-
-        return open_itk(path)
-    return open_nifti(path, trust)
 
 
 def _is_dicom(path: Path) -> bool:

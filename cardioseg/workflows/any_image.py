@@ -12,7 +12,7 @@ from cardioseg.core.paths import as_path
 from cardioseg.imaging.geometry import Trust
 from cardioseg.imaging.image import ImageFile
 from cardioseg.imaging.memory import image_from_array, image_from_nibabel
-from cardioseg.imaging.open import check_whole, open_image
+from cardioseg.imaging.open import open_image
 from cardioseg.workflows.arguments import ReadArguments
 
 
@@ -76,8 +76,7 @@ def opened_image(
     if path is None:
         return image_from_nibabel(image, trust=trust)
     opened = open_image(path, trust=trust, series=series)
-    for file in opened.files:
-        check_whole(file)
+    opened.check_whole()
     return opened
 
 

@@ -23,7 +23,7 @@ from cardioseg.data.manifest import Entry, Manifest, masks_with
 from cardioseg.data.patient_names import look_alike_warnings
 from cardioseg.data.sources import find_cases
 from cardioseg.imaging.geometry import Trust, states_two_spacings
-from cardioseg.imaging.open import check_whole, open_image, read
+from cardioseg.imaging.open import open_image, read
 from cardioseg.imaging.preprocess import (
     preprocess,
     preprocess_label,
@@ -216,8 +216,6 @@ def _read_pair(case: Case, labels: LabelTable, trust: Trust) -> tuple[Volume, Vo
         LabelError: the mask holds values without a name.
     """
     assert case.label is not None
-    check_whole(case.image)
-    check_whole(case.label)
     if case.frame is None:
         image = read(case.image, trust=trust)
     else:

@@ -20,7 +20,7 @@ from cardioseg.core.report import Report
 from cardioseg.data.inputs import find_images
 from cardioseg.data.patients import check_one_patient
 from cardioseg.imaging.geometry import Trust
-from cardioseg.imaging.open import check_whole, open_image
+from cardioseg.imaging.open import open_image
 from cardioseg.results.dicom_seg import SEGMENTATIONS, check_seg_input, check_seg_library
 from cardioseg.results.folder import (
     StoredCase,
@@ -190,8 +190,7 @@ def _one(
     started = time.perf_counter()
     image = open_image(path, trust=settings.trust, series=settings.series)
     check_seg_input(settings.save, image)
-    for file in image.files:
-        check_whole(file)
+    image.check_whole()
     with case_lock(request.output, name):
         stored = None if request.overwrite else _stored(request.output, name)
         if stored is not None:

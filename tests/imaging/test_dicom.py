@@ -9,7 +9,8 @@ import pytest
 from pydicom.uid import MPEG2MPML, HTJ2KLossless
 
 from cardioseg.core.errors import GeometryError, InputError
-from cardioseg.imaging.open import check_whole, open_image
+from cardioseg.imaging.dicom.study import check_voxels
+from cardioseg.imaging.open import open_image
 
 LPS_TO_RAS = np.array([-1, -1, 1])
 
@@ -21,7 +22,7 @@ def folder(tmp_path, series, **changes):
 
 def check_all(image):
     for path in image.files:
-        check_whole(path)
+        check_voxels(path)
 
 
 # ------------------------------------------------------------------------------- geometry and order

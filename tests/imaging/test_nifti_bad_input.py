@@ -63,7 +63,7 @@ BAD = {
         "x.png",
         lambda p: p.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(200)),
         InputError,
-        "unreadable data",
+        "PNG",
     ),
     "rgb": ("x.nii.gz", rgb, InputError, "RGB voxels"),
     "complex": (
