@@ -19,6 +19,7 @@ from cardioseg.imaging.preprocess import slice_axis
 
 SWAPPED_RATIO = 1.35  # true cines: below 0.6; exchanged axes: above 1.8; noise: 1
 PAIRS_OF_FRAMES = 2
+SMALLEST_UPRIGHT = 0.1  # determinant of the axes' unit vectors: 1 at right angles
 SMALLEST_COMPARED = 4096  # voxels of a frame; in fewer, noise decides
 
 _FIELDS = {
@@ -43,6 +44,7 @@ def checked(image: ImageFile, *, kind: str, whole: Callable[[], object] | None =
     """
     _check_size(image)
     _check_spacing(image, _FIELDS[kind])
+    _check_axes(image)
     _check_time(image)
 
     def check() -> None:
@@ -106,6 +108,18 @@ def _check_spacing(image: ImageFile, fields: tuple[str, ...]) -> None:
 def _implausible(path: Path, found: str, expected: str) -> GeometryError:
     cure = "correct the spacing or its unit in the header"
     return GeometryError(path, found=found, expected=expected, cure=cure)
+
+
+def _check_axes(image: ImageFile) -> None:
+    """Refuse axes that lie in one plane; such voxels have no volume."""
+    upright = float(abs(np.linalg.det(image.affine[:3, :3] / np.array(image.spacing))))
+    if not upright > SMALLEST_UPRIGHT:
+        raise GeometryError(
+            image.path,
+            found=f"axes that lie in one plane (determinant {upright:.3f})",
+            expected="three axes at right angles",
+            cure="correct the orientation in the header",
+        )
 
 
 def _check_time(image: ImageFile) -> None:
