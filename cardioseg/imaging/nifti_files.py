@@ -89,11 +89,11 @@ def _end_of_voxels(path: Path, image: Any) -> int:
                 expected=f"at least {least}, as the header comes first",
                 cure="correct the header, or export the image again",
             )
-    return offset + math.prod(image.shape) * int(image.dataobj.dtype.itemsize)
+    return offset + int(math.prod(image.shape)) * int(image.dataobj.dtype.itemsize)
 
 
 def _slice_bytes(image: Any) -> int:
-    return math.prod(image.shape[:2]) * int(image.dataobj.dtype.itemsize)
+    return int(math.prod(image.shape[:2])) * int(image.dataobj.dtype.itemsize)
 
 
 def _check_length(path: Path, length: int, expected: int, slack: int) -> None:
