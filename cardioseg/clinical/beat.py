@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import Field
 
+from cardioseg.clinical.annotated import annotated_phases
 from cardioseg.clinical.body import UNKNOWN, Body
 from cardioseg.clinical.function import Function, heart_function
 from cardioseg.clinical.phases import Phases, find_phases
@@ -91,7 +92,14 @@ def frame_volumes_ml(
     }
 
 
-def cine_function(mask: np.ndarray, grid: Volume, labels: LabelTable, beat: Beat) -> CineFunction:
+def cine_function(
+    mask: np.ndarray,
+    grid: Volume,
+    labels: LabelTable,
+    beat: Beat,
+    *,
+    annotated: Sequence[int] | None = None,
+) -> CineFunction:
     """Phases and function of a cine.
 
     Args:
@@ -99,9 +107,10 @@ def cine_function(mask: np.ndarray, grid: Volume, labels: LabelTable, beat: Beat
         grid: any volume on the grid of one frame.
         labels: names of the values.
         beat: what is known beside the masks.
+        annotated: frames from 0 that were segmented; None if all were.
 
     Raises:
-        UsageError: a chosen frame that the cine does not have.
+        UsageError: a chosen frame that the cine does not have, or that is not annotated.
     """
     check_frames(mask.shape[3], beat)
     volumes = frame_volumes_ml(mask, labels, grid.spacing)
@@ -109,7 +118,10 @@ def cine_function(mask: np.ndarray, grid: Volume, labels: LabelTable, beat: Beat
     cavity = None if value is None else labels.names[value]
     lv = [0.0] * mask.shape[3] if cavity is None else volumes[cavity]
     ed, es = (None if frame is None else frame - 1 for frame in (beat.ed, beat.es))
-    phases = find_phases(lv, ed=ed, es=es)
+    if annotated is None or len(annotated) == mask.shape[3]:
+        phases = find_phases(lv, ed=ed, es=es)
+    else:
+        phases = annotated_phases(lv, annotated, ed=ed, es=es)
     why_none = _why_no_phases(phases, cavity, labels)
     at_ed, at_es = (
         None if frame is None else grid.with_array(mask[..., frame])

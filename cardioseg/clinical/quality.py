@@ -65,10 +65,20 @@ def check_volume(
     return _quality({"mask": (_measured(mask, labels, certainty), MASK_RULES)})
 
 
-def check_pair(ed: Volume, es: Volume, labels: LabelTable) -> Quality:
-    """The rules for both masks of a patient, and for what changes between them."""
+def check_pair(
+    ed: Volume, es: Volume, labels: LabelTable, *, patients_differ: bool = False
+) -> Quality:
+    """The rules for both masks of a patient, and for what changes between them.
+
+    Args:
+        ed: label values at end-diastole.
+        es: label values at end-systole.
+        labels: names of the values.
+        patients_differ: whether the files name two patients.
+    """
     at_ed, at_es = _measured(ed, labels, None), _measured(es, labels, None)
-    return check_measured_pair(at_ed, at_es, together(ed, es, labels))
+    names = Measures.of({"patients_differ": float(patients_differ)})
+    return check_measured_pair(at_ed, at_es, together(ed, es, labels).with_others(names))
 
 
 def check_measured_pair(ed: Measures, es: Measures, both: Measures) -> Quality:
@@ -108,26 +118,29 @@ def check_cine(
     ed: int,
     es: int,
     certainty: Sequence[Certainty] | None = None,
+    numbers: Sequence[int] | None = None,
 ) -> Quality:
     """The rules for ED and ES of a cine, and how many of its other frames break one.
 
     Args:
         masks: every frame.
         labels: names of the values.
-        ed: frame at end-diastole, from 0.
-        es: frame at end-systole, from 0.
+        ed: position of end-diastole among the masks, from 0.
+        es: position of end-systole among the masks, from 0.
         certainty: of every frame.
+        numbers: the masks' frames in the cine, from 1; None if all are there.
     """
+    number = range(1, len(masks) + 1) if numbers is None else numbers
     found = [
         _measured(mask, labels, certainty[t] if certainty else None) for t, mask in enumerate(masks)
     ]
     failing = [
-        t + 1
+        number[t]
         for t, measures in enumerate(found)
         if t not in (ed, es) and _verdict_of(measures) == "fail"
     ]
     misfits = [
-        t + 1 for t in misfit_frames([measures.values["lv_ml"] or 0.0 for measures in found])
+        number[t] for t in misfit_frames([measures.values["lv_ml"] or 0.0 for measures in found])
     ]
     cine: dict[str, Value] = {
         "frames": len(masks),
@@ -146,22 +159,31 @@ def check_cine_mask(
     *,
     phases: tuple[int | None, int | None],
     certainty: Sequence[Certainty] | None = None,
+    annotated: Sequence[int] | None = None,
 ) -> Quality:
-    """The rules for a cine; for its first frame alone if no phases were found.
+    """The rules for a cine; for its first annotated frame alone if no phases were found.
 
     Args:
         mask: (X, Y, Z, T) label values.
         grid: any volume on the grid of one frame.
         labels: names of the values.
         phases: frames at ED and ES, from 1.
-        certainty: of every frame.
+        certainty: of every frame that is looked at.
+        annotated: frames from 0 to look at; None takes all.
     """
     ed, es = phases
+    shown = list(range(mask.shape[3]) if annotated is None else annotated) or [0]
+    frames = [grid.with_array(mask[..., index]) for index in shown]
     if ed is None or es is None:
-        first = grid.with_array(mask[..., 0])
-        return check_volume(first, labels, certainty=certainty[0] if certainty else None)
-    frames = [grid.with_array(mask[..., index]) for index in range(mask.shape[3])]
-    return check_cine(frames, labels, ed=ed - 1, es=es - 1, certainty=certainty)
+        return check_volume(frames[0], labels, certainty=certainty[0] if certainty else None)
+    return check_cine(
+        frames,
+        labels,
+        ed=shown.index(ed - 1),
+        es=shown.index(es - 1),
+        certainty=certainty,
+        numbers=[index + 1 for index in shown],
+    )
 
 
 def _quality(checked: Checked) -> Quality:

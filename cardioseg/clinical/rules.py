@@ -240,6 +240,7 @@ PAIR_RULES = (
         unit="share",
     ),
     QualityRule("grids_differ", "ED and ES have different grids", warn=0),
+    QualityRule("patients_differ", "the files at ED and ES name two patients", warn=0),
 )
 CINE_RULES = (
     QualityRule(

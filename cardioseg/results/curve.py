@@ -10,17 +10,23 @@ from cardioseg.core.csv_text import Cell, csv_text
 
 
 def write_curve(path: Path, curve: VolumeCurve) -> None:
-    """Write one row per frame.
-
-    Columns: frame (from 1), time_ms (empty when unknown), phase, the volume of every structure in
-    ml, and the smoothed volume of the LV (empty when there is no LV).
+    """Write ``curve_text``.
 
     Raises:
         OutputError: the folder cannot be written.
     """
+    write_text(path, curve_text(curve))
+
+
+def curve_text(curve: VolumeCurve) -> str:
+    """The table as CSV, one row per frame.
+
+    Columns: frame (from 1), time_ms (empty when unknown), phase, the volume of every structure in
+    ml, and the smoothed volume of the LV (empty when there is no LV).
+    """
     rows = [_row(curve, index) for index in range(curve.frames)]
     columns = _columns(curve)
-    write_text(path, csv_text(columns, (dict(zip(columns, row, strict=True)) for row in rows)))
+    return csv_text(columns, (dict(zip(columns, row, strict=True)) for row in rows))
 
 
 def _columns(curve: VolumeCurve) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cardioseg.clinical.annotated import annotated_frames
 from cardioseg.clinical.beat import (
     Beat,
     check_frames,
@@ -35,13 +36,14 @@ from cardioseg.results.hearts import ONE_VOLUME
 from cardioseg.results.masks import labels_of
 from cardioseg.results.records import ClinicalRecord, clinical_record
 from cardioseg.workflows.arguments import MeasureArguments
-from cardioseg.workflows.measure_files import refuse_existing, write_measured
+from cardioseg.workflows.measure_files import write_measured
 from cardioseg.workflows.measure_inputs import (
     body_of,
     chosen_frame,
     frame_of,
     grid_notes,
     mask_of,
+    named_apart,
     pair_name,
 )
 from cardioseg.workflows.measure_report import Measured, measure_report
@@ -62,7 +64,7 @@ class MeasureRequest:
         labels: ``NAME=VALUE,…``; None looks beside the mask.
         body: height, weight and heart rate.
         trust: which of two spacings in a header to believe.
-        overwrite: replace files of the same name.
+        overwrite: replace files of the same name that hold other numbers.
         strict: a failed quality check fails the call.
     """
 
@@ -157,23 +159,14 @@ def measure_masks(request: MeasureRequest) -> Report:
     """Measure a heart, write its files, and report.
 
     Raises:
-        OutputError: a file is there already, or cannot be written.
+        OutputError: a file holds other numbers, or cannot be written.
         Exception: as ``measure``.
     """
-    if request.output is not None and not request.overwrite:
-        refuse_existing(request.output, _case(request))
     found = _measured(request)
-    files = () if request.output is None else write_measured(request.output, found)
+    files: tuple[Path, ...] = ()
+    if request.output is not None:
+        files = write_measured(request.output, found, overwrite=request.overwrite)
     return measure_report(found, files, strict=request.strict)
-
-
-def _case(request: MeasureRequest) -> str | None:
-    """The case's name; None without masks."""
-    if request.cine is not None:
-        return case_name(request.cine)
-    if request.ed and request.es:
-        return pair_name(Path(request.ed), Path(request.es))
-    return None
 
 
 def _measured(request: MeasureRequest) -> Measured:
@@ -195,7 +188,8 @@ def _cine(request: MeasureRequest, image: ImageFile) -> Measured:
     labels = labels_of(path, request.labels)
     mask = _cine_mask(image, labels)
     grid = image.frame(0).with_array(mask[..., 0])
-    found = cine_function(mask, grid, labels, beat)
+    annotated = annotated_frames(mask)
+    found = cine_function(mask, grid, labels, beat, annotated=annotated)
     phases = found.phases
     record = clinical_record(
         case,
@@ -206,10 +200,10 @@ def _cine(request: MeasureRequest, image: ImageFile) -> Measured:
         why_none=found.why_none,
     )
     frames = (record.ed_frame, record.es_frame)
-    more = {
-        "quality": check_cine_mask(mask, grid, labels, phases=frames),
-        "volumes_ml": found.curve.volumes_ml,
-    }
+    quality = check_cine_mask(mask, grid, labels, phases=frames, annotated=annotated)
+    if len(annotated) < image.frames:  # the others have no volume
+        return Measured(record.model_copy(update={"quality": quality}), labels)
+    more = {"quality": quality, "volumes_ml": found.curve.volumes_ml}
     return Measured(record.model_copy(update=more), labels, found.curve)
 
 
@@ -272,6 +266,6 @@ def _pair(request: MeasureRequest) -> Measured:
     )
     more = {
         "cases": {"ed": case_name(paths[0]), "es": case_name(paths[1])},
-        "quality": check_pair(ed, es, labels),
+        "quality": check_pair(ed, es, labels, patients_differ=named_apart(*who)),
     }
     return Measured(record.model_copy(update=more), labels, notes=grid_notes(ed, es))

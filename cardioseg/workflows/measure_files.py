@@ -1,46 +1,68 @@
-"""The files of ``cardioseg measure``: the clinical record, and of a cine the volume curve."""
+"""The files of ``cardioseg measure``: the clinical record, and of a cine the volume curve.
+
+The same numbers are not written twice: a call that is repeated finds its files and leaves them.
+"""
 
 from pathlib import Path
 
+from cardioseg.core.atomic import write_text
 from cardioseg.core.errors import OutputError
 from cardioseg.figures.volume_curve import write_curve_picture
-from cardioseg.results.curve import write_curve
+from cardioseg.results.curve import curve_text
 from cardioseg.results.folder import CLINICAL, CURVE_PICTURE, CURVE_TABLE
 from cardioseg.results.summary import headline
 from cardioseg.workflows.measure_report import Measured
 
 
-def refuse_existing(output: Path, case: str | None) -> None:
-    """Check, before anything is measured, that no file would be replaced.
+def write_measured(output: Path, found: Measured, *, overwrite: bool) -> tuple[Path, ...]:
+    """Write the record, and of a cine its curve as table and picture.
 
     Args:
         output: folder of the files.
-        case: name of the case; None checks nothing.
-
-    Raises:
-        OutputError: a file of that name exists.
-    """
-    for ending in (CLINICAL, CURVE_TABLE, CURVE_PICTURE) if case is not None else ():
-        path = output / f"{case}{ending}"
-        if path.exists():
-            cure = "choose another --output, or pass --overwrite"
-            raise OutputError(path, found="a file", expected="none of this name", cure=cure)
-
-
-def write_measured(output: Path, found: Measured) -> tuple[Path, ...]:
-    """Write the record, and of a cine its curve as table and picture.
+        found: the heart.
+        overwrite: replace files of the same name that hold other numbers.
 
     Returns:
         The files.
 
     Raises:
-        OutputError: the folder cannot be written.
+        OutputError: a file holds other numbers, or the folder cannot be written.
     """
-    record, curve = found.record, found.curve
-    paths = [output / f"{record.case}{CLINICAL}"]
-    record.write(paths[0])
-    if curve is not None:
-        paths += [output / f"{record.case}{ending}" for ending in (CURVE_TABLE, CURVE_PICTURE)]
-        write_curve(paths[1], curve)
-        write_curve_picture(paths[2], curve, title=record.case, facts=headline(record))
-    return tuple(paths)
+    texts = _texts(output, found)
+    picture = output / f"{found.record.case}{CURVE_PICTURE}"
+    different = {path: text for path, text in texts.items() if not _holds(path, text)}
+    if not overwrite:
+        _refuse_existing([*different, *([picture] if different == texts else [])])
+    for path, text in different.items():
+        write_text(path, text)
+    if found.curve is None:
+        return tuple(texts)
+    if different or not picture.is_file():
+        facts = headline(found.record)
+        write_curve_picture(picture, found.curve, title=found.record.case, facts=facts)
+    return (*texts, picture)
+
+
+def _texts(output: Path, found: Measured) -> dict[Path, str]:
+    """File → its text."""
+    case = found.record.case
+    texts = {output / f"{case}{CLINICAL}": found.record.as_json()}
+    if found.curve is not None:
+        texts[output / f"{case}{CURVE_TABLE}"] = curve_text(found.curve)
+    return texts
+
+
+def _holds(path: Path, text: str) -> bool:
+    """Whether a file has this text."""
+    try:
+        return path.read_bytes() == text.encode()
+    except OSError:
+        return False
+
+
+def _refuse_existing(paths: list[Path]) -> None:
+    for path in paths:
+        if path.exists():
+            expected = "none of this name, or one with the same numbers"
+            cure = "choose another --output, or pass --overwrite"
+            raise OutputError(path, found="another file", expected=expected, cure=cure)

@@ -53,6 +53,12 @@ def frame_of(patient: Patient) -> int | None:
     return None if patient.frame is None else patient.frame - 1
 
 
+def named_apart(ed: Patient, es: Patient) -> bool:
+    """Whether two files name two patients; a name without a phase may be any name."""
+    stated = all(patient.told_by or patient.frame for patient in (ed, es))
+    return stated and ed.name != es.name
+
+
 def body_of(given: Body, case: str, mask: Path) -> Body:
     """Body size as given, else as recorded beside the mask, else from Info.cfg."""
     recorded = read_clinical(mask.with_name(f"{case}{CLINICAL}"))

@@ -4,8 +4,10 @@ It is drawn from the stored halting map; no network runs. Where windows or orien
 the map holds their rounded mean. Shape legend: R rows, C columns of the slice.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -38,7 +40,7 @@ class PonderRequest:
         image: the segmented image; None looks beside the results, then where it was segmented.
         slice_number: from 1; None takes the slice with most myocardium.
         frame: from 1; None takes the frame with the largest LV cavity.
-        overwrite: replace an earlier file.
+        overwrite: replace another file of this name.
     """
 
     case: Path
@@ -109,21 +111,46 @@ def ponder(request: PonderRequest) -> Report:
     Raises:
         UsageError: the file's ending is unknown, or there is no such slice or frame.
         InputError: the case cannot be read, or the image is not the one that was segmented.
-        OutputError: the file exists, or cannot be written.
+        OutputError: the file holds another picture, or cannot be written.
     """
     draw = DRAW.get(request.picture.suffix.lower())
     if draw is None:
         expected, found = f"a name ending in {' or '.join(DRAW)}", request.picture.name
         raise UsageError("--ponder", found=found, expected=expected, cure="correct it")
-    if request.picture.exists() and not request.overwrite:
-        cure = "choose another name, or pass --overwrite"
-        raise OutputError(request.picture, found="a file", expected="none of this name", cure=cure)
     case = open_finished(request.case, image=request.image)
     frame = chosen_frame(case, request.frame)
     slices = cropped(upright(*case.frame(frame)))
     place = PonderPlace(slices, chosen_slice(case, slices, request.slice_number), frame)
-    draw(request.picture, _slice(place, case), _panels(place, case.loops), _caption(case, place))
+    picture, panels, caption = (
+        _slice(place, case),
+        _panels(place, case.loops),
+        _caption(case, place),
+    )
+
+    def write(path: Path) -> None:
+        draw(path, picture, panels, caption)
+
+    _write(request.picture, write, overwrite=request.overwrite)
     return _report(case.name, place, request.picture)
+
+
+def _write(path: Path, write: Callable[[Path], None], *, overwrite: bool) -> None:
+    """Write the picture; one that is there already is left if it is the same.
+
+    Raises:
+        OutputError: there is another file, or the picture cannot be written.
+    """
+    if overwrite or not path.exists():
+        write(path)
+        return
+    with TemporaryDirectory() as folder:
+        again = Path(folder) / path.name
+        write(again)
+        same = path.is_file() and path.read_bytes() == again.read_bytes()
+    if not same:
+        expected = "none of this name, or the same picture"
+        cure = "choose another name, or pass --overwrite"
+        raise OutputError(path, found="another file", expected=expected, cure=cure)
 
 
 def _report(name: str, place: PonderPlace, picture: Path) -> Report:

@@ -168,7 +168,11 @@ def test_a_file_that_is_there_is_not_replaced_unasked(tmp_path, pair):
     call = ("--ed", pair[0], "--es", pair[1], "-o", tmp_path / "out")
     assert measured(*call)["cases"] == {"ed": "anna_ED", "es": "anna_ES"}
     path = tmp_path / "out" / "anna_clinical.json"
-    assert measured(*call, code=EXIT_RESOURCES).startswith(f"error: {path}: found a file; ")
+    before = path.stat().st_mtime_ns
+    measured(*call)
+    assert path.stat().st_mtime_ns == before, "the same numbers are left as they are"
+    assert str(path) in measured(*call, "--heart-rate", 60, code=EXIT_RESOURCES)
+    assert json.loads(path.read_text())["body"]["heart_rate_bpm"] is None
     measured(*call, "--overwrite", "--heart-rate", 60)
     assert json.loads(path.read_text())["body"]["heart_rate_bpm"] == 60
 

@@ -148,8 +148,11 @@ def test_other_endings_and_files_that_are_there_are_refused(tmp_path):
         ponder(PonderRequest(tmp_path, tmp_path / "a.jpg"))
     ponder(PonderRequest(tmp_path, tmp_path / "a.png"))
     first = (tmp_path / "a.png").read_bytes()
-    with pytest.raises(OutputError, match="--overwrite"):
-        ponder(PonderRequest(tmp_path, tmp_path / "a.png"))
+    ponder(PonderRequest(tmp_path, tmp_path / "a.png"))
+    with pytest.raises(OutputError):
+        ponder(PonderRequest(tmp_path, tmp_path / "a.png", slice_number=1))
+    assert (tmp_path / "a.png").read_bytes() == first, "left as it was"
+    ponder(PonderRequest(tmp_path, tmp_path / "a.png", slice_number=1, overwrite=True))
     ponder(PonderRequest(tmp_path, tmp_path / "a.png", overwrite=True))
     assert (tmp_path / "a.png").read_bytes() == first
     with Image.open(tmp_path / "a.png") as picture:
