@@ -97,7 +97,7 @@ def test_an_lv_of_litres_and_an_unsure_network_break_theirs(mask):
 def test_every_rule_has_a_mask_that_breaks_it():
     others = {"area_step", "lv_large", "rv_large", "stack_slices", "stack_length_mm", *UNSURE}
     assert {rule.name for rule in MASK_RULES} == {*BREAKERS, *others}
-    together = {"overlap", "grids_differ", "area_step_ed"}
+    together = {"overlap", "grids_differ", "patients_differ", "area_step_ed"}
     assert {rule.name for rule in PAIR_RULES} == {name for name, _ in PAIRS} | together
     assert {rule.name for rule in CINE_RULES} == {"failing_frames", "misfit_frames"}
 

@@ -125,6 +125,7 @@ def test_the_file_of_one_volume(tmp_path, ed):
     written = json.loads((tmp_path / "out" / "anna_ED_clinical.json").read_text())
     assert written == {key: found[key] for key in written}
     assert {"volumes_ml", "quality", "research_use_only"} <= set(written)
-    assert "found a file" in measured(ed, "-o", tmp_path / "out", code=EXIT_RESOURCES)
+    measured(ed, "-o", tmp_path / "out")
+    measured(ed, "-o", tmp_path / "out", *BODY, code=EXIT_RESOURCES)
     again = measured(ed, "-o", tmp_path / "out", "--overwrite", *BODY)
     assert again["body"]["weight_kg"] == 70
