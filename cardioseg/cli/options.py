@@ -207,8 +207,8 @@ Fold = Annotated[
     _option(
         PATIENTS,
         "--fold",
-        "Validate on this fifth of the patients, 0 to 4; with nnU-Net's splits_final.json as --split, "
-        "on this fold of the file. Without --fold and --split, train on all.",
+        "Validate on this fifth of the patients, 0 to 4; with nnU-Net's splits_final.json as "
+        "--split, on this fold of the file. Without --fold and --split, train on all.",
     ),
 ]
 InitFrom = Annotated[

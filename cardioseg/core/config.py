@@ -12,7 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cardioseg.core.errors import ConfigError
 
-Size = Annotated[int, Field(ge=1)]
+# Windows larger than 1024 voxels, 1.5 m at 1.5 mm, exceed any image of a heart.
+Size = Annotated[int, Field(ge=1, le=1024)]
+MOST_LEVELS = 8
+LONGEST_VALUE = 80  # characters of a value that a message shows
 Percentile = Annotated[float, Field(ge=0, le=100)]
 
 
@@ -30,16 +33,19 @@ class PreparationConfig(Settings):
     """
 
     spacing_mm: float = Field(
-        1.5, gt=0, description="in-plane voxel size of the working grid, in mm"
+        1.5, ge=0.1, le=100, description="in-plane voxel size of the working grid, in mm"
     )
     slice_spacing_mm: float | None = Field(
-        None, gt=0, description="slice spacing of the working grid, in mm; None keeps the file's"
+        None,
+        ge=0.1,
+        le=100,
+        description="slice spacing of the working grid, in mm; None keeps the file's",
     )
     clip_percentiles: tuple[Percentile, Percentile] = Field(
         (0.5, 99.5), description="intensity percentiles to clip to, before standardising"
     )
     neighbours: int = Field(
-        1, ge=0, description="slices above and below given as extra channels (2-D networks)"
+        1, ge=0, le=16, description="slices above and below given as extra channels (2-D networks)"
     )
 
     @property
@@ -72,8 +78,8 @@ class WindowConfig(Settings):
         True,
         description="find the heart in one orientation, segment only there in all orientations",
     )
-    margin: int = Field(16, ge=0, description="voxels kept around the heart found first")
-    batch: int = Field(8, ge=1, description="windows per forward pass")
+    margin: int = Field(16, ge=0, le=1024, description="voxels kept around the heart found first")
+    batch: int = Field(8, ge=1, le=1024, description="windows per forward pass")
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
@@ -95,6 +101,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(
             path, found=f"invalid TOML ({error})", expected="TOML", cure="fix that line"
         ) from None
+    except RecursionError:
+        found, cure = "tables or lists nested too deeply", "use section and setting"
+        raise ConfigError(path, found=found, expected="two levels", cure=cure) from None
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,7 +124,7 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
     Values are TOML; anything that is not TOML is taken as text.
 
     Raises:
-        ConfigError: a string without a key or an equals sign.
+        ConfigError: a string without a key or an equals sign, or nested too deeply.
     """
     settings: dict[str, Any] = {}
     for pair in pairs:
@@ -131,10 +140,30 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
             value = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
             value = text
-        for part in reversed(key.strip().split(".")):
+        except RecursionError:
+            raise _too_deep(pair) from None
+        parts = key.strip().split(".")
+        if len(parts) > MOST_LEVELS:
+            raise _too_deep(pair)
+        for part in reversed(parts):
             value = {part: value}
         settings = merge(settings, value)
     return settings
+
+
+def _too_deep(pair: str) -> ConfigError:
+    return ConfigError(
+        "--set",
+        found=f"{_short(pair)}, nested too deeply",
+        expected="section.key=value",
+        cure="name one setting",
+    )
+
+
+def _short(value: object) -> str:
+    """At most 80 characters of a value, for messages."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
 
 def validate(kind: type[SettingsT], values: Mapping[str, Any], *, source: Path | str) -> SettingsT:
@@ -158,5 +187,8 @@ def validate(kind: type[SettingsT], values: Mapping[str, Any], *, source: Path |
             ) from None
         expected = first["msg"].removeprefix("Input should be ")
         raise ConfigError(
-            source, found=f"{key} = {first['input']!r}", expected=expected, cure="correct the value"
+            source,
+            found=f"{key} = {_short(first['input'])}",
+            expected=expected,
+            cure="correct the value",
         ) from None

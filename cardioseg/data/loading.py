@@ -47,7 +47,9 @@ class SamplingConfig(Settings):
         le=1,
         description="share of those within one slice of the heart's first or last slice",
     )
-    jitter: int = Field(24, ge=0, description="largest in-plane shift of the centre, in voxels")
+    jitter: int = Field(
+        24, ge=0, le=1024, description="largest in-plane shift of the centre, in voxels"
+    )
     drop_neighbours: float = Field(
         0.1,
         ge=0,

@@ -49,7 +49,7 @@ PENALTIES = {
 class TrainingConfig(Settings):
     """How a network is trained."""
 
-    steps: int = Field(6000, ge=1, description="optimiser steps of the whole run")
+    steps: int = Field(6000, ge=1, le=1_000_000, description="optimiser steps of the whole run")
     batch: int = Field(16, ge=1, le=1024, description="windows per step")
     optimizer: Literal["muon", "adamw"] = Field(
         "muon", description="muon moves matrices and kernels, with AdamW for the rest; or adamw"
@@ -75,7 +75,7 @@ class TrainingConfig(Settings):
         0.01, ge=0, description="step of the experts' load-balancing bias, in logits"
     )
     seed: int = Field(0, ge=0, lt=2**31, description="of weights, batches and augmentation")
-    workers: int = Field(1, ge=0, description="processes that load data")
+    workers: int = Field(1, ge=0, le=256, description="processes that load data")
     checkpoint_minutes: float = Field(3.0, gt=0, description="minutes between checkpoints")
     validate_every: int = Field(1000, ge=1, description="steps between validations")
     validate_cases: int = Field(
