@@ -33,7 +33,7 @@ class PreparationConfig(Settings):
     """
 
     spacing_mm: float = Field(
-        1.5, ge=0.1, le=100, description="in-plane voxel size of the working grid, in mm"
+        1.5, ge=0.1, le=1000, description="in-plane voxel size of the working grid, in mm"
     )
     slice_spacing_mm: float | None = Field(
         None,

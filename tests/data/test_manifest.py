@@ -75,3 +75,62 @@ def test_a_broken_manifest_is_named(tmp_path, text):
         Manifest.read(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         Manifest.read(tmp_path / "nowhere")
+
+
+def case(**changes):
+    return {
+        "name": "a_ED",
+        "patient": "a",
+        "phase": "ED",
+        "group": "",
+        "file": "cases/a_ED.safetensors",
+        "source_sha256": "0",
+        "file_sha256": "0",
+        "spacing_mm": [1.5, 1.5, 8],
+    } | changes
+
+
+def listing(**changes):
+    whole = {
+        "source": "acdc",
+        "labels": ["background", "LV"],
+        "preparation": {},
+        "trust": "pixdim",
+        "two_spacings": 0,
+        "cases": [case()],
+    }
+    return json.dumps(whole | changes)
+
+
+BROKEN = {
+    "no object": "[]",
+    "too deep": "[" * 200_000,
+    "infinite": listing(cases=[case()]).replace("8]", "1e400]"),
+    "cases as an object": listing(cases={}),
+    "no case": listing(cases=[]),
+    "a case twice": listing(cases=[case(), case()]),
+    "a number as name": listing(cases=[case(name=3)]),
+    "two spacings only": listing(cases=[case(spacing_mm=[1, 2])]),
+    "a file elsewhere": listing(cases=[case(file="../../secret")]),
+    "an absolute file": listing(cases=[case(file="/etc/passwd")]),
+    "a file name with a zero": listing(cases=[case(file="a\0b")]),
+    "labels as text": listing(labels="LV"),
+    "no label": listing(labels=[]),
+    "one label twice": listing(labels=["background", "LV", "LV"]),
+    "an unknown setting": listing(preparation={"spacing": 3}),
+    "text as number": listing(two_spacings="many"),
+    "another format": listing(format=2),
+}
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
+def test_a_manifest_of_other_types_or_content_is_an_input_error(tmp_path, text):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(InputError) as caught:
+        Manifest.read(tmp_path)
+    assert caught.value.file == str(tmp_path / "manifest.json")
+
+
+def test_a_listing_of_the_right_types_is_read(tmp_path):
+    (tmp_path / "manifest.json").write_text(listing())
+    assert Manifest.read(tmp_path).entries[0].patient == "a"
