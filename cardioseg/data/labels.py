@@ -6,11 +6,19 @@ from pathlib import Path
 import numpy as np
 
 from cardioseg.core.errors import LabelError, UsageError
-from cardioseg.core.labels import ACDC_LABELS, BACKGROUND, IGNORED, LabelTable
+from cardioseg.core.labels import ACDC_LABELS, BACKGROUND, IGNORED, PALETTE, LabelTable
 from cardioseg.data.nnunet import label_table, read_dataset
+from cardioseg.imaging.nrrd import segment_names
 
 LABEL_TOLERANCE = 1e-3
 VALUES_SHOWN = 5
+SYNONYMS = {  # segment names as people write them in 3D Slicer
+    **dict.fromkeys(("left ventricle", "lv cavity", "lv blood pool", "lv endo", "lvc"), "LV"),
+    **dict.fromkeys(("right ventricle", "rv cavity", "rv blood pool", "rv endo", "rvc"), "RV"),
+    **dict.fromkeys(("myocardium", "lv myocardium", "lv myo", "lvm", "myo"), "MYO"),
+    **dict.fromkeys(("lv",), "LV"),
+    **dict.fromkeys(("rv",), "RV"),
+}
 NAMED = re.compile(r"\s*([^=,]*[^=,\s])\s*=\s*(\d{1,8})\s*")
 
 
@@ -50,6 +58,54 @@ def labels_beside(folder: Path) -> LabelTable:
     return ACDC_LABELS
 
 
+def labels_in(mask: Path) -> LabelTable | None:
+    """The table that a mask's own header states (``.seg.nrrd``); None if it names no structure.
+
+    Raises:
+        InputError, LabelError: the header is broken, or its names contradict each other.
+    """
+    if not mask.name.lower().endswith((".nrrd", ".nhdr")) or not mask.is_file():
+        return None
+    stated = {SYNONYMS.get(name.casefold(), name): v for v, name in segment_names(mask).items()}
+    if not any(name.upper() in PALETTE for name in stated):
+        return None
+    try:
+        return LabelTable.from_mapping({BACKGROUND: 0} | stated)
+    except ValueError as error:
+        cure = "correct the segments' names and values, or export the label map as NIfTI"
+        expected = "one name and one value for each segment"
+        raise LabelError(mask, found=str(error), expected=expected, cure=cure) from None
+
+
+def check_header_names(mask: Path, labels: LabelTable) -> None:
+    """Require that a mask's own header does not name its values otherwise.
+
+    Raises:
+        LabelError: a structure has another value in the header than in ``labels``.
+    """
+    own = labels_in(mask)
+    if own is None:
+        return
+    stated = {name.upper(): value for name, value in zip(own.names, own.stored, strict=True)}
+    asked = {name.upper(): value for name, value in zip(labels.names, labels.stored, strict=True)}
+    both = {name for name in stated.keys() & asked.keys() if stated[name] != asked[name]}
+    by_value = {value: name for name, value in stated.items()}
+    both |= {
+        name
+        for name, value in asked.items()
+        if name in PALETTE and by_value.get(value, name) in PALETTE and by_value.get(value) != name
+        if value in by_value
+    }
+    if both:
+        listed = ", ".join(f"{name}={value}" for name, value in sorted(stated.items()) if value)
+        raise LabelError(
+            mask,
+            found=f"the segments {listed} in the header",
+            expected=", ".join(f"{name}={value}" for name, value in asked.items() if value),
+            cure="leave --labels out, or correct it or the header",
+        )
+
+
 def label_values(array: np.ndarray, labels: LabelTable, *, path: Path) -> np.ndarray:
     """The values of a mask file as uint8 indices into ``labels``; ignored voxels as ``IGNORED``.
 
@@ -57,8 +113,10 @@ def label_values(array: np.ndarray, labels: LabelTable, *, path: Path) -> np.nda
     reference with the values 200, 500 and 600, is read as it is, where the two cannot be confused.
 
     Raises:
-        LabelError: a value is not an integer or has no name in ``labels``.
+        LabelError: a value is not an integer or has no name in ``labels``, or the file's header
+            names its values otherwise.
     """
+    check_header_names(path, labels)
     values, counts = np.unique(array, return_counts=True)
     indices = _indices(values, labels)
     if None in indices:

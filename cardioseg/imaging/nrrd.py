@@ -95,6 +95,15 @@ def read_nrrd(path: Path) -> Layout:
     )
 
 
+def segment_names(path: Path) -> dict[int, str]:
+    """Value → segment name, from the header alone; {} if it names none.
+
+    Raises:
+        InputError: not an NRRD header, or contradictory names.
+    """
+    return _segment_names(path, _fields(path)[1])
+
+
 LINES_BYTES = ("line", "byte")
 
 

@@ -4,14 +4,17 @@ from pathlib import Path
 
 from cardioseg.core.errors import InputError
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
-from cardioseg.data.labels import labels_beside, parse_labels
+from cardioseg.data.labels import labels_beside, labels_in, parse_labels
 from cardioseg.data.pairs import case_name
 from cardioseg.results.folder import record_of
 from cardioseg.results.records import RunRecord
 
 
 def labels_of(mask: Path, asked: str | None = None) -> LabelTable:
-    """The table for a mask: ``asked``, else dataset.json, else the run record, else ACDC's.
+    """The table for a mask.
+
+    In this order: ``asked``, the names in the mask's header (.seg.nrrd), dataset.json, the run
+    record, ACDC's.
 
     Raises:
         UsageError: ``asked`` is no table.
@@ -19,6 +22,9 @@ def labels_of(mask: Path, asked: str | None = None) -> LabelTable:
     """
     if asked is not None:
         return parse_labels(asked)
+    own = labels_in(mask)
+    if own is not None:
+        return own
     table = labels_beside(mask.parent)
     record = record_of(mask.parent, case_name(mask))
     return _recorded(record) if table is ACDC_LABELS and record.is_file() else table

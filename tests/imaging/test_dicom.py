@@ -9,7 +9,7 @@ import pytest
 from pydicom.uid import MPEG2MPML, HTJ2KLossless
 
 from cardioseg.core.errors import GeometryError, InputError
-from cardioseg.imaging.dicom.study import check_voxels
+from cardioseg.imaging.dicom.voxels import check_voxels
 from cardioseg.imaging.open import open_image
 
 LPS_TO_RAS = np.array([-1, -1, 1])
