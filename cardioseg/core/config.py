@@ -38,7 +38,7 @@ class PreparationConfig(Settings):
     slice_spacing_mm: float | None = Field(
         None,
         ge=0.1,
-        le=100,
+        le=1000,
         description="slice spacing of the working grid, in mm; None keeps the file's",
     )
     clip_percentiles: tuple[Percentile, Percentile] = Field(
