@@ -16,7 +16,7 @@ from cardioseg.evaluation.summary import Evaluation
 from cardioseg.training.card import write_card
 
 RESULTS = Path(__file__).parent / "results"
-TABLES = ("depth", "maps", "orientations", "speed")
+TABLES = ("vendors", "depth", "maps", "orientations", "speed")
 
 
 def validation(scores: Evaluation) -> dict[str, Any]:

@@ -92,6 +92,8 @@ def _licence(training: Mapping[str, Any]) -> str:
 def _results(metrics: Mapping[str, Any]) -> Iterable[str]:
     if "validation" in metrics:
         yield "## Validation\n\n" + _validation(metrics["validation"])
+    if "vendors" in metrics:
+        yield "## Other scanners\n\n" + _vendors(metrics["vendors"]["result"])
     if "depth" in metrics:
         yield "## Loops\n\n" + _depth(metrics["depth"])
     if "maps" in metrics:
@@ -121,6 +123,15 @@ def _validation(data: Mapping[str, Any]) -> str:
             _table(("", "bias (points)", "mean absolute error", "r"), functions),
         )
     )
+
+
+def _vendors(result: Mapping[str, Any]) -> str:
+    rows = [
+        (vendor, f"{row['volumes']}", *(f"{row[n]:.4f}" for n in ("RV", "MYO", "LV", "mean", "sd")))
+        for vendor, row in result.items()
+    ]
+    text = "Dice on M&Ms subjects that were held out, ten for each vendor, native grid.\n\n"
+    return text + _table(("", "volumes", "RV", "MYO", "LV", "mean", "sd of volumes"), rows)
 
 
 def _depth(data: Mapping[str, Any]) -> str:
