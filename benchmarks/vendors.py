@@ -1,4 +1,4 @@
-"""Table: Dice on M&Ms subjects by vendor, with the model's own orientations, on the image's own grid.
+"""Table: Dice on M&Ms subjects by vendor, on the image's own grid.
 
     python benchmarks/vendors.py MNMS/table.csv --split benchmarks/mnms_split.json --model rdvit-2d
 
