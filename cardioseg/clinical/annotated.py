@@ -32,7 +32,7 @@ def annotated_phases(
     Args:
         volumes_ml: (T,) LV volume of every frame.
         annotated: frames from 0 that show a label.
-        ed: frame from 0 that somebody chose.
+        ed: frame from 0 that the person chose.
         es: likewise.
 
     Raises:

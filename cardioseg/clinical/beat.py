@@ -24,7 +24,7 @@ class Beat(Record):
     """What is known of a beat beside its masks.
 
     Attributes:
-        ed: frame from 1 that somebody chose as end-diastole; None lets the volume curve decide.
+        ed: frame from 1 that the person chose as end-diastole; None lets the volume curve decide.
         es: likewise end-systole.
         body: the patient's body.
         frame_ms: time between frames; None where it is not known.

@@ -1,12 +1,12 @@
 """End-diastole and end-systole from the LV volumes of a cine, and how sure the choice is.
 
-ED is the largest and ES the smallest volume of the curve, smoothed over the beat, whose last
-frame is followed by its first. The trigger is the R wave, so frame 1 is ED wherever its volume is
-nearly the largest (149 of 150 patients of ACDC), unless the largest comes more than a tenth of
-the beat later: then the trigger was early (ACDC's patient090). The numbers themselves are those
-of the frames, unsmoothed. Frames are counted from 0 here and from 1 in whatever a person reads.
-Knows volumes only: not masks, electrocardiograms, or valves, which define both phases (aortic
-valve closure is ES).
+ED is the largest and ES the smallest volume of the curve, smoothed over the beat; the last frame is
+followed by the first. Scanners trigger on the R wave, so frame 1 is ED if its volume is nearly the
+largest (149 of 150 patients of ACDC), unless the largest comes more than a tenth of the beat later:
+then the trigger was early (ACDC's patient090). A frame whose volume does not fit the frames before
+and after it is never ED or ES. The reported volumes are unsmoothed. Frames are counted from 0 here
+and from 1 in whatever a person reads. Knows volumes only, not masks, electrocardiograms or valves,
+which define both phases (ES is the closure of the aortic valve).
 """
 
 from collections.abc import Sequence
@@ -63,7 +63,7 @@ def find_phases(
 
     Args:
         volumes_ml: (T,) LV volume of every frame in ml.
-        ed: frame from 0 that somebody chose; it is taken as it is.
+        ed: frame from 0 that the person chose.
         es: likewise.
 
     Returns:

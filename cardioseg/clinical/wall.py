@@ -1,21 +1,20 @@
 """Wall thickness of the left ventricle in the AHA segments, from one short-axis mask.
 
-Source: Cerqueira et al., Circulation 105, 2002: three levels from base to apex; six sectors of
-60° in the basal and mid levels, four of 90° in the apical one, the septum between the two
-insertions of the RV. Levels are thirds of the slices that show cavity and wall. Angles are taken
-around the cavity's centre of each slice, 180° midway between the insertions (of its own slice
-where the RV touches the wall, of the others where not). Thickness is radial: 15° with cavity area
-a and wall area w have the radii √(2a / 15°) and √(2(a + w) / 15°), and the difference is their
-thickness; a segment is the mean over them.
+Source: Cerqueira et al., Circulation 105, 2002. There are three levels from base to apex: six
+sectors of 60° in the basal and mid levels, four of 90° in the apical one. The septum lies between
+the two insertions of the RV. Levels are thirds of the slices that show cavity and wall. Angles are
+measured around the centre of the cavity of each slice; 180° is midway between the insertions, those
+of the slice itself if the RV touches the wall there, otherwise those of the other slices. Thickness
+is radial: a sector of 15° with cavity area a and wall area w has the radii √(2a / 15°) and
+√(2(a + w) / 15°), and their difference is the thickness. A segment is the mean of its sectors.
 
-Which insertion is the anterior one follows from handedness: (apex → base) × (LV → RV) points to
-the front. An oblique affine tells it. One along the scanner's axes (ACDC's, and of files without
-orientation) cannot be that of a heart's short axis; the array is then taken as viewers show it:
-seen from the apex, the first axis to the right, the second down.
+Handedness shows which insertion is the anterior one: (apex → base) × (LV → RV) points to the front.
+An oblique affine gives it. An affine along the scanner's axes (ACDC, files without orientation)
+cannot be that of a short-axis stack; the array is then taken as viewers show it: seen from the
+apex, the first axis to the right, the second down.
 
-Shape legend: U, V in-plane, W slices, last. What it does not know: the apical cap (segment 17),
-which no short-axis slice cuts across, and how far a slice is from being perpendicular to the
-wall.
+Shape legend: U, V in-plane, W slices, last. Does not know the apical cap (segment 17), which no
+short-axis slice cuts, nor how far a slice is from being perpendicular to the wall.
 """
 
 from dataclasses import dataclass

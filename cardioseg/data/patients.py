@@ -54,7 +54,7 @@ def patient_of(case: str, path: Path, *, ed: int | None = None, es: int | None =
     Args:
         case: its name.
         path: of the image.
-        ed: frame from 1 that is end-diastole, if somebody said so.
+        ed: frame from 1 that is end-diastole, if the person said so.
         es: likewise end-systole.
 
     Raises:

@@ -32,7 +32,7 @@ def remember_source(folder: Path, name: str, image: ImageFile) -> None:
 
 
 def remembered_source(folder: Path, name: str) -> Path | None:
-    """Where the image lay, whether it still does or not; None where nobody kept that."""
+    """Where the image was; None if that was not recorded."""
     try:
         place = os.fsdecode(source_file(folder, name).read_bytes())
     except OSError:
