@@ -11,13 +11,14 @@ import numpy as np
 from cardioseg.clinical.measures import ranges
 from cardioseg.clinical.phases import Phases, misfit_frames
 from cardioseg.core.errors import UsageError
+from cardioseg.core.labels import IGNORED
 
 SOURCE = "annotated frames"
 
 
 def annotated_frames(mask: np.ndarray) -> tuple[int, ...]:
     """Frames, from 0, of (X, Y, Z, T) that show a label."""
-    return tuple(int(frame) for frame in np.flatnonzero(mask.any((0, 1, 2))))
+    return tuple(int(frame) for frame in np.flatnonzero((mask % IGNORED).any((0, 1, 2))))
 
 
 def annotated_phases(

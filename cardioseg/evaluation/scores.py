@@ -17,8 +17,9 @@ from cardioseg.clinical.volumes import structure_value, volume_ml
 from cardioseg.core.errors import GeometryError, InputError, explain_of
 from cardioseg.core.labels import IGNORED, LabelTable
 from cardioseg.core.volume import Volume
-from cardioseg.data.labels import label_values
+from cardioseg.data.labels import check_header_names
 from cardioseg.data.pairs import Pair
+from cardioseg.data.stated import values_by_name
 from cardioseg.evaluation.grids import Placed, place, same_grid
 from cardioseg.evaluation.metrics import StructureScore, score_case
 from cardioseg.imaging.geometry import Trust
@@ -81,11 +82,13 @@ class Reading:
         labels: names of the values.
         trust: which spacing to use where a header states two.
         by_index: voxels correspond by index, whatever positions the headers state.
+        asked: whether somebody stated ``labels``, which no header may then contradict.
     """
 
     labels: LabelTable
     trust: Trust = "pixdim"
     by_index: bool = False
+    asked: bool = False
 
 
 def score_pair(pair: Pair, reading: Reading) -> list[ScoredCase]:
@@ -100,7 +103,7 @@ def score_pair(pair: Pair, reading: Reading) -> list[ScoredCase]:
     reference = open_image(pair.reference, trust=reading.trust)
     masks = {t: _labelled(reference, t, reading) for t in range(reference.frames)}
     if reference.frames > 1:
-        masks = {t: mask for t, mask in masks.items() if mask.array.any()}
+        masks = {t: mask for t, mask in masks.items() if (mask.array % IGNORED).any()}
     if not masks:
         found, expected = f"no label in {reference.frames} frames", "at least one annotated frame"
         raise InputError(pair.reference, found=found, expected=expected, cure="check the reference")
@@ -220,8 +223,11 @@ def _placed(pair: Pair, mask: Volume, reference: Volume, *, by_index: bool) -> P
 
 def _labelled(image: ImageFile, frame: int, reading: Reading) -> Volume:
     """A frame as uint8 label values."""
+    if reading.asked:
+        check_header_names(image.path, reading.labels)
     volume = image.frame(frame)
-    return volume.with_array(label_values(volume.array, reading.labels, path=image.path))
+    array = values_by_name(volume.array, reading.labels, path=image.path)
+    return volume.with_array(array)
 
 
 def _not_comparable(pair: Pair, prediction: Volume, reference: Volume) -> GeometryError:

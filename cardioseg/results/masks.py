@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cardioseg.core.errors import InputError
 from cardioseg.core.labels import ACDC_LABELS, LabelTable
-from cardioseg.data.labels import labels_beside, labels_in, parse_labels
+from cardioseg.data.labels import check_header_names, labels_beside, labels_in, parse_labels
 from cardioseg.data.pairs import case_name
 from cardioseg.results.folder import record_of
 from cardioseg.results.records import RunRecord
@@ -18,10 +18,13 @@ def labels_of(mask: Path, asked: str | None = None) -> LabelTable:
 
     Raises:
         UsageError: ``asked`` is no table.
+        LabelError: ``asked`` contradicts the mask's header.
         LabelError, InputError: the table or the record beside the mask is broken.
     """
     if asked is not None:
-        return parse_labels(asked)
+        table = parse_labels(asked)
+        check_header_names(mask, table)
+        return table
     own = labels_in(mask)
     if own is not None:
         return own

@@ -165,7 +165,8 @@ def _evaluated(request: EvaluationRequest, on_progress: OnProgress) -> Evaluated
     if request.labels is not None:
         pairing = replace(pairing, labels=parse_labels(request.labels))
     chosen = _chosen(pairing, request)
-    reading = Reading(pairing.labels, request.trust, request.by_index)
+    asked = request.labels is not None
+    reading = Reading(pairing.labels, request.trust, request.by_index, asked)
     cases: list[ScoredCase] = []
     for done, pair in enumerate(chosen.pairs, 1):
         cases += score_pair(pair, reading)

@@ -26,9 +26,9 @@ from cardioseg.core.errors import UsageError
 from cardioseg.core.labels import LabelTable
 from cardioseg.core.paths import as_path
 from cardioseg.core.report import Report
-from cardioseg.data.labels import label_values
 from cardioseg.data.pairs import case_name
 from cardioseg.data.patients import Patient, check_body, patient_of
+from cardioseg.data.stated import values_by_name
 from cardioseg.imaging.geometry import Trust
 from cardioseg.imaging.image import ImageFile
 from cardioseg.imaging.open import open_image
@@ -210,7 +210,10 @@ def _cine(request: MeasureRequest, image: ImageFile) -> Measured:
 def _cine_mask(image: ImageFile, labels: LabelTable) -> np.ndarray:
     """(X, Y, Z, T) uint8."""
     frames = (image.frame(index).array for index in range(image.frames))
-    return np.stack([label_values(array, labels, path=image.path) for array in frames], axis=-1)
+    return np.stack(
+        [values_by_name(array, labels, path=image.path) for array in frames],
+        axis=-1,
+    )
 
 
 def _volume(request: MeasureRequest, image: ImageFile) -> Measured:

@@ -8,9 +8,9 @@ from cardioseg.clinical.body import Body
 from cardioseg.core.errors import UsageError
 from cardioseg.core.labels import LabelTable
 from cardioseg.core.volume import Volume
-from cardioseg.data.labels import label_values
 from cardioseg.data.pairs import case_name
 from cardioseg.data.patients import Patient, merged_body, patient_of
+from cardioseg.data.stated import values_by_name
 from cardioseg.imaging.geometry import Trust
 from cardioseg.imaging.open import read
 from cardioseg.results.folder import CLINICAL
@@ -33,7 +33,7 @@ def mask_of(path: Path, labels: LabelTable, trust: Trust) -> Volume:
         LabelError: a value has no name.
     """
     volume = read(path, trust=trust)
-    return volume.with_array(label_values(volume.array, labels, path=path))
+    return volume.with_array(values_by_name(volume.array, labels, path=path))
 
 
 def chosen_frame(option: str, text: str | None) -> int | None:

@@ -59,7 +59,7 @@ class MeasureData(ClinicalRecord):
 def measure_report(found: Measured, files: tuple[Path, ...], *, strict: bool) -> Report:
     """The report of a call; with ``strict`` a failed quality check fails it."""
     record = found.record
-    values = {name: value for value, name in enumerate(found.labels.names)}
+    values = dict(zip(found.labels.names, found.labels.stored, strict=True))
     data = MeasureData(**dict(record), labels=values)
     doubts = record.phases.reasons
     unknown = [
