@@ -106,6 +106,8 @@ def explain(error: BaseException) -> str:
         return "interrupted"
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return f"out of memory ({text}); use a smaller --window or another --device"
+    if _loader_killed(error):
+        return f"out of resources ({text}); run again with --set training.workers=0"
     if _out_of_resources(error):
         return f"out of resources ({text}); free space or memory and run the same command again"
     return (
@@ -124,4 +126,13 @@ def _out_of_resources(error: BaseException) -> bool:
     """Whether disk or memory ran out; torch's errors are matched by text, to avoid importing it."""
     full_disk = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return full_disk or out_of_memory or "DefaultCPUAllocator: can't allocate memory" in str(error)
+    torch_says = "DefaultCPUAllocator: can't allocate memory" in str(error)
+    return full_disk or out_of_memory or torch_says or _loader_killed(error)
+
+
+def _loader_killed(error: BaseException) -> bool:
+    """Whether a process that loads training data died, or found too little shared memory."""
+    text = str(error)
+    return isinstance(error, RuntimeError) and (
+        "DataLoader worker" in text or "unable to allocate shared memory" in text
+    )

@@ -6,12 +6,12 @@ end; a killed run leaves the file, and the next run takes it over.
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cardioseg.core.atomic import cannot_write
+from cardioseg.core.atomic import cannot_write, remove, write_bytes
 from cardioseg.core.errors import OutputError
 from cardioseg.core.lock import HOLD_OPEN, close, is_at, lock
 
@@ -62,6 +62,33 @@ def locked(path: Path, *, wait_seconds: float) -> Iterator[None]:
         if not HOLD_OPEN:
             _remove(path)
         _remove_empty(new)
+
+
+@contextmanager
+def unfinished(mark: Path, files: Sequence[Path]) -> Iterator[None]:
+    """Write files that belong together; the caller holds their lock.
+
+    Earlier files of these names are removed first, so that old and new ones never stand together.
+    On a failure those written so far are removed. The mark outlives a kill: it says that files of
+    these names are cardioseg's and may be replaced.
+
+    Args:
+        mark: hidden file beside them.
+        files: all files that may be written.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    write_bytes(mark, b"")
+    try:
+        for path in files:
+            remove(path)
+        yield
+    except BaseException:
+        for path in (*files, mark):
+            remove(path)
+        raise
+    remove(mark)
 
 
 def holder(path: Path) -> str | None:

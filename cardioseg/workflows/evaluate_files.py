@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cardioseg.core.atomic import remove, write_text
+from cardioseg.core.atomic import clear_parts, write_text
 from cardioseg.core.errors import InputError, OutputError
 from cardioseg.evaluation.csv_tables import cases_csv, patients_csv
 from cardioseg.evaluation.patients import PatientFunction
 from cardioseg.evaluation.scores import ScoredCase
 from cardioseg.evaluation.summary import Evaluation
+from cardioseg.results.lock import FOLDER_LOCK, folder_lock, unfinished
 
 FILES = ("dice.png", "bland_altman.png", "metrics.json", "cases.csv", "patients.csv")
 METRICS = "metrics.json"
+EVALUATING = ".evaluating"  # there while the files are written
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,16 @@ class Results:
 
 def is_occupied(output: Path) -> bool:
     """Whether a folder holds files but no results, so that none can be the same."""
-    return output.is_dir() and any(output.iterdir()) and not (output / METRICS).is_file()
+    return bool(_there(output)) and not (output / METRICS).is_file()
+
+
+def _there(output: Path) -> set[str]:
+    """Names in a folder, without what a killed run left."""
+    if not output.is_dir():
+        return set()
+    clear_parts(output)
+    names = {path.name for path in output.iterdir()} - {FOLDER_LOCK}
+    return names - {EVALUATING, *FILES} if EVALUATING in names else names
 
 
 def occupied(output: Path) -> OutputError:
@@ -66,12 +77,12 @@ def write_results(output: Path, results: Results, *, overwrite: bool) -> tuple[P
     Raises:
         OutputError: the folder holds other results, or cannot be written.
     """
-    if not overwrite and output.is_dir() and any(output.iterdir()):
-        if not _same(output, results):
+    with folder_lock(output):
+        if overwrite or not _there(output):
+            _write(output, results)
+        elif not _same(output, results):
             raise occupied(output)
-    else:
-        _write(output, results)
-    return tuple(output / name for name in FILES if (output / name).is_file())
+        return tuple(output / name for name in FILES if (output / name).is_file())
 
 
 def _same(output: Path, results: Results) -> bool:
@@ -88,11 +99,10 @@ def _same(output: Path, results: Results) -> bool:
 def _write(output: Path, results: Results) -> None:
     from cardioseg.figures.evaluation import draw_bland_altman, draw_dice
 
-    for name in FILES:
-        remove(output / name)
-    for name, text in results.texts.items():
-        write_text(output / name, text)
-    draw_dice(output / "dice.png", results.cases)
-    if results.patients:
-        draw_bland_altman(output / "bland_altman.png", results.patients)
-    results.summary.write(output / METRICS)
+    with unfinished(output / EVALUATING, [output / name for name in FILES]):
+        for name, text in results.texts.items():
+            write_text(output / name, text)
+        draw_dice(output / "dice.png", results.cases)
+        if results.patients:
+            draw_bland_altman(output / "bland_altman.png", results.patients)
+        results.summary.write(output / METRICS)

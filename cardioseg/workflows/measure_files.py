@@ -5,13 +5,16 @@ The same numbers are not written twice: a call that is repeated finds its files 
 
 from pathlib import Path
 
-from cardioseg.core.atomic import write_text
+from cardioseg.core.atomic import clear_parts, write_text
 from cardioseg.core.errors import OutputError
 from cardioseg.figures.volume_curve import write_curve_picture
 from cardioseg.results.curve import curve_text
 from cardioseg.results.folder import CLINICAL, CURVE_PICTURE, CURVE_TABLE
+from cardioseg.results.lock import case_lock, unfinished
 from cardioseg.results.summary import headline
 from cardioseg.workflows.measure_report import Measured
+
+MEASURING = "_measuring"  # ".X_measuring" is there while files are written
 
 
 def write_measured(output: Path, found: Measured, *, overwrite: bool) -> tuple[Path, ...]:
@@ -26,21 +29,30 @@ def write_measured(output: Path, found: Measured, *, overwrite: bool) -> tuple[P
         The files.
 
     Raises:
-        OutputError: a file holds other numbers, or the folder cannot be written.
+        OutputError: a file holds other numbers, another run is at work on the case, or the folder
+            cannot be written.
     """
+    with case_lock(output, found.record.case):
+        clear_parts(output)
+        return _written(output, found, overwrite=overwrite)
+
+
+def _written(output: Path, found: Measured, *, overwrite: bool) -> tuple[Path, ...]:
     texts = _texts(output, found)
+    mark = output / f".{found.record.case}{MEASURING}"
     picture = output / f"{found.record.case}{CURVE_PICTURE}"
     different = {path: text for path, text in texts.items() if not _holds(path, text)}
-    if not overwrite:
+    if not overwrite and not mark.exists():  # the mark is of a run that was killed
         _refuse_existing([*different, *([picture] if different == texts else [])])
-    for path, text in different.items():
-        write_text(path, text)
-    if found.curve is None:
-        return tuple(texts)
-    if different or not picture.is_file():
-        facts = headline(found.record)
-        write_curve_picture(picture, found.curve, title=found.record.case, facts=facts)
-    return (*texts, picture)
+    files = tuple(texts) if found.curve is None else (*texts, picture)
+    if different or mark.exists() or not all(path.is_file() for path in files):
+        with unfinished(mark, files):
+            for path, text in texts.items():
+                write_text(path, text)
+            if found.curve is not None:
+                facts = headline(found.record)
+                write_curve_picture(picture, found.curve, title=found.record.case, facts=facts)
+    return files
 
 
 def _texts(output: Path, found: Measured) -> dict[Path, str]:

@@ -1,14 +1,13 @@
 """``cardioseg prepare``: a raw data set becomes a folder that training reads."""
 
 import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from cardioseg.core.atomic import remove, write_bytes
+from cardioseg.core.atomic import clear_parts, remove, write_bytes
 from cardioseg.core.case import Case
 from cardioseg.core.config import PreparationConfig
 from cardioseg.core.digest import sha256
@@ -31,6 +30,8 @@ from cardioseg.imaging.preprocess import (
     slices_last,
     spacing_slices_last,
 )
+from cardioseg.results.lock import CASE_WAIT_SECONDS, folder_lock
+from cardioseg.workflows.workers import in_processes
 
 POSITION_TOLERANCE_MM = 0.1
 Job = tuple[Case, Path, PreparationConfig, LabelTable, Trust]
@@ -84,6 +85,8 @@ def prepare(  # noqa: PLR0913 — these are the options of the verb
     Raises:
         InputError: the data set cannot be read. The first broken case ends the run; the cases
             prepared so far are kept for the next.
+        OutputError: the folder cannot be written, another run is at work in it, or a worker was
+            killed.
     """
     config = config or PreparationConfig()
     source = find_cases(raw, labels=labels)
@@ -91,16 +94,20 @@ def prepare(  # noqa: PLR0913 — these are the options of the verb
     if not labelled:
         cure = "add masks, or use cardioseg segment"
         raise InputError(raw, found="no labelled case", expected="at least one mask", cure=cure)
-    remove(output / "manifest.json")  # a folder with a manifest is complete
     jobs = [(case, output, config, source.labels, trust) for case in labelled]
-    done: list[PreparedCase] = []
-    for case in _run(jobs, workers):
-        done.append(case)
-        on_progress(Progress(len(done), len(jobs), case.entry.name))
-    entries = tuple(sorted((case.entry for case in done), key=lambda entry: entry.name))
-    two_spacings = sum(case.two_spacings for case in done)
-    manifest = Manifest(output, entries, source.labels, config, source.kind, trust, two_spacings)
-    manifest.write()
+    with folder_lock(output, wait_seconds=CASE_WAIT_SECONDS):
+        clear_parts(output, output / "cases")
+        remove(output / "manifest.json")  # a folder with a manifest is complete
+        done: list[PreparedCase] = []
+        for case in in_processes(prepare_case, jobs, workers):
+            done.append(case)
+            on_progress(Progress(len(done), len(jobs), case.entry.name))
+        two_spacings = sum(case.two_spacings for case in done)
+        entries = tuple(sorted((case.entry for case in done), key=lambda entry: entry.name))
+        manifest = Manifest(
+            output, entries, source.labels, config, source.kind, trust, two_spacings
+        )
+        manifest.write()
     return _report(manifest, kept=sum(case.was_there for case in done))
 
 
@@ -117,27 +124,6 @@ class PreparedCase:
     entry: Entry
     was_there: bool
     two_spacings: bool
-
-
-def _run(jobs: list[Job], workers: int) -> Iterator[PreparedCase]:
-    if workers <= 1:
-        yield from map(prepare_case, jobs)
-        return
-    with ProcessPoolExecutor(workers, initializer=_one_thread) as pool:
-        futures = [pool.submit(prepare_case, job) for job in jobs]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _one_thread() -> None:
-    """One thread per process: a forked child would wait forever for its parent's OpenMP threads."""
-    import torch
-
-    torch.set_num_threads(1)
 
 
 def prepare_case(job: Job) -> PreparedCase:
