@@ -21,6 +21,7 @@ from cardioseg.imaging.dicom.headers import (
     mark_of,
     read_header,
     sop_class,
+    unwarned,
 )
 from cardioseg.imaging.dicom.identity import IDENTITY, Identity, identity_of
 from cardioseg.imaging.dicom.values import words
@@ -67,8 +68,8 @@ def find_studies(folder: Path) -> dict[Path, str]:
     """Folder → case name, for each study of MR images below ``folder``.
 
     A study's folder is the topmost one without files of another study or patient. Two studies in
-    one folder are one case, which cannot be opened; so are unreadable files, and images of other
-    modalities, that lie outside the folders of all studies.
+    one folder, or one within the other, are one case, which cannot be opened; so are unreadable
+    files, and images of other modalities, that lie outside the folders of all studies.
     """
     found = _studies(candidate_files(folder))
     lost = _outside(found.lost, found.studies)
@@ -83,7 +84,7 @@ def find_studies(folder: Path) -> dict[Path, str]:
         home = _home([path], images, folder)
         home = path if any(image.is_relative_to(home) for image in images) else home
         cases.setdefault(home, home.stem if home == path else _folder_name(home))
-    return {home: cases[home] for home in sorted(cases)}
+    return {home: cases[home] for home in sorted(cases) if not cases.keys() & set(home.parents)}
 
 
 def _of_others(study: StudyFiles, found: _Found) -> list[Path]:
@@ -118,7 +119,8 @@ def names_patient(path: str, file: Path) -> bool:
     Raises:
         InputError: the file cannot be read.
     """
-    identity = identity_of(read_header(file, IDENTITY))
+    with unwarned():
+        identity = identity_of(read_header(file, IDENTITY))
     return any(identity.is_in(name) for name in Path(path).parts)
 
 
@@ -128,7 +130,8 @@ def _studies(files: Iterable[Path]) -> _Found:
     lost: list[Path] = []
     foreign: list[tuple[Path, str]] = []
     for path in files:
-        uid, identity, modality = _study_of(path)
+        with unwarned():
+            uid, identity, modality = _study_of(path)
         if modality == "MR" and (uid or identity):
             paths.setdefault(uid, []).append(path)
             identities[uid] = identities.get(uid, Identity()) | (identity or Identity())

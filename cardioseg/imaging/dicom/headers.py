@@ -96,22 +96,20 @@ def unwarned() -> Iterator[None]:
 
 
 def read_header(path: Path, keywords: tuple[str | int, ...]) -> FileDataset:
-    """Read only the attributes in ``keywords``.
+    """Read only the attributes in ``keywords``. Callers catch or count pydicom's warnings.
 
     Raises:
-        InputError: the header cannot be read.
+        InputError: the header cannot be read, or one of the attributes has no valid value.
     """
+    tags = [Tag(key) for key in keywords]
     try:
-        with unwarned():
-            return pydicom.dcmread(
-                path,
-                stop_before_pixels=True,
-                specific_tags=[Tag(key) for key in keywords],
-                force=True,
-            )
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags, force=True)
+        for _ in (*header.file_meta, *header):  # values are decoded when they are first read
+            pass
     except Exception as error:  # noqa: BLE001 - pydicom raises a dozen unrelated types on bad files
         # The error's text may quote a value, so only its type is told.
         raise damaged(path, f"an unreadable header ({type(error).__name__})") from None
+    return header
 
 
 def damaged(path: Path, found: str) -> InputError:
