@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cardioseg.core.case import Case
 from cardioseg.core.errors import InputError
+from cardioseg.core.walk import files_below
 
 PATIENT = re.compile(r"patient(\d+)$")
 FRAME = re.compile(r"_frame(\d+)$")
@@ -41,7 +42,8 @@ def read_info(folder: Path) -> dict[str, str]:
 
 def acdc_cases(root: Path) -> list[Case]:
     """Every labelled frame below ``root``, at any depth, sorted by patient."""
-    folders = sorted(p for p in root.rglob("patient*") if p.is_dir() and PATIENT.search(p.name))
+    parents = {path.parent for path in files_below(root)}
+    folders = sorted(path for path in parents if PATIENT.fullmatch(path.name))
     return [case for folder in folders for case in _patient_cases(folder)]
 
 

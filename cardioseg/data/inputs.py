@@ -3,29 +3,58 @@
 import os
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from cardioseg.core.errors import InputError, UsageError
-from cardioseg.imaging.image import ENDINGS, stem
+import numpy as np
 
-NO_IMAGE = re.compile(
-    r".*_(gt|mask(_changed(_\d+)?)?|halting|experts|(probs|routing)(_frame\d+)?)", re.DOTALL
+from cardioseg.core.errors import InputError, UsageError
+from cardioseg.core.walk import files_below
+from cardioseg.data.names import distinct_names
+from cardioseg.imaging.image import ENDINGS, stem
+from cardioseg.imaging.open import open_image
+
+RESULT = re.compile(
+    r".*_(mask_changed(_\d+)?|halting|experts|(probs|routing)(_frame\d+)?)", re.DOTALL
 )
+LABEL_MAP = re.compile(
+    r"(.*[_-])?(gt|mask|seg|segmentation|label|labels)", re.DOTALL | re.IGNORECASE
+)
+LABEL_FOLDERS = ("labelstr", "labelsts", "labels", "masks", "segmentations")
+IMAGE_FOLDERS = ("imagesTr", "imagesTs")  # of an nnU-Net data set
+PART = re.compile(r"(.+?)[_-](?:t|trigger|slice|sl|z)_?\d+", re.IGNORECASE)
+NAMES_SHOWN = 3
+MOST_LABELS = 32  # distinct values; a label map has a handful, an image hundreds
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The images of a call by case name, and what the person should know about the choice."""
+
+    images: dict[str, Path]
+    notes: tuple[str, ...]
 
 
 def find_images(inputs: Iterable[Path]) -> dict[str, Path]:
+    """As ``find_inputs``, without the notes."""
+    return find_inputs(inputs).images
+
+
+def find_inputs(inputs: Iterable[Path]) -> Inputs:
     """Case name → image file or DICOM folder, in order.
 
-    Folders are searched recursively for image files and DICOM studies; masks (``_gt``) and results
-    of cardioseg are skipped. A ``.txt`` file lists images or folders, one per line, relative to
-    itself.
+    Folders are searched recursively for image files and DICOM studies. Results of cardioseg and
+    label maps (known by name and content) are left out; of an nnU-Net data set only ``imagesTr``
+    and ``imagesTs`` are searched. A ``.txt`` file lists images or folders, one per line, relative
+    to itself. Files of one name get the names of their folders.
 
     Raises:
         InputError: a path does not exist or holds no image.
         UsageError: two images with one name, whose results would overwrite each other.
     """
     found: dict[str, Path] = {}
-    for path, name in _expand(inputs):
+    left_out: list[Path] = []
+    for path, name in _distinct(list(_expand(inputs, left_out))):
         if name in found and os.path.realpath(found[name]) != os.path.realpath(path):
             raise UsageError(
                 path,
@@ -34,14 +63,54 @@ def find_images(inputs: Iterable[Path]) -> dict[str, Path]:
                 cure="segment them into two output folders",
             )
         found.setdefault(name, path)
-    return found
+    return Inputs(found, (*_left_out(left_out), *_parts(found)))
 
 
-def _expand(inputs: Iterable[Path], lists: tuple[str, ...] = ()) -> Iterator[tuple[Path, str]]:
-    """Images with their names from files, folders and lists; ``lists`` are the enclosing lists."""
+def _distinct(found: list[tuple[Path, str]]) -> list[tuple[Path, str]]:
+    """Names of folders in front where files share a name; never of a DICOM study's folders."""
+    files = [(path, name) for path, name in found if path.name.lower().endswith(ENDINGS)]
+    named = iter(distinct_names([path for path, _ in files], [name for _, name in files]))
+    return [
+        (path, next(named) if path.name.lower().endswith(ENDINGS) else name) for path, name in found
+    ]
+
+
+def _left_out(paths: list[Path]) -> Iterator[str]:
+    if paths:
+        names = ", ".join(path.name for path in paths[:NAMES_SHOWN])
+        more = f" and {len(paths) - NAMES_SHOWN} more" if len(paths) > NAMES_SHOWN else ""
+        yield f"{len(paths)} label maps were not segmented: {names}{more}"
+
+
+def _parts(images: dict[str, Path]) -> Iterator[str]:
+    """Notes on files that look like the phases or slices of one cine."""
+    groups: dict[tuple[Path, str], list[str]] = {}
+    for name, path in images.items():
+        match = PART.fullmatch(stem(path))
+        if match:
+            groups.setdefault((path.parent, match[1]), []).append(name)
+    for (_, whole), names in groups.items():
+        if len(names) > 1:
+            yield (
+                f"{whole}: {len(names)} files that look like phases or slices of one cine "
+                f"({', '.join(names[:NAMES_SHOWN])}) were segmented as separate cases; join them "
+                "into one 4-D file to get volumes and EF"
+            )
+
+
+def _expand(
+    inputs: Iterable[Path], left_out: list[Path], lists: tuple[str, ...] = ()
+) -> Iterator[tuple[Path, str]]:
+    """Images with their names from files, folders and lists.
+
+    Args:
+        inputs: files, folders, lists.
+        left_out: label maps are added to it.
+        lists: the enclosing lists.
+    """
     for path in inputs:
         if _is_folder(path):
-            yield from _in_folder(path)
+            yield from _in_folder(path, left_out)
         elif path.suffix.lower() != ".txt":
             yield path, _file_name(path)
         elif os.path.realpath(path) in lists:
@@ -52,7 +121,7 @@ def _expand(inputs: Iterable[Path], lists: tuple[str, ...] = ()) -> Iterator[tup
                 cure="remove it from the list",
             )
         else:
-            yield from _expand(_listed(path), (*lists, os.path.realpath(path)))
+            yield from _expand(_listed(path), left_out, (*lists, os.path.realpath(path)))
 
 
 def _is_folder(path: Path) -> bool:
@@ -74,23 +143,48 @@ def _file_name(path: Path) -> str:
     return file_case_name(path) if is_dicom(path) else stem(path)
 
 
-def _in_folder(folder: Path) -> list[tuple[Path, str]]:
+def _in_folder(folder: Path, left_out: list[Path]) -> list[tuple[Path, str]]:
     """Image files, then DICOM studies, each by path."""
     from cardioseg.imaging.dicom.folders import find_studies
 
+    roots = [folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()]
+    nnunet = bool(roots) and (folder / "dataset.json").is_file()
     images = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.name.lower().endswith(ENDINGS)
-        and not NO_IMAGE.fullmatch(stem(path))
-        and not path.name.startswith(".")
-        and not path.is_dir()
+        path for root in (roots if nnunet else [folder]) for path in _images(root, left_out)
     )
-    found = [(path, stem(path)) for path in images] + list(find_studies(folder).items())
+    studies = {} if nnunet else find_studies(folder)
+    found = [(path, _nnunet_name(path) if nnunet else stem(path)) for path in images]
+    found += list(studies.items())
     if not found:
         expected = f"files ending in {', '.join(ENDINGS)}, or DICOM files of MR images"
         raise InputError(folder, found="no image", expected=expected, cure="check the path")
     return found
+
+
+def _nnunet_name(path: Path) -> str:
+    return stem(path).removesuffix("_0000")
+
+
+def _images(folder: Path, left_out: list[Path]) -> Iterator[Path]:
+    """Image files below a folder; label maps are added to ``left_out`` instead."""
+    for path in files_below(folder):
+        name = stem(path)
+        if not path.name.lower().endswith(ENDINGS) or RESULT.fullmatch(name):
+            continue
+        named = LABEL_MAP.fullmatch(name) or path.parent.name.lower() in LABEL_FOLDERS
+        if named and not _is_grey(path):
+            left_out.append(path)
+        else:
+            yield path
+
+
+def _is_grey(path: Path) -> bool:
+    """Whether a file named like a label map is an image; a file that cannot be read is not."""
+    try:
+        values = np.unique(open_image(path).frame(0).array)
+    except InputError:
+        return False
+    return len(values) > MOST_LABELS or bool((values != np.rint(values)).any())
 
 
 def _listed(path: Path) -> list[Path]:

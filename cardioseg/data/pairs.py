@@ -7,13 +7,14 @@ trailing ``_ED`` or ``_ES``. Two single files always form a pair, named after th
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from glob import iglob
 from pathlib import Path
 
 from cardioseg.core.errors import InputError
 from cardioseg.core.labels import LabelTable
+from cardioseg.core.walk import files_below
 from cardioseg.data.acdc import read_info
 from cardioseg.data.labels import labels_beside
+from cardioseg.data.names import distinct_names
 from cardioseg.data.nnunet import PHASE
 from cardioseg.imaging.image import ENDINGS, stem
 
@@ -116,17 +117,17 @@ def case_name(path: Path) -> str:
 
 def _images(folder: Path) -> Iterator[Path]:
     """Image files at any depth, also through links; hidden files and maps are skipped."""
-    # Path.rglob follows links only from Python 3.13 on.
-    for name in iglob("**/*", root_dir=folder, recursive=True):  # noqa: PTH207 - see above
-        path = folder / name
-        if name.lower().endswith(ENDINGS) and not stem(path).endswith(MAPS) and path.is_file():
+    for path in files_below(folder):
+        image = path.name.lower().endswith(ENDINGS)
+        if image and not stem(path).endswith(MAPS) and path.is_file():
             yield path
 
 
 def _by_name(paths: list[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for path in sorted(paths):
-        name = case_name(path)
+    paths = sorted(paths)
+    names = distinct_names(paths, [case_name(path) for path in paths])
+    for path, name in zip(paths, names, strict=True):
         if name in found:
             raise InputError(
                 path,

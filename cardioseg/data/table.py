@@ -1,6 +1,7 @@
-"""The CSV layout: columns image and optionally label, patient, phase, group.
+"""The CSV layout: columns image and optionally label, patient, phase, group, case.
 
-Paths are relative to the file.
+Paths are relative to the file. Without ``case``, a case is named after its image, with folders in
+front where several images have one name.
 """
 
 import csv
@@ -8,9 +9,13 @@ from pathlib import Path
 
 from cardioseg.core.case import Case
 from cardioseg.core.errors import InputError
+from cardioseg.data.names import distinct_names
 from cardioseg.imaging.image import stem
 
-COLUMNS = ("image", "label", "patient", "phase", "group")
+COLUMNS = ("image", "label", "patient", "phase", "group", "case")
+
+LONGEST_NAME = 200  # characters; endings such as _experts.nii.gz follow
+LONGEST_SHOWN = 300
 
 
 def table_cases(path: Path) -> list[Case]:
@@ -27,7 +32,16 @@ def table_cases(path: Path) -> list[Case]:
             expected=f"'image' and any of {', '.join(COLUMNS[1:])}",
             cure="correct the first line",
         )
-    return [_case(path, row) for row in rows]
+    files = [_files(path, row) for row in rows]
+    images = [image for image, _ in files]
+    stems = distinct_names(images, [stem(image) for image in images])
+    chosen = [row.get("case") or name for row, name in zip(rows, stems, strict=True)]
+    for name in chosen:
+        _check_name(path, name)
+    return [
+        _case(row, name, image, label)
+        for row, name, (image, label) in zip(rows, chosen, files, strict=True)
+    ]
 
 
 def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
@@ -40,7 +54,7 @@ def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
                 {key.strip(): (value or "").strip() for key, value in row.items() if key}
                 for row in reader
             ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise InputError(
             path,
             found=f"no readable table ({error})",
@@ -49,12 +63,14 @@ def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
         ) from None
 
 
-def _case(table: Path, row: dict[str, str]) -> Case:
+def _files(table: Path, row: dict[str, str]) -> tuple[Path, Path | None]:
+    """Image and mask of a row."""
     image, label = (table.parent / row[key] if row.get(key) else None for key in ("image", "label"))
     for file in (image, label):
-        if file is not None and not file.is_file():
+        if file is not None and not _exists(file):
+            shown = file if len(str(file)) < LONGEST_SHOWN else f"{str(file)[:LONGEST_SHOWN]}…"
             raise InputError(
-                file,
+                shown,
                 found="no such file",
                 expected=f"a file named in {table.name}",
                 cure="correct the table",
@@ -66,7 +82,27 @@ def _case(table: Path, row: dict[str, str]) -> Case:
             expected="a path in every row",
             cure="correct the table",
         )
-    name = stem(image)
-    return Case(
-        row.get("patient") or name, row.get("phase", ""), image, label, row.get("group", ""), name
-    )
+    return image, label
+
+
+def _exists(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except (OSError, ValueError):  # a name that is too long, or holds a zero byte
+        return False
+
+
+def _check_name(table: Path, name: str) -> None:
+    """Case names become file names."""
+    if Path(name).name != name or name.startswith(".") or "\0" in name or len(name) > LONGEST_NAME:
+        raise InputError(
+            table,
+            found=f"case name {name[:LONGEST_NAME]!r}",
+            expected="a name without a folder",
+            cure="correct the column case",
+        )
+
+
+def _case(row: dict[str, str], name: str, image: Path, label: Path | None) -> Case:
+    patient, phase = row.get("patient") or name, row.get("phase", "")
+    return Case(patient, phase, image, label, row.get("group", ""), name)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from cardioseg.core.errors import (
 from cardioseg.core.exits import OWN, Depth, ExitRule
 from cardioseg.core.progress import OnProgress, Progress, unwatched
 from cardioseg.core.report import Report
-from cardioseg.data.inputs import find_images
+from cardioseg.data.inputs import find_inputs
 from cardioseg.data.patients import check_one_patient
 from cardioseg.imaging.geometry import Trust
 from cardioseg.imaging.open import open_image
@@ -95,7 +95,8 @@ def segment_images(request: SegmentRequest, *, on_progress: OnProgress = unwatch
     """
     from cardioseg.bundle import load_model
 
-    images = find_images(request.inputs)
+    inputs = find_inputs(request.inputs)
+    images = inputs.images
     _check(request, images)
     model = load_model(request.model, device=request.device)
     settings = settings_for(request, model)
@@ -103,7 +104,7 @@ def segment_images(request: SegmentRequest, *, on_progress: OnProgress = unwatch
         results = list(_each(images, request, model, settings, on_progress))
     finally:  # whatever ended the call: the folder's tables describe the cases that are in it
         folder = update_folder(request.output, overwrite=request.overwrite)
-    return segment_report(
+    report = segment_report(
         results,
         folder,
         request.output,
@@ -111,6 +112,7 @@ def segment_images(request: SegmentRequest, *, on_progress: OnProgress = unwatch
         loops=settings.depth.loops or model.loops,
         strict=request.strict,
     )
+    return replace(report, warnings=(*inputs.notes, *report.warnings))
 
 
 def settings_for(request: SegmentRequest, model: "Model") -> SegmentSettings:

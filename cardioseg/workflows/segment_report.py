@@ -7,6 +7,7 @@ from typing import Literal
 from cardioseg.core.errors import EXIT_OK, EXIT_SOME_FAILED
 from cardioseg.core.record import Record
 from cardioseg.core.report import Report, Table
+from cardioseg.imaging.geometry import TWO_SPACINGS
 from cardioseg.results.folder import INDEX, PREVIEW
 from cardioseg.results.quality import case_warnings, heart_warnings, quality_exit
 from cardioseg.results.records import ClinicalRecord, RunRecord
@@ -137,8 +138,19 @@ def _warnings(results: list[CaseResult]) -> list[str]:
     lines = [result.error for result in results if result.state == "failed"]
     lines += [f"{result.name}: {result.note}" for result in results if result.note]
     records = [result.record for result in results if result.record is not None]
-    lines += [f"{record.case}: {text}" for record in records for text in record.warnings]
+    lines += _once([(record.case, text) for record in records for text in record.warnings])
     return lines + [line for r in records for line in case_warnings(r.case, r.quality)]
+
+
+def _once(warnings: list[tuple[str, str]]) -> list[str]:
+    """A line each; images with two spacings are counted in one."""
+    two = [pair for pair in warnings if pair[1].startswith(TWO_SPACINGS)]
+    lines = [f"{case}: {text}" for case, text in warnings if not text.startswith(TWO_SPACINGS)]
+    if two:
+        case, text = two[0]
+        more = f"{len(two)} images have headers with two spacings, such as " if two[1:] else ""
+        lines.insert(0, f"{more}{case}: {text}")
+    return lines
 
 
 def _exit_code(

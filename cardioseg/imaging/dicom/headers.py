@@ -23,6 +23,7 @@ from pydicom.uid import (
 )
 
 from cardioseg.core.errors import InputError
+from cardioseg.core.walk import files_below
 from cardioseg.imaging.image import ENDINGS
 
 MR_IMAGES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
@@ -39,7 +40,7 @@ logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 def candidate_files(path: Path) -> list[Path]:
     """The files below a folder, or the file itself, by name; no hidden files or other formats."""
-    paths = sorted(path.rglob("*")) if path.is_dir() else [path]
+    paths = sorted(files_below(path)) if path.is_dir() else [path]
     return [p for p in paths if p.is_file() and not p.name.startswith(".") and not _other_format(p)]
 
 
