@@ -8,6 +8,7 @@ import typer
 from cardioseg.cli import options
 from cardioseg.cli.progress import progress_bar
 from cardioseg.cli.render import finish
+from cardioseg.cli.voxels import allow_voxels
 
 
 def evaluate_command(
@@ -36,6 +37,7 @@ def evaluate_command(
     ] = None,
     labels: options.Labels = None,
     trust: options.Trust = "pixdim",
+    max_voxels: options.MaxVoxels = None,
     only_predicted: Annotated[
         bool,
         typer.Option("--only-predicted", help="Leave out cases without a prediction."),
@@ -61,6 +63,7 @@ def evaluate_command(
     in the reference are left out. Masks stored with other axes are reordered by their headers; if
     positions are more than half a voxel apart, a prediction cannot be used.
     """
+    allow_voxels(max_voxels)
     from cardioseg.workflows.evaluate import EvaluationRequest, evaluate_masks
 
     request = EvaluationRequest(

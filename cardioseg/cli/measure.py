@@ -7,6 +7,7 @@ import typer
 
 from cardioseg.cli import options
 from cardioseg.cli.render import finish
+from cardioseg.cli.voxels import allow_voxels
 
 
 def measure_command(
@@ -26,6 +27,7 @@ def measure_command(
     weight_kg: options.WeightKg = None,
     heart_rate: options.HeartRate = None,
     trust: options.Trust = "pixdim",
+    max_voxels: options.MaxVoxels = None,
     overwrite: Annotated[bool, options.overwrite("Replace existing files.")] = False,
     strict: Annotated[bool, options.strict("The numbers are still printed.")] = False,
     json_output: options.Json = False,
@@ -38,6 +40,7 @@ def measure_command(
     wall thickness are measured, because EDV, ESV and EF need both phases. The numbers equal those
     of `cardioseg segment`. Research use only; not a medical device.
     """
+    allow_voxels(max_voxels)
     from cardioseg.clinical.body import Body
     from cardioseg.workflows.measure import MeasureRequest, measure_masks
 

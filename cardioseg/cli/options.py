@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from cardioseg.core.exits import RULES
+from cardioseg.imaging.limits import MOST_VOXELS
 
 FILES = "Input and output"
 MODEL = "Model and depth"
@@ -73,6 +74,16 @@ Series = Annotated[
         "--series",
         "Numbers of the DICOM series that make up the cine, such as 12 or 5-9,11.",
         show_default="found from the geometry",
+    ),
+]
+MaxVoxels = Annotated[
+    int | None,
+    _option(
+        FILES,
+        "--max-voxels",
+        "Largest number of voxels in one frame of an image. A larger image is an error.",
+        min=1,
+        show_default=f"{MOST_VOXELS:,}, or CARDIOSEG_MAX_VOXELS",
     ),
 ]
 Image = Annotated[

@@ -8,6 +8,7 @@ import typer
 from cardioseg.cli import options
 from cardioseg.cli.progress import progress_bar
 from cardioseg.cli.render import finish
+from cardioseg.cli.voxels import allow_voxels
 
 
 def prepare_command(
@@ -27,6 +28,7 @@ def prepare_command(
     ] = None,
     labels: options.DataLabels = None,
     trust: options.Trust = "pixdim",
+    max_voxels: options.MaxVoxels = None,
     workers: options.Workers = 2,
     json_output: options.Json = False,
     quiet: options.Quiet = False,
@@ -35,6 +37,7 @@ def prepare_command(
 
     This is done once per data set. Running the same command again continues an interrupted run.
     """
+    allow_voxels(max_voxels)
     from cardioseg.core.config import PreparationConfig, parse_overrides, validate
     from cardioseg.workflows.prepare import prepare
 

@@ -9,6 +9,7 @@ import typer
 from cardioseg.cli import options
 from cardioseg.cli.progress import progress_bar
 from cardioseg.cli.render import finish
+from cardioseg.cli.voxels import allow_voxels
 
 SIZE = re.compile(r" *[1-9][0-9]{0,3} *")
 SERIES = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")
@@ -37,6 +38,7 @@ def segment_command(
     device: options.Device = "auto",
     save: options.Save = "",
     trust: options.Trust = "pixdim",
+    max_voxels: options.MaxVoxels = None,
     series: options.Series = "",
     ed: Annotated[int | None, options.frame_of("ed")] = None,
     es: Annotated[int | None, options.frame_of("es")] = None,
@@ -56,6 +58,7 @@ def segment_command(
     measured too. A case is skipped if it was already segmented with the same image, model and
     settings. Research use only; not a medical device.
     """
+    allow_voxels(max_voxels)
     from cardioseg.clinical.beat import Beat
     from cardioseg.clinical.body import Body
     from cardioseg.core.exits import parse_exit

@@ -7,10 +7,16 @@ import typer
 from typer.core import TyperCommand
 
 from cardioseg.cli.options import REPORTING
+from cardioseg.cli.voxels import limit_of_one_call
 
 
 class Verb(TyperCommand):
-    """A command that lists ``--help`` in the panel of the reporting options."""
+    """A command that lists ``--help`` with the reporting options and leaves no limit behind."""
+
+    def invoke(self, *arguments: Any, **named: Any) -> Any:
+        """Run the command."""
+        with limit_of_one_call():
+            return super().invoke(*arguments, **named)
 
     def get_help_option(self, *arguments: Any, **named: Any) -> Any:
         """The option ``--help``."""

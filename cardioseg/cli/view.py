@@ -8,6 +8,7 @@ import typer
 from cardioseg.cli import options
 from cardioseg.cli.progress import progress_bar
 from cardioseg.cli.render import finish
+from cardioseg.cli.voxels import allow_voxels
 
 
 def view_command(
@@ -29,6 +30,7 @@ def view_command(
     ] = None,
     *,
     image: options.Image = None,
+    max_voxels: options.MaxVoxels = None,
     output: Annotated[
         Path | None,
         options.output("The page to write.", default="NAME_view.html beside the results"),
@@ -49,6 +51,7 @@ def view_command(
     It shows the image, the mask, the loops used and the experts. The page is a single file and
     needs neither a server nor an internet connection. Research use only; not a medical device.
     """
+    allow_voxels(max_voxels)
     from cardioseg.workflows.ponder import PonderRequest
     from cardioseg.workflows.ponder import ponder as draw
     from cardioseg.workflows.view import ViewRequest, view
