@@ -88,6 +88,28 @@ def test_studies_and_files_of_one_folder_are_segmented_together(segment, study, 
     assert "p1_run.json" not in names_in(tmp_path / "out")
 
 
+def test_broken_studies_are_named_and_the_others_are_done(segment, study, tmp_path):
+    (tmp_path / "all").mkdir()
+    study.rename(tmp_path / "all" / "p0")
+    for number in (1, 2, 3):
+        files = made.images(replace(SERIES, study=f"1.2.3.{number}"))
+        for data in files:
+            data.Rows = 65535 if number == 3 else data.Rows
+            data.BodyPartExamined = "BRAIN" if number == 2 else "HEART"
+        made.save(tmp_path / "all" / f"p{number}", files)
+    path = sorted((tmp_path / "all" / "p1").rglob("IM*"))[2]
+    data = path.read_bytes()
+    at = data.index(b"\x08\x00\x05\x00CS") + 4
+    path.write_bytes(data[:at] + b"\x00\xff" + data[at + 2 :])
+    done = segment(tmp_path / "all", code=EXIT_SOME_FAILED)
+    assert path.name in done.err
+    assert "does not look like a short-axis cine" in done.err
+    assert without_identity(done.err)
+    assert {name for name in names_in(tmp_path / "out") if name.endswith("_run.json")} == {
+        "p0_run.json"
+    }
+
+
 def test_a_truncated_file_stops_the_case_before_the_network(segment, study, tmp_path):
     path = sorted(study.rglob("IM*"))[5]
     path.write_bytes(path.read_bytes()[:-500])
