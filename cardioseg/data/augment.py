@@ -10,7 +10,7 @@ per channel.
 
 import math
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -36,6 +36,8 @@ from cardioseg.core.config import Settings
 from cardioseg.core.labels import IGNORED
 
 BOTH = ("image", "label")
+Zoom = Annotated[float, Field(ge=0.1, le=10)]
+Voxels = Annotated[float, Field(ge=0, le=100)]
 
 
 class AugmentConfig(Settings):
@@ -46,14 +48,14 @@ class AugmentConfig(Settings):
         description="draw one of the eight orientations of a slice; off if all files share one",
     )
     rotation: float = Field(180, ge=0, le=180, description="largest angle, in degrees")
-    zoom: tuple[float, float] = Field(
+    zoom: tuple[Zoom, Zoom] = Field(
         (0.7, 1.4),
         description="range of the field of view's scale; below 1 enlarges the heart",
     )
     stretch: float = Field(0.12, ge=0, description="largest relative scaling of a single axis")
     shear: float = Field(0.1, ge=0, description="largest shear factor")
     elastic: float = Field(0.3, ge=0, le=1, description="probability of an elastic deformation")
-    elastic_magnitude: tuple[float, float] = Field(
+    elastic_magnitude: tuple[Voxels, Voxels] = Field(
         (1.0, 3.0), description="range of the deformation's standard deviation, in voxels"
     )
     tissue: float = Field(

@@ -23,9 +23,7 @@ from cardioseg.results.folder import CLINICAL, map_of
 from cardioseg.results.quality import pair_quality
 from cardioseg.results.records import ClinicalRecord, RunRecord, RunRecords, clinical_record
 
-MADE_HERE: Final = (
-    "cardioseg segment"  # pairs that `cardioseg measure` wrote are left alone
-)
+MADE_HERE: Final = "cardioseg segment"  # pairs that `cardioseg measure` wrote are left alone
 ONE_VOLUME = "one volume: EDV and ESV need ED and ES"
 Cases = tuple[str, str]  # at ED and at ES
 

@@ -10,6 +10,7 @@ from cardioseg.core.config import (
     validate,
 )
 from cardioseg.core.errors import ConfigError
+from cardioseg.data.augment import AugmentConfig
 from cardioseg.data.loading import SamplingConfig
 from cardioseg.training.loop import TrainingConfig
 
@@ -45,6 +46,10 @@ def test_overrides_nested_too_deeply_are_refused(pair):
         (SamplingConfig, "jitter=1000000000"),
         (WindowConfig, "size=[1000000,1000000]"),
         (WindowConfig, "margin=1000000000"),
+        (AugmentConfig, "zoom=[0,1e300]"),
+        (AugmentConfig, "zoom=[-1,1]"),
+        (AugmentConfig, "elastic_magnitude=[0,1e9]"),
+        (AugmentConfig, "rotation=1e400"),
         (TrainingConfig, "learning_rate=1e400"),
         (TrainingConfig, "learning_rate=nan"),
         (TrainingConfig, "steps=1000000000000"),
