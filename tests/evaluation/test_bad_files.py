@@ -91,6 +91,22 @@ def test_in_a_folder_only_the_damaged_prediction_fails(tmp_path):
     assert (report.exit_code, list(report.data.failed)) == (EXIT_SOME_FAILED, ["b"])
 
 
+@pytest.mark.parametrize("side", ["pred", "ref"])
+def test_links_in_circles_end_and_linked_patients_are_followed(tmp_path, side):
+    real = tmp_path / "elsewhere"
+    real.mkdir()
+    for folder in ("pred", "ref"):
+        (tmp_path / folder).mkdir()
+        save_mask(tmp_path / folder / "a.nii.gz", drawn(25))
+    for name in ("one", "two"):
+        (tmp_path / side / name).symlink_to(tmp_path / side, target_is_directory=True)
+    (tmp_path / side / "three").symlink_to(real, target_is_directory=True)
+    (real / "back").symlink_to(tmp_path / side, target_is_directory=True)
+    save_mask(real / "b.nii.gz", drawn(25))
+    found = cardioseg.evaluate(tmp_path / "pred", tmp_path / "ref")
+    assert found.volumes == (2 if side == "ref" else 1)
+
+
 def test_a_huge_mask_is_refused_before_it_is_read(tmp_path):
     """A few hundred bytes that state 2e10 voxels."""
     header = nib.Nifti1Header()
