@@ -103,7 +103,7 @@ NO_RING = "LV drawn where myocardium does not surround it, probably above the va
 
 MASK_RULES = (
     QualityRule("missing_structures", "{value} of RV, myocardium and LV missing", fail=0),
-    QualityRule("border_voxels", "{value} voxels on the border of the image", fail=0),
+    QualityRule("border_voxels", "{value} voxels on the border of the image", warn=0, fail=2),
     QualityRule("gap_slices", "a structure is missing here and present on both sides", fail=0),
     QualityRule("stack_slices", "the stack has {value} slices", fail=6, least=True),
     QualityRule("stack_length_mm", "the stack is {value} long", fail=45, least=True, unit="mm"),

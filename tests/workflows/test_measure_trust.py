@@ -177,3 +177,22 @@ def test_a_piece_of_a_heart_has_no_number_anywhere(tmp_path, kind, first, last):
     (written,) = (tmp_path / "out").glob("*_clinical.json")
     stored = json.loads(written.read_text())
     assert stored["lv"] == dict.fromkeys(stored["lv"])
+
+
+# ---------------------------------------------------------------------------------------- good masks
+
+
+def test_one_voxel_on_the_border_of_the_image_warns(tmp_path):
+    mask = drawn(25)
+    mask.array[0, 40, 4] = 1
+    path = save_mask(tmp_path / "a.nii.gz", mask)
+    found = {finding.rule: finding.severity for finding in cardioseg.measure(path).quality.findings}
+    assert found["border_voxels"] == "warn"
+
+
+def test_a_short_ventricle_warns(tmp_path):
+    """48 mm in 8 slices of 6 mm, as an expert of M&Ms drew it."""
+    mask = drawn(25, length=48, distance=6)
+    found = cardioseg.measure(save_mask(tmp_path / "a.nii.gz", mask)).quality
+    severity = {finding.rule: finding.severity for finding in found.findings}
+    assert severity["lv_length_mm"] == "warn"
