@@ -179,7 +179,7 @@ def test_a_piece_of_a_heart_has_no_number_anywhere(tmp_path, kind, first, last):
     assert stored["lv"] == dict.fromkeys(stored["lv"])
 
 
-# ---------------------------------------------------------------------------------------- good masks
+# ------------------------------------------------------------------------------- good masks
 
 
 def test_one_voxel_on_the_border_of_the_image_warns(tmp_path):
