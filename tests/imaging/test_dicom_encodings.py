@@ -23,7 +23,7 @@ from pydicom.uid import (
 
 from cardioseg.core.errors import InputError
 from cardioseg.data.inputs import find_images
-from cardioseg.imaging.open import check_whole, open_image
+from cardioseg.imaging.open import open_image
 
 SERIES = made.cine((16, 14, 3, 4))
 SERIES.array[:] = np.abs(SERIES.array)
@@ -31,8 +31,7 @@ SERIES.array[:] = np.abs(SERIES.array)
 
 def read(tmp_path):
     image = open_image(tmp_path / "study")
-    for path in image.files:
-        check_whole(path)
+    image.check_whole()
     return made.voxels_of(image)
 
 
