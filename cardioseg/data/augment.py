@@ -52,8 +52,10 @@ class AugmentConfig(Settings):
         (0.7, 1.4),
         description="range of the field of view's scale; below 1 enlarges the heart",
     )
-    stretch: float = Field(0.12, ge=0, description="largest relative scaling of a single axis")
-    shear: float = Field(0.1, ge=0, description="largest shear factor")
+    stretch: float = Field(
+        0.12, ge=0, le=0.9, description="largest relative scaling of a single axis"
+    )
+    shear: float = Field(0.1, ge=0, le=2, description="largest shear factor")
     elastic: float = Field(0.3, ge=0, le=1, description="probability of an elastic deformation")
     elastic_magnitude: tuple[Voxels, Voxels] = Field(
         (1.0, 3.0), description="range of the deformation's standard deviation, in voxels"
