@@ -50,7 +50,7 @@ def windows(
 
 def task_loss(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
     """Dice and cross-entropy, as in training."""
-    return SegmentationLoss(early_weight=0, penalties={}).task(logits, label[:, None])
+    return SegmentationLoss(early_weight=0, penalties={}).task(logits, label)
 
 
 def single_heads(

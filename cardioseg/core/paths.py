@@ -25,8 +25,10 @@ def as_path(
         UsageError: neither str nor ``os.PathLike``, or empty.
     """
     if isinstance(value, (str, os.PathLike)):
-        if os.fspath(value):
-            return Path(value)
-        raise UsageError(argument, found="an empty string", expected=expected, cure=cure)
+        text = os.fsdecode(value)
+        if text and "\0" not in text:
+            return Path(text)
+        found = "a null byte in a path" if text else "an empty string"
+        raise UsageError(argument, found=found, expected=expected, cure=cure)
     found = f"an object of type {type(value).__name__}"
     raise UsageError(argument, found=found, expected=expected, cure=cure)

@@ -32,7 +32,7 @@ def _shared(paths: Sequence[Path], names: Sequence[str]) -> list[list[int]]:
     return [
         indices
         for indices in groups.values()
-        if len({os.path.realpath(paths[index]) for index in indices}) > 1
+        if len(indices) > 1 and len({os.path.realpath(paths[index]) for index in indices}) > 1
     ]
 
 

@@ -103,7 +103,7 @@ def test_slice_and_frame_can_be_asked_for(tmp_path):
     asked = PonderRequest(tmp_path, tmp_path / "a.png", slice_number=5, frame=2)
     data = ponder(asked).data
     assert (data.slice, data.frame) == (5, 2)
-    for option, number in (("slice_number", 6), ("slice_number", 0), ("frame", 4)):
+    for option, number in (("slice_number", 7), ("slice_number", 0), ("frame", 4)):
         with pytest.raises(UsageError, match=r"expected 1 to \d"):
             ponder(PonderRequest(tmp_path, tmp_path / "b.png", **{option: number}))
 
