@@ -11,6 +11,7 @@ from tiny import NETWORK, save_image
 
 from cardioseg.core.errors import (
     EXIT_INPUT,
+    EXIT_MODEL,
     EXIT_USAGE,
     ModelError,
 )
