@@ -8,6 +8,7 @@ from cardioseg.core.errors import InputError
 from cardioseg.core.walk import files_below
 
 PATIENT = re.compile(r"patient(\d+)$")
+FRAME_NUMBER = re.compile(r"[0-9]{1,6}")
 FRAME = re.compile(r"_frame(\d+)$")
 
 
@@ -30,7 +31,7 @@ def read_info(folder: Path) -> dict[str, str]:
     info = dict(
         re.findall(r"(\w+)\s*:\s*(\S+)", path.read_text(encoding="utf-8", errors="replace"))
     )
-    if not (info.get("ED", "").isdigit() and info.get("ES", "").isdigit()):
+    if not all(FRAME_NUMBER.fullmatch(info.get(phase, "")) for phase in ("ED", "ES")):
         raise InputError(
             path,
             found=f"keys {', '.join(sorted(info)) or 'none'}",

@@ -69,7 +69,12 @@ def test_uncompressed_files_and_unlabelled_patients_are_fine(tmp_path):
 
 @pytest.mark.parametrize(
     ("info", "found"),
-    [(None, "no such file"), ("Group: DCM\n", "keys Group"), ("ED: x\nES: 2\n", "keys ED, ES")],
+    [
+        (None, "no such file"),
+        ("Group: DCM\n", "keys Group"),
+        ("ED: x\nES: 2\n", "keys ED, ES"),
+        ("ED: ²\nES: 2\n", "keys"),
+    ],
 )
 def test_a_patient_without_its_phases_is_named(tmp_path, info, found):
     folder = acdc_patient(tmp_path, 3, info=info)
