@@ -39,15 +39,7 @@ def annotated_phases(
     Raises:
         UsageError: a chosen frame is not annotated.
     """
-    for option, frame in (("--ed", ed), ("--es", es)):
-        if frame is not None and frame not in annotated:
-            shown = ranges(number + 1 for number in annotated)
-            raise UsageError(
-                option,
-                found=f"frame {frame + 1}, which shows no label",
-                expected=f"an annotated frame ({shown})",
-                cure="choose another frame",
-            )
+    _check_chosen(annotated, ed=ed, es=es)
     seen = [frame for frame in annotated if volumes_ml[frame] > 0]
     if len(annotated) < 2 or not seen:
         why = "no LV in any frame" if annotated and not seen else "fewer than two annotated frames"
@@ -59,6 +51,18 @@ def annotated_phases(
     if es is None:
         es = min((frame for frame in usable if frame != ed), key=lambda frame: volumes_ml[frame])
     return _phases(volumes_ml, annotated, (ed, es), misfits)
+
+
+def _check_chosen(annotated: Sequence[int], *, ed: int | None, es: int | None) -> None:
+    for option, frame in (("--ed", ed), ("--es", es)):
+        if frame is not None and frame not in annotated:
+            shown = ranges(number + 1 for number in annotated)
+            raise UsageError(
+                option,
+                found=f"frame {frame + 1}, which shows no label",
+                expected=f"an annotated frame ({shown})",
+                cure="choose another frame",
+            )
 
 
 def _misfits(volumes_ml: Sequence[float], annotated: Sequence[int]) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ def values_by_name(array: np.ndarray, labels: LabelTable, *, path: Path) -> np.n
     for index in np.unique(stored[stored > 0]).tolist():
         if index < len(own):
             turn[index] = _index(own.names[index], own.stored[index], labels, path)
-    return turn[stored]
+    return np.asarray(turn[stored])
 
 
 def _index(name: str, value: int, labels: LabelTable, path: Path) -> int:

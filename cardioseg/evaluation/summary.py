@@ -135,20 +135,31 @@ def evaluation(
     """
     apart = {case.pair.name: round(case.apart_mm, 2) for case in cases if _is_apart(case)}
     failed = {c.pair.name: c.failure_without_folder for c in cases if c.state == "failed"}
-    measured = {patient.patient for patient in patients}
     return Evaluation(
         **_scores(cases, patients, labels).__dict__,
         groups=_groups(cases, patients, labels),
-        missing=tuple(case.pair.name for case in cases if case.state == "missing"),
+        missing=_names(case for case in cases if case.state == "missing"),
         failed=failed,
         apart=apart,
-        reordered=tuple(case.pair.name for case in cases if case.reordered),
+        reordered=_names(case for case in cases if case.reordered),
         left_out=left_out,
         unmatched=unmatched,
-        without_ed_and_es=tuple(sorted({case.pair.patient for case in cases} - measured)),
+        without_ed_and_es=_without_phases(cases, patients),
         labels=labels.names,
         trust=trust,
     )
+
+
+def _names(cases: Iterable[ScoredCase]) -> tuple[str, ...]:
+    return tuple(case.pair.name for case in cases)
+
+
+def _without_phases(
+    cases: Sequence[ScoredCase], patients: Sequence[PatientFunction]
+) -> tuple[str, ...]:
+    """Patients whose function was not computed, by name."""
+    measured = {patient.patient for patient in patients}
+    return tuple(sorted({case.pair.patient for case in cases} - measured))
 
 
 def _is_apart(case: ScoredCase) -> bool:

@@ -47,12 +47,16 @@ def _written(output: Path, found: Measured, *, overwrite: bool) -> tuple[Path, .
     files = tuple(texts) if found.curve is None else (*texts, picture)
     if different or mark.exists() or not all(path.is_file() for path in files):
         with unfinished(mark, files):
-            for path, text in texts.items():
-                write_text(path, text)
-            if found.curve is not None:
-                facts = headline(found.record)
-                write_curve_picture(picture, found.curve, title=found.record.case, facts=facts)
+            _write(texts, picture, found)
     return files
+
+
+def _write(texts: dict[Path, str], picture: Path, found: Measured) -> None:
+    for path, text in texts.items():
+        write_text(path, text)
+    if found.curve is not None:
+        facts = headline(found.record)
+        write_curve_picture(picture, found.curve, title=found.record.case, facts=facts)
 
 
 def _texts(output: Path, found: Measured) -> dict[Path, str]:

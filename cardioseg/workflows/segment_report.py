@@ -137,8 +137,11 @@ def _case_data(result: CaseResult) -> CaseData:
 def _warnings(results: list[CaseResult]) -> list[str]:
     lines = [result.error for result in results if result.state == "failed"]
     lines += [f"{result.name}: {result.note}" for result in results if result.note]
-    records = [result.record for result in results if result.record is not None]
-    lines += _once([(record.case, text) for record in records for text in record.warnings])
+    return lines + _record_warnings([r.record for r in results if r.record is not None])
+
+
+def _record_warnings(records: list[RunRecord]) -> list[str]:
+    lines = _once([(record.case, text) for record in records for text in record.warnings])
     return lines + [line for r in records for line in case_warnings(r.case, r.quality)]
 
 

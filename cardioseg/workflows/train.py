@@ -206,20 +206,26 @@ def _report(run: "Run", finished: bool, split: Split, warnings: tuple[str, ...])
 
 def _unseen(manifests: Sequence[Manifest], split: Split) -> tuple[str, ...]:
     """Warnings about structures that no training mask shows, and patients on both sides."""
-    first, *others = manifests
-    used = [entry for entry in first.entries if entry.patient in split.train]
-    used += [entry for extra in others for entry in extra.entries]
-    counted = any(entry.voxels for entry in used)
-    shown = masks_with(first.labels, used) if counted else {}
-    absent = [
-        f"none of {len(used)} training masks shows {name}" for name, n in shown.items() if not n
-    ]
     apart = [
         group
         for group in look_alikes(split.train | split.val)
         if 0 < len(split.val.intersection(group)) < len(group)
     ]
-    return (*absent, *(look_alike_warnings(apart[0]) if apart else ()))
+    alike = look_alike_warnings(apart[0]) if apart else ()
+    return (*_absent_structures(manifests, split), *alike)
+
+
+def _absent_structures(manifests: Sequence[Manifest], split: Split) -> list[str]:
+    """A sentence for each structure that no training mask shows."""
+    first, *others = manifests
+    used = [entry for entry in first.entries if entry.patient in split.train]
+    used += [entry for extra in others for entry in extra.entries]
+    if not any(entry.voxels for entry in used):
+        return []
+    shown = masks_with(first.labels, used)
+    return [
+        f"none of {len(used)} training masks shows {n}" for n, count in shown.items() if not count
+    ]
 
 
 def _rows(data: TrainData, *, steps: int, split: Split) -> tuple[tuple[str, str], ...]:
