@@ -45,12 +45,10 @@ def annotated_phases(
         why = "no LV in any frame" if annotated and not seen else "fewer than two annotated frames"
         return Phases(None, None, SOURCE, "none", (why,), ())
     misfits = _misfits(volumes_ml, annotated)
-    usable = [frame for frame in annotated if frame not in misfits]
-    if ed is None:
-        ed = max((frame for frame in usable if frame != es), key=lambda frame: volumes_ml[frame])
-    if es is None:
-        es = min((frame for frame in usable if frame != ed), key=lambda frame: volumes_ml[frame])
-    return _phases(volumes_ml, annotated, (ed, es), misfits)
+    by_volume = sorted(set(annotated) - {*misfits, ed, es}, key=lambda frame: volumes_ml[frame])
+    largest = by_volume.pop() if ed is None else ed
+    smallest = by_volume[0] if es is None else es
+    return _phases(volumes_ml, annotated, (largest, smallest), misfits)
 
 
 def _check_chosen(annotated: Sequence[int], *, ed: int | None, es: int | None) -> None:

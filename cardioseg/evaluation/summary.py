@@ -3,7 +3,7 @@
 Its JSON schema is generated into ``docs/schemas/`` from here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
 import numpy as np

@@ -41,11 +41,12 @@ def _written(output: Path, found: Measured, *, overwrite: bool) -> tuple[Path, .
     texts = _texts(output, found)
     mark = output / f".{found.record.case}{MEASURING}"
     picture = output / f"{found.record.case}{CURVE_PICTURE}"
-    different = {path: text for path, text in texts.items() if not _holds(path, text)}
+    different = [path for path, text in texts.items() if not _holds(path, text)]
     if not overwrite and not mark.exists():  # the mark is of a run that was killed
-        _refuse_existing([*different, *([picture] if different == texts else [])])
+        _refuse_existing([*different, *([picture] if len(different) == len(texts) else [])])
     files = tuple(texts) if found.curve is None else (*texts, picture)
-    if different or mark.exists() or not all(path.is_file() for path in files):
+    absent = [path for path in files if not path.is_file()]
+    if different or absent or mark.exists():
         with unfinished(mark, files):
             _write(texts, picture, found)
     return files
