@@ -38,16 +38,8 @@ def evaluate_command(
     labels: options.Labels = None,
     trust: options.Trust = "pixdim",
     max_voxels: options.MaxVoxels = None,
-    only_predicted: Annotated[
-        bool,
-        typer.Option("--only-predicted", help="Leave out cases without a prediction."),
-    ] = False,
-    by_index: Annotated[
-        bool,
-        typer.Option(
-            "--by-index", help="Compare voxels by index, whatever positions the headers state."
-        ),
-    ] = False,
+    only_predicted: options.OnlyPredicted = False,
+    by_index: options.ByIndex = False,
     overwrite: Annotated[
         bool, options.overwrite("Replace the results in an existing folder.")
     ] = False,

@@ -114,6 +114,13 @@ DataLabels = Annotated[
         show_default="from dataset.json; ACDC's for an ACDC folder",
     ),
 ]
+OnlyPredicted = Annotated[
+    bool, _option(FILES, "--only-predicted", "Leave out cases without a prediction.")
+]
+ByIndex = Annotated[
+    bool,
+    _option(FILES, "--by-index", "Compare voxels by index, whatever positions the headers state."),
+]
 Extra = Annotated[
     list[Path] | None,
     _option(FILES, "--extra", "A further prepared folder to train on. Repeatable."),

@@ -147,22 +147,24 @@ def _in_folder(folder: Path, left_out: list[Path]) -> list[tuple[Path, str]]:
     """Image files, then DICOM studies, each by path."""
     from cardioseg.imaging.dicom.folders import find_studies
 
-    roots = [folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()]
-    nnunet = bool(roots) and (folder / "dataset.json").is_file()
-    images = sorted(
-        path for root in (roots if nnunet else [folder]) for path in _images(root, left_out)
-    )
-    studies = {} if nnunet else find_studies(folder)
-    found = [(path, _nnunet_name(path) if nnunet else stem(path)) for path in images]
-    found += list(studies.items())
+    roots = _nnunet_roots(folder)
+    if roots:
+        images = sorted(path for root in roots for path in _images(root, left_out))
+        found = [(path, stem(path).removesuffix("_0000")) for path in images]
+    else:
+        found = [(path, stem(path)) for path in sorted(_images(folder, left_out))]
+        found += list(find_studies(folder).items())
     if not found:
         expected = f"files ending in {', '.join(ENDINGS)}, or DICOM files of MR images"
         raise InputError(folder, found="no image", expected=expected, cure="check the path")
     return found
 
 
-def _nnunet_name(path: Path) -> str:
-    return stem(path).removesuffix("_0000")
+def _nnunet_roots(folder: Path) -> list[Path]:
+    """Image folders of an nnU-Net data set; none if ``folder`` is another one."""
+    if not (folder / "dataset.json").is_file():
+        return []
+    return [folder / name for name in IMAGE_FOLDERS if (folder / name).is_dir()]
 
 
 def _images(folder: Path, left_out: list[Path]) -> Iterator[Path]:

@@ -25,13 +25,7 @@ def table_cases(path: Path) -> list[Case]:
         InputError: not a table, unknown or missing columns, or a listed file does not exist.
     """
     names, rows = _read(path)
-    if "image" not in names or set(names) - set(COLUMNS):
-        raise InputError(
-            path,
-            found=f"columns {', '.join(names) or 'none'}",
-            expected=f"'image' and any of {', '.join(COLUMNS[1:])}",
-            cure="correct the first line",
-        )
+    _check_columns(path, names)
     files = [_files(path, row) for row in rows]
     images = [image for image, _ in files]
     stems = distinct_names(images, [stem(image) for image in images])
@@ -42,6 +36,16 @@ def table_cases(path: Path) -> list[Case]:
         _case(row, name, image, label)
         for row, name, (image, label) in zip(rows, chosen, files, strict=True)
     ]
+
+
+def _check_columns(path: Path, names: list[str]) -> None:
+    if "image" not in names or set(names) - set(COLUMNS):
+        raise InputError(
+            path,
+            found=f"columns {', '.join(names) or 'none'}",
+            expected=f"'image' and any of {', '.join(COLUMNS[1:])}",
+            cure="correct the first line",
+        )
 
 
 def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:

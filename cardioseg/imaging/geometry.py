@@ -61,15 +61,7 @@ def settle_geometry(
     """
     columns = np.linalg.norm(affine[:3, :3], axis=0)
     spacing = np.asarray(pixdim if trust == "pixdim" else columns, dtype=np.float64)
-    if not np.isfinite(spacing).all() or (spacing <= 0).any():
-        shown = " × ".join(f"{value:g}" for value in spacing)
-        other = "affine" if trust == "pixdim" else "pixdim"
-        raise GeometryError(
-            path,
-            found=f"spacing {shown} mm",
-            expected="three positive numbers",
-            cure=f"correct the header, or pass --trust {other}",
-        )
+    _check_spacing(path, spacing, trust)
     notes: tuple[str, ...] = ()
     if not np.allclose(pixdim, columns, rtol=SPACING_TOLERANCE):
         stated = " × ".join(f"{value:.4g}" for value in pixdim)
@@ -80,3 +72,15 @@ def settle_geometry(
     rescaled[:3, :3] *= spacing / (columns if usable else 1.0)
     x, y, z = (float(value) for value in spacing)
     return rescaled, (x, y, z), notes
+
+
+def _check_spacing(path: Path, spacing: np.ndarray, trust: Trust) -> None:
+    if np.isfinite(spacing).all() and (spacing > 0).all():
+        return
+    other = "affine" if trust == "pixdim" else "pixdim"
+    raise GeometryError(
+        path,
+        found=f"spacing {' × '.join(f'{value:g}' for value in spacing)} mm",
+        expected="three positive numbers",
+        cure=f"correct the header, or pass --trust {other}",
+    )

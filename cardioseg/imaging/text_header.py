@@ -64,12 +64,15 @@ def whole_numbers(path: Path, name: str, text: str, *, count: int | None = None)
         InputError: another text, or not ``count`` numbers.
     """
     parts = text.split()
-    plain = all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts)
-    values = tuple(int(part) for part in parts) if plain else ()
-    if not values or 0 in values or (count is not None and len(values) != count):
+    values = tuple(int(part) for part in parts) if all(map(_is_whole, parts)) else ()
+    if not values or 0 in values or count not in (None, len(values)):
         number = "positive whole numbers" if count is None else f"{count} positive whole numbers"
         raise header_error(path, found=f"{name} {shown(text)}", expected=number)
     return values
+
+
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19  # fits 64 bits
 
 
 def numbers(path: Path, name: str, text: str, *, count: int) -> tuple[float, ...]:

@@ -42,14 +42,17 @@ def _written(output: Path, found: Measured, *, overwrite: bool) -> tuple[Path, .
     mark = output / f".{found.record.case}{MEASURING}"
     picture = output / f"{found.record.case}{CURVE_PICTURE}"
     different = [path for path, text in texts.items() if not _holds(path, text)]
-    if not overwrite and not mark.exists():  # the mark is of a run that was killed
-        _refuse_existing(different, picture if len(different) == len(texts) else None)
+    if not (overwrite or mark.exists()):  # the mark is of a run that was killed
+        _refuse_existing(different if len(different) < len(texts) else [*different, picture])
     files = tuple(texts) if found.curve is None else (*texts, picture)
-    absent = [path for path in files if not path.is_file()]
-    if different or absent or mark.exists():
+    if different or mark.exists() or not _all_exist(files):
         with unfinished(mark, files):
             _write(texts, picture, found)
     return files
+
+
+def _all_exist(files: tuple[Path, ...]) -> bool:
+    return all(file.is_file() for file in files)
 
 
 def _write(texts: dict[Path, str], picture: Path, found: Measured) -> None:
@@ -77,9 +80,9 @@ def _holds(path: Path, text: str) -> bool:
         return False
 
 
-def _refuse_existing(different: list[Path], picture: Path | None) -> None:
-    for path in (*different, picture):
-        if path is not None and path.exists():
+def _refuse_existing(paths: list[Path]) -> None:
+    for path in paths:
+        if path.exists():
             expected = "none of this name, or one with the same numbers"
             cure = "choose another --output, or pass --overwrite"
             raise OutputError(path, found="another file", expected=expected, cure=cure)
