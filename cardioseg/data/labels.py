@@ -86,17 +86,8 @@ def check_header_names(mask: Path, labels: LabelTable) -> None:
     own = labels_in(mask)
     if own is None:
         return
-    stated = {name.upper(): value for name, value in zip(own.names, own.stored, strict=True)}
-    asked = {name.upper(): value for name, value in zip(labels.names, labels.stored, strict=True)}
-    both = {name for name in stated.keys() & asked.keys() if stated[name] != asked[name]}
-    by_value = {value: name for name, value in stated.items()}
-    both |= {
-        name
-        for name, value in asked.items()
-        if name in PALETTE and by_value.get(value, name) in PALETTE and by_value.get(value) != name
-        if value in by_value
-    }
-    if both:
+    stated, asked = _upper(own), _upper(labels)
+    if _contradict(stated, asked):
         listed = ", ".join(f"{name}={value}" for name, value in sorted(stated.items()) if value)
         raise LabelError(
             mask,
@@ -104,6 +95,19 @@ def check_header_names(mask: Path, labels: LabelTable) -> None:
             expected=", ".join(f"{name}={value}" for name, value in asked.items() if value),
             cure="leave --labels out, or correct it or the header",
         )
+
+
+def _upper(labels: LabelTable) -> dict[str, int]:
+    return {name.upper(): value for name, value in zip(labels.names, labels.stored, strict=True)}
+
+
+def _contradict(stated: dict[str, int], asked: dict[str, int]) -> bool:
+    """Whether a structure has two values, or a value is two structures that are known by name."""
+    if any(stated[name] != asked[name] for name in stated.keys() & asked.keys()):
+        return True
+    by_value = {value: name for name, value in stated.items()}
+    pairs = [(name, by_value[value]) for name, value in asked.items() if value in by_value]
+    return any(pair[0] != pair[1] and set(pair) <= set(PALETTE) for pair in pairs)
 
 
 def label_values(array: np.ndarray, labels: LabelTable, *, path: Path) -> np.ndarray:
