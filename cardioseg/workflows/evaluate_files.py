@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cardioseg.core.atomic import clear_parts, write_text
+from cardioseg.core.atomic import clear_parts, parts, write_text
 from cardioseg.core.errors import InputError, OutputError
 from cardioseg.evaluation.csv_tables import cases_csv, patients_csv
 from cardioseg.evaluation.patients import PatientFunction
@@ -55,7 +55,8 @@ def _there(output: Path) -> set[str]:
     if not output.is_dir():
         return set()
     clear_parts(output)
-    names = {path.name for path in output.iterdir()} - {FOLDER_LOCK}
+    ours = {FOLDER_LOCK, *(path.name for path in parts(output))}  # of a run at work
+    names = {path.name for path in output.iterdir()} - ours
     return names - {EVALUATING, *FILES} if EVALUATING in names else names
 
 
