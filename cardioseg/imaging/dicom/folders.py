@@ -32,6 +32,10 @@ DICOM_ENDINGS = (".dcm", ".dicom", ".ima")
 # Study instance UID, little endian, explicit or implicit: found in headers that do not parse.
 STUDY_UID = re.compile(rb"\x20\x00\x0d\x00(?:UI..|....)([0-9.]{5,64})", re.DOTALL)
 LONGEST_HEADER = 1 << 16
+# Study UID, identity and modality of a file, as ``_study_of`` returns them.
+FileStudy = tuple[str, Identity | None, str]
+LOST: FileStudy = ("", None, "MR")
+NO_IMAGE: FileStudy = ("", None, "")
 
 
 @dataclass(frozen=True)
@@ -73,18 +77,37 @@ def find_studies(folder: Path) -> dict[Path, str]:
     """
     found = _studies(candidate_files(folder))
     lost = _outside(found.lost, found.studies)
+    cases = _cases_of_studies(found, lost, folder)
+    foreign = [path for path, _ in found.foreign if not any(map(path.is_relative_to, cases))]
+    cases = _cases_outside([*lost, *foreign], found.studies, folder) | cases
+    return {home: cases[home] for home in sorted(cases) if not cases.keys() & set(home.parents)}
+
+
+def _cases_of_studies(found: _Found, lost: Iterable[Path], top: Path) -> dict[Path, str]:
+    """Folder → case name, for each study; two studies in one folder are one case."""
     cases: dict[Path, str] = {}
     for study in found.studies:
-        home = _home(study.paths, [*lost, *_of_others(study, found)], folder)
+        home = _home(study.paths, [*lost, *_of_others(study, found)], top)
         cases.setdefault(home, case_name(home, study))
-    images = [path for study in found.studies for path in study.paths]
-    foreign = [path for path, _ in found.foreign]
-    apart = lost + [path for path in foreign if not any(map(path.is_relative_to, cases))]
-    for path in apart:
-        home = _home([path], images, folder)
-        home = path if any(image.is_relative_to(home) for image in images) else home
-        cases.setdefault(home, home.stem if home == path else _folder_name(home))
-    return {home: cases[home] for home in sorted(cases) if not cases.keys() & set(home.parents)}
+    return cases
+
+
+def _cases_outside(
+    paths: Iterable[Path], studies: Iterable[StudyFiles], top: Path
+) -> dict[Path, str]:
+    """Folder or file → case name, for files outside the folders of all studies."""
+    images = [path for study in studies for path in study.paths]
+    cases: dict[Path, str] = {}
+    for path in paths:
+        home = _home_without(path, images, top)
+        cases[home] = home.stem if home == path else _folder_name(home)
+    return cases
+
+
+def _home_without(path: Path, images: list[Path], top: Path) -> Path:
+    """The topmost folder of a file without images, or the file itself where there is none."""
+    home = _home([path], images, top)
+    return path if any(image.is_relative_to(home) for image in images) else home
 
 
 def _of_others(study: StudyFiles, found: _Found) -> list[Path]:
@@ -143,18 +166,16 @@ def _studies(files: Iterable[Path]) -> _Found:
     return _Found(tuple(studies), tuple(lost), tuple(foreign))
 
 
-def _study_of(path: Path) -> tuple[str, Identity | None, str]:
+def _study_of(path: Path) -> FileStudy:
     """Study UID, identity and modality of a file.
 
     The identity is None for an unreadable DICOM file, and the modality "" for files that are not
     images. An unreadable file counts as MR, as it may be an image of the cine.
     """
-    unreadable = "", None, "MR"
     try:
         mark = mark_of(path)
         if mark not in ("dicom", "bare"):
-            damaged = mark in ("empty", "cut") and path.suffix.lower() in DICOM_ENDINGS
-            return unreadable if damaged else ("", None, "")
+            return LOST if _is_damaged_dicom(path, mark) else NO_IMAGE
         header = read_header(path, KEYWORDS)
         uid = str(header.get("StudyInstanceUID", ""))
         kind, modality = sop_class(header), "".join(words(header, "Modality"))
@@ -162,12 +183,17 @@ def _study_of(path: Path) -> tuple[str, Identity | None, str]:
     except InputError:
         return _uid_in_bytes(path), None, "MR"
     except Exception:  # noqa: BLE001 - pydicom raises a dozen unrelated types on bad values
-        return unreadable
+        return LOST
     if kind in MR_IMAGES:
         return uid, identity, "MR"
     if is_cut(kind):
         return uid, identity if uid else None, "MR" if mark == "dicom" else ""
     return uid, identity, modality if modality in OTHER_MODALITIES else ""
+
+
+def _is_damaged_dicom(path: Path, mark: str) -> bool:
+    """Whether an empty or cut file was a DICOM file, judged by its ending."""
+    return mark in ("empty", "cut") and path.suffix.lower() in DICOM_ENDINGS
 
 
 def _uid_in_bytes(path: Path) -> str:

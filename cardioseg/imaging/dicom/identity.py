@@ -49,16 +49,25 @@ def identity_of(header: FileDataset) -> Identity:
     with unwarned():
         name, number = (_words(str(header.get(key) or "")) for key in ("PatientName", "PatientID"))
         removed = str(header.get("PatientIdentityRemoved") or "").upper() == "YES"
-        birth = re.sub(r"\D", "", str(header.get("PatientBirthDate") or ""))
+        births = _births(header)
     whole = "".join(number)
-    births = frozenset({birth} if re.fullmatch(r"[1-9]\d{3}[01]\d[0-3]\d", birth) else ())
     if removed or (name == number and any(character.isdigit() for character in "".join(name))):
         return Identity(births=births, number=whole)
+    words = _name_words(name) | {whole, whole.lstrip("0")} - {""}
+    return Identity(frozenset(words), births, whole)
+
+
+def _births(header: FileDataset) -> frozenset[str]:
+    """The birth date as YYYYMMDD; empty where it is missing or not a date."""
+    birth = re.sub(r"\D", "", str(header.get("PatientBirthDate") or ""))
+    return frozenset({birth} if re.fullmatch(r"[1-9]\d{3}[01]\d[0-3]\d", birth) else ())
+
+
+def _name_words(name: list[str]) -> set[str]:
+    """The words of a name without digits, longer than a letter, and all pairs of words joined."""
     alphabetic = [word for word in name if word.isalpha()]
     words = {word for word in alphabetic if len(word) > 1}
-    words |= {"".join(two) for two in itertools.permutations(alphabetic, 2)}
-    words |= {whole, whole.lstrip("0")} - {""}
-    return Identity(frozenset(words), births, whole)
+    return words | {"".join(two) for two in itertools.permutations(alphabetic, 2)}
 
 
 def _contains(name: str, part: str) -> bool:
