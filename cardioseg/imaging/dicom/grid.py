@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,6 +20,7 @@ SAME_POSITION_MM = 0.2
 SAME_ORIENTATION = 2e-3  # per vector component: 0.4 mm at the edge of a 400 mm field of view
 UNEVEN = 0.1  # largest deviation of one slice distance, as a share of the usual distance
 LARGEST_SHIFT_MM = 20  # in-plane, between slices of one stack
+Item = TypeVar("Item")
 SortKey = Callable[[Plane], float | None]
 ORDERS: tuple[tuple[str, SortKey], ...] = (
     ("trigger time", lambda plane: plane.trigger_ms),
@@ -74,6 +76,18 @@ def _distance_mm(plane: Plane, other: Plane, normal: np.ndarray) -> float:
     return float(normal @ np.subtract(plane.position, other.position))
 
 
+def grouped(items: Iterable[Item], alike: Callable[[Item, Item], bool]) -> list[list[Item]]:
+    """Items in groups; each joins the first group whose first item is like it."""
+    groups: list[list[Item]] = []
+    for item in items:
+        group = next((group for group in groups if alike(item, group[0])), None)
+        if group is None:
+            groups.append([item])
+        else:
+            group.append(item)
+    return groups
+
+
 def sort_grid(planes: Sequence[Plane], *, source: Path) -> PlaneGrid:
     """The planes of one stack as a grid.
 
@@ -100,20 +114,19 @@ def _counted(values: Iterable[Hashable]) -> str:
 
 
 def _check_alike(planes: Sequence[Plane], source: Path) -> None:
+    """Require one image size, pixel spacing and orientation."""
     sizes = [f"{plane.size[0]} × {plane.size[1]}" for plane in planes]
     spacings = [f"{plane.spacing[0]:.3f} × {plane.spacing[1]:.3f} mm" for plane in planes]
     for values, what in ((sizes, "image sizes"), (spacings, "pixel spacings")):
         if len(set(values)) > 1:
             raise _mixed(source, f"{what} ({_counted(values)})")
-    kinds: list[list[Plane]] = []
-    for plane in planes:
-        alike = next((kind for kind in kinds if parallel(plane, kind[0])), None)
-        if alike is None:
-            kinds.append([plane])
-        else:
-            alike.append(plane)
-    if len(kinds) > 1:
-        counts = sorted((len(kind) for kind in kinds), reverse=True)
+    _check_parallel(planes, source)
+
+
+def _check_parallel(planes: Sequence[Plane], source: Path) -> None:
+    groups = grouped(planes, parallel)
+    if len(groups) > 1:
+        counts = sorted((len(group) for group in groups), reverse=True)
         shown = " + ".join(str(count) for count in counts[:4])
         raise _mixed(source, f"orientations ({shown} of {len(planes)} images)")
 
@@ -132,9 +145,7 @@ def _order(slices: list[list[Plane]], source: Path) -> tuple[str, SortKey, tuple
     if all(len(planes) == 1 for planes in slices):
         return "", ORDERS[0][1], ()
     for name, key in ORDERS:
-        values = [[key(plane) for plane in planes] for planes in slices]
-        stated = all(value is not None for row in values for value in row)
-        if stated and any(len(set(row)) > 1 for row in values):
+        if _sorts(key, slices):
             note = f"trigger times are missing or identical; phases are sorted by {name}"
             return name, key, () if name == ORDERS[0][0] else (note,)
     raise GeometryError(
@@ -143,6 +154,13 @@ def _order(slices: list[list[Plane]], source: Path) -> tuple[str, SortKey, tuple
         expected="trigger times, temporal positions or instance numbers",
         cure="export the series again with these attributes",
     )
+
+
+def _sorts(key: SortKey, slices: list[list[Plane]]) -> bool:
+    """Whether every plane states the attribute, and it varies at one position at least."""
+    values = [[key(plane) for plane in planes] for planes in slices]
+    stated = all(value is not None for row in values for value in row)
+    return stated and any(len(set(row)) > 1 for row in values)
 
 
 def _check_doubled(slices: list[list[Plane]], key: SortKey, source: Path) -> None:

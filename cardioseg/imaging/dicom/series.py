@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from cardioseg.core.errors import InputError, UsageError
-from cardioseg.imaging.dicom.grid import by_position, normal_of, parallel
+from cardioseg.imaging.dicom.grid import by_position, grouped, normal_of, parallel
 from cardioseg.imaging.plane import Plane
 
 FEWEST_SLICES = 3
@@ -120,14 +120,7 @@ def choose_cine(planes: Sequence[Plane], wanted: tuple[int, ...], *, source: Pat
         InputError: several studies, or not exactly one series that could be the short-axis cine.
         UsageError: a requested series does not exist.
     """
-    studies = {plane.study for plane in planes}
-    if len(studies) > 1:
-        raise InputError(
-            source,
-            found=f"{len(studies)} studies",
-            expected="one study in a folder",
-            cure="give each study its own folder",
-        )
+    _check_one_study(planes, source)
     if wanted:
         return _requested(planes, wanted, source)
     hearts = [plane for plane in planes if not plane.kind and not plane.body_part]
@@ -136,18 +129,34 @@ def choose_cine(planes: Sequence[Plane], wanted: tuple[int, ...], *, source: Pat
     series = _series(hearts)
     if len(series) == 1:
         return _only(series[0], len(planes) - len(hearts), source)
-    fitting = [stack for stack in [*_joined(series), *series] if stack.is_cine_stack]
-    across = [stack for stack in fitting if stack.off_axis_degrees <= WIDEST_ANGLE_DEGREES]
-    chosen = fitting if len(fitting) == 1 else across
-    if len(chosen) != 1:
-        raise _undecided(fitting or series, bool(fitting), source)
-    taken = chosen[0]
-    _check_view(taken, source)
+    taken = _cine_among(series, source)
     note = (
         f"series {taken.numbers} ({taken.content}) was used as the short-axis cine; "
         f"the study has {len(_series(planes))} series"
     )
     return CineCandidate(taken.planes, (note,))
+
+
+def _check_one_study(planes: Sequence[Plane], source: Path) -> None:
+    studies = {plane.study for plane in planes}
+    if len(studies) > 1:
+        raise InputError(
+            source,
+            found=f"{len(studies)} studies",
+            expected="one study in a folder",
+            cure="give each study its own folder",
+        )
+
+
+def _cine_among(series: list[CineCandidate], source: Path) -> CineCandidate:
+    """The only series or joined stack that could be the short-axis cine."""
+    fitting = [stack for stack in [*_joined(series), *series] if stack.is_cine_stack]
+    across = [stack for stack in fitting if stack.off_axis_degrees <= WIDEST_ANGLE_DEGREES]
+    chosen = fitting if len(fitting) == 1 else across
+    if len(chosen) != 1:
+        raise _undecided(fitting or series, bool(fitting), source)
+    _check_view(chosen[0], source)
+    return chosen[0]
 
 
 def _only(stack: CineCandidate, others: int, source: Path) -> CineCandidate:
@@ -195,19 +204,10 @@ def _series(planes: Sequence[Plane]) -> list[CineCandidate]:
 
 def _joined(series: list[CineCandidate]) -> list[CineCandidate]:
     """Single-slice cines joined into stacks where they are parallel and of one size and spacing."""
-    groups: list[list[CineCandidate]] = []
-    for stack in series:
-        if stack.slices == 1 and stack.phases >= FEWEST_PHASES:
-            group = next((group for group in groups if _belong(stack, group[0])), None)
-            if group is None:
-                groups.append([stack])
-            else:
-                group.append(stack)
-    return [
-        CineCandidate(tuple(plane for stack in group for plane in stack.planes))
-        for group in groups
-        if len(group) > 1
-    ]
+    single = [stack for stack in series if stack.slices == 1 and stack.phases >= FEWEST_PHASES]
+    groups = [group for group in grouped(single, _belong) if len(group) > 1]
+    planes = [[plane for stack in group for plane in stack.planes] for group in groups]
+    return [CineCandidate(tuple(joined)) for joined in planes]
 
 
 def _belong(one: CineCandidate, other: CineCandidate) -> bool:
