@@ -171,11 +171,19 @@ def _may_belong(one: LeftOut, cine: Sequence[Plane], planes: Sequence[Plane]) ->
         return one.series in series
     if one.series and len(series) > 1:
         return True
-    folder = one.path.parent
+    return _is_named_alike(one.path, cine, planes)
+
+
+def _is_named_alike(path: Path, cine: Sequence[Plane], planes: Sequence[Plane]) -> bool:
+    """Whether a file has the ending of cine images beside it.
+
+    In a folder without images: whether it has a name like that of any cine image.
+    """
+    folder = path.parent
     if any(plane.path.parent == folder for plane in planes):
         beside = (plane.path for plane in cine if plane.path.parent == folder)
-        return _ending(one.path) in {_ending(path) for path in beside}
-    return _shape(one.path) in {_shape(plane.path) for plane in cine}
+        return _ending(path) in {_ending(image) for image in beside}
+    return _shape(path) in {_shape(plane.path) for plane in cine}
 
 
 def _ending(path: Path) -> str:

@@ -105,13 +105,24 @@ def _frames(path: Path, header: FileDataset) -> list[tuple[int | None, Facts]]:
     own["GERawType"] = header[GE_RAW_TYPE].value if GE_RAW_TYPE in header else None
     if "ImagePositionPatient" in own or GROUPS[1] not in header:
         return [(None, own)]
+    groups = _frame_groups(path, header)
+    common = own | _shared(header)
+    return [(index, common | _in_groups(group)) for index, group in enumerate(groups)]
+
+
+def _frame_groups(path: Path, header: FileDataset) -> list[Dataset]:
+    """The functional groups of each frame; their number must be the number of frames."""
     groups = list(header[GROUPS[1]].value or [])
     stated = int(number(header, "NumberOfFrames") or 1)
     if len(groups) != stated:
         raise damaged(path, f"{stated} frames, but {len(groups)} frame headers")
+    return groups
+
+
+def _shared(header: FileDataset) -> dict[str, Any]:
+    """Attributes in the functional groups that all frames share."""
     shared = [_in_groups(group) for group in header.get(GROUPS[0]) or []]
-    common = own | (shared[0] if shared else {})
-    return [(index, common | _in_groups(group)) for index, group in enumerate(groups)]
+    return shared[0] if shared else {}
 
 
 def _wanted(dataset: Dataset) -> dict[str, Any]:
