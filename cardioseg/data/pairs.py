@@ -5,7 +5,7 @@ and ``_0000`` (nnU-Net). Patient and phase come from Info.cfg in an ACDC folder,
 trailing ``_ED`` or ``_ES``. Two single files always form a pair, named after the prediction.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -69,6 +69,7 @@ def find_pairs(pred: Path, ref: Path) -> Pairing:
     root = ref / "labelsTr" if (ref / "labelsTr").is_dir() else ref
     predictions = find_masks(pred, ("_mask", "_gt", ""))
     references = find_masks(root, ("_gt", "_mask", ""))
+    _check_single(predictions, references)
     if not predictions.keys() & references.keys():
         raise InputError(
             pred,
@@ -81,6 +82,23 @@ def find_pairs(pred: Path, ref: Path) -> Pairing:
     )
     unmatched = tuple(sorted(predictions.keys() - references.keys()))
     return Pairing(pairs, unmatched, labels_beside(root))
+
+
+def _check_single(predictions: Mapping[str, Path], references: Mapping[str, Path]) -> None:
+    """Require one mask for each reference whose name has no folder in front.
+
+    Raises:
+        InputError: masks of several folders could belong to it.
+    """
+    for name, path in predictions.items():
+        plain = case_name(path)
+        if name != plain and name not in references and plain in references:
+            raise InputError(
+                path,
+                found=f"a second mask of {plain}",
+                expected=f"one, as in {references[plain]}",
+                cure="pass the folder of one run",
+            )
 
 
 def find_masks(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:

@@ -58,7 +58,9 @@ def test_output_that_exists_is_refused_and_stays(verbs, prepared, tmp_path):
         out,
         "results made from another",
     )
-    refused(cardioseg(*verbs["evaluate"], "-o", out / "evaluate"), EXIT_RESOURCES, out, "not empty")
+    assert cardioseg(*verbs["evaluate"], "-o", out / "evaluate").code == EXIT_OK  # the same results
+    other = (*verbs["evaluate"], "--by-index", "-o", out / "segment")
+    refused(cardioseg(*other), EXIT_RESOURCES, out, "not empty")
     refused(
         cardioseg(*verbs["train"], "-o", out / "train"), EXIT_RESOURCES, out, "a run of 2 steps"
     )
