@@ -83,3 +83,37 @@ def test_every_way_gives_a_result_and_the_table_is_of_all(script, monkeypatch, t
     assert (found["way"], found["side"], len(found["rows"])) == ("noise", "val", 1)
     assert {"dice", "verdict", "rules", "entropy", "entropy_lv"} <= set(found["rows"][0])
     assert "val-one-loop" in capsys.readouterr().out
+
+
+def heart(dice, ef_error, verdict):
+    return {"dice": dice, "ef_error": ef_error, "verdict": verdict}
+
+
+def test_verdicts_are_counted_for_bad_masks_wrong_fractions_and_good_hearts():
+    counts = importlib.import_module("verdicts").counts
+    rows = [
+        heart(0.79, 2.0, "fail"),
+        heart(0.70, -11.0, "warn"),
+        heart(0.90, None, "pass"),
+        heart(0.90, 10.0, "warn"),
+        heart(0.90, 0.0, "pass"),
+    ]
+    assert counts(rows) == {
+        "bad masks": "1 fail, 1 warn of 2",
+        "EF off": "0 fail, 1 warn of 2",
+        "good": "0 fail, 1 warn of 2",
+    }
+
+
+def test_verdicts_of_validation_hearts_are_stored_and_printed(monkeypatch, tmp_path, capsys):
+    write_patients(tmp_path / "raw", 2)
+    split = tmp_path / "split.json"
+    split.write_text('{"train": [1], "val": [2]}')
+    model = save_tiny_model(tmp_path / "tiny", preparation={"spacing_mm": 4.0, "neighbours": 1})
+    call = ["verdicts", tmp_path / "raw", "--split", split, "--model", model]
+    monkeypatch.setattr(sys, "argv", [*map(str, call), "--results", str(tmp_path)])
+    importlib.import_module("verdicts").main()
+    (stored,) = (tmp_path / "verdicts").iterdir()
+    (found,) = json.loads(stored.read_text())["hearts"]
+    assert 0 <= found["dice"] < 0.8
+    assert capsys.readouterr().out.startswith("ACDC {'bad masks': ")
