@@ -118,7 +118,7 @@ MASK_RULES = (
     ),
     QualityRule("lv_slices_without_myo", "LV without any myocardium", warn=0, fail=1),
     QualityRule("rv_slices_without_myo", "RV without any myocardium", note=0, warn=1),
-    QualityRule("open_slices", NO_RING, warn=0, fail=1),
+    QualityRule("open_slices", NO_RING, warn=0, fail=2),
     QualityRule(
         "open_ring",
         "{value} of the LV border at mid-ventricle has no myocardium",

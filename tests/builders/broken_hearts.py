@@ -31,10 +31,14 @@ def few_slices(mask):
     mask[:, :, [k for k in range(mask.shape[2]) if not keep - 2 <= k <= keep + 1]] = 0
 
 
-def two_bare_slices(mask):
+def two_bare_slices(mask, count=2):
     span = np.flatnonzero((mask == LV).any((0, 1)))
-    for index in span[:2]:
+    for index in span[:count]:
         mask[:, :, index][mask[:, :, index] == MYO] = 0
+
+
+def three_bare_slices(mask):
+    two_bare_slices(mask, count=3)
 
 
 def bare_rv(mask):
@@ -119,7 +123,7 @@ BREAKERS = {
     "lv_slices": (few_slices, "warn"),
     "lv_length_mm": (few_slices, "warn"),
     "lv_cut_off": (no_apex, "fail"),
-    "open_slices": (two_bare_slices, "fail"),
+    "open_slices": (three_bare_slices, "fail"),
     "repeated_slices": (a_repeated_slice, "fail"),
     "lv_slices_without_myo": (two_bare_slices, "fail"),
     "rv_slices_without_myo": (bare_rv, "warn"),
