@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from cardioseg.core.atomic import write_text
 from cardioseg.core.errors import InputError
 
-ATTRIBUTE = re.compile(r" {8}(\w+): (.+)")
+ATTRIBUTE = re.compile(r"^ {8}(\w+): (.+(?:\n {12}.+)*)", re.MULTILINE)
 RESEARCH_USE = "Research use only. Not a medical device."
 
 
@@ -22,8 +22,8 @@ def described(kind: type[BaseModel]) -> dict[str, str]:
     """Field → its text in the Attributes section of the docstrings of a class and its bases."""
     found: dict[str, str] = {}
     for parent in reversed(kind.__mro__):
-        lines = (parent.__doc__ or "").partition("Attributes:")[2].splitlines()
-        found |= {match[1]: match[2] for line in lines if (match := ATTRIBUTE.fullmatch(line))}
+        section = (parent.__doc__ or "").partition("Attributes:")[2]
+        found |= {name: " ".join(text.split()) for name, text in ATTRIBUTE.findall(section)}
     return {name: text for name, text in found.items() if name in kind.model_fields}
 
 
