@@ -35,11 +35,6 @@ class Inputs:
     notes: tuple[str, ...]
 
 
-def find_images(inputs: Iterable[Path]) -> dict[str, Path]:
-    """As ``find_inputs``, without the notes."""
-    return find_inputs(inputs).images
-
-
 def find_inputs(inputs: Iterable[Path]) -> Inputs:
     """Case name → image file or DICOM folder, in order.
 

@@ -20,7 +20,7 @@ from cardioseg.results.viewer_tables import VIEWER_TABLES
 
 RECORD, UNFINISHED, SOURCE = "_run.json", "_unfinished", "_source"
 CLINICAL, CURVE_TABLE, CURVE_PICTURE = "_clinical.json", "_curve.csv", "_curve.png"
-CHANGED = "_mask_changed"  # of a mask that was not as it was written
+CHANGED = "_mask_changed"  # a mask that changed after cardioseg wrote it
 PREVIEW, REPORT, VIEW = "_preview.png", "_report.html", "_view.html"
 STUDY_TABLE, INDEX = "study.csv", "index.html"
 MAPS = ("mask", "halting", "experts", "probs", "routing")
@@ -195,7 +195,7 @@ def unfinished_names(output: Path) -> list[str]:
 
 
 def keep_changed_mask(output: Path, name: str) -> Path | None:
-    """Rename a recorded mask that is no longer as it was written; None if there is none.
+    """Rename a mask that changed after cardioseg wrote it; None if there is none.
 
     Raises:
         OutputError: it cannot be renamed.

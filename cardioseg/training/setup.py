@@ -21,7 +21,7 @@ from cardioseg.training.starting import StartingModel
 if TYPE_CHECKING:
     from cardioseg.data.augment import AugmentConfig
     from cardioseg.data.loading import SamplingConfig
-    from cardioseg.training.loop import TrainingConfig
+    from cardioseg.training.config import TrainingConfig
 
 SECTIONS = ("network", "preparation", "sampling", "augment", "training", "windows")
 
@@ -72,7 +72,7 @@ def resolve(
     """
     from cardioseg.data.augment import AugmentConfig
     from cardioseg.data.loading import SamplingConfig
-    from cardioseg.training.loop import TrainingConfig
+    from cardioseg.training.config import TrainingConfig
 
     source = str(settings or "--set")
     given = merge(read_toml(settings) if settings else {}, parse_overrides(overrides))

@@ -26,7 +26,7 @@ class CheckedCase(Record):
 
     Attributes:
         case: its name.
-        state: "whole"; "changed" if a file is missing or is not as it was written; "unfinished" if
+        state: "whole"; "changed" if a file is missing or has changed; "unfinished" if
             a run ended before its end; "running" if one is at work on it; "unreadable" if its run
             record cannot be read.
         problems: why it is not whole, one sentence each.

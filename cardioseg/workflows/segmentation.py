@@ -121,7 +121,7 @@ class Segmentation:
             started: ``time.perf_counter()`` when work on the case began; goes into the record.
 
         Returns:
-            The run record as it was written, with the hashes of the case's files.
+            The run record in the folder, with the hashes of the case's files.
 
         Raises:
             OutputError: other files have the case's names, another run is at work on the case, or

@@ -12,7 +12,7 @@ from cardioseg.core.config import (
 from cardioseg.core.errors import ConfigError
 from cardioseg.data.augment import AugmentConfig
 from cardioseg.data.loading import SamplingConfig
-from cardioseg.training.loop import TrainingConfig
+from cardioseg.training.config import TrainingConfig
 
 DEEP = 200_000
 

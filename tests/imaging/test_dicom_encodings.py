@@ -22,7 +22,7 @@ from pydicom.uid import (
 )
 
 from cardioseg.core.errors import InputError
-from cardioseg.data.inputs import find_images
+from cardioseg.data.inputs import find_inputs
 from cardioseg.imaging.open import open_image
 
 SERIES = made.cine((16, 14, 3, 4))
@@ -139,7 +139,7 @@ def test_files_without_preamble_are_read(tmp_path, implicit, meta):
             data = data[12 + length :]
         path.write_bytes(data)
     assert np.array_equal(read(tmp_path), SERIES.array)
-    assert list(find_images([tmp_path / "study"])) == ["study"]
+    assert list(find_inputs([tmp_path / "study"]).images) == ["study"]
 
 
 def test_some_files_without_preamble_belong_to_the_series(tmp_path):

@@ -9,7 +9,7 @@ from pydicom.uid import CTImageStorage
 from tiny import save_image
 
 from cardioseg.core.errors import InputError, UsageError
-from cardioseg.data.inputs import find_images
+from cardioseg.data.inputs import find_inputs
 from cardioseg.imaging.open import open_image
 
 OTHER = replace(made.cine((24, 20, 2, 2)), study="1.2.3.4")
@@ -26,7 +26,7 @@ def save(folder, series=CINE, **changes):
 
 
 def found(*inputs):
-    return {name: path.name for name, path in find_images(inputs).items()}
+    return {name: path.name for name, path in find_inputs(inputs).images.items()}
 
 
 def test_each_study_is_a_case_called_after_its_topmost_folder(tmp_path):

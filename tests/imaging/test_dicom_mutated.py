@@ -8,7 +8,7 @@ import dicom_makers as makers
 import pytest
 
 from cardioseg.core.errors import InputError
-from cardioseg.data.inputs import find_images
+from cardioseg.data.inputs import find_inputs
 from cardioseg.imaging.open import open_image
 
 SERIES = made.cine((10, 8, 3, 3))
@@ -35,7 +35,7 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
 
 
 def read_all(folder):
-    for path in find_images([folder]).values():
+    for path in find_inputs([folder]).images.values():
         image = open_image(path)
         image.check_whole()
         for index in range(image.frames):

@@ -7,7 +7,7 @@ from small_networks import build, image_for, stir
 from torch.testing import assert_close
 
 from cardioseg.networks import ARCHITECTURES, BViTConfig, EdgeRecViTConfig, RDViTConfig
-from cardioseg.training.loop import PENALTIES
+from cardioseg.training.config import PENALTIES
 from cardioseg.training.losses import SegmentationLoss
 
 CASES = {

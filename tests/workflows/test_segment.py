@@ -25,7 +25,7 @@ from tiny import (
 )
 
 from cardioseg.core.errors import EXIT_INPUT, EXIT_SOME_FAILED, EXIT_USAGE
-from cardioseg.data.inputs import find_images
+from cardioseg.data.inputs import find_inputs
 
 # ---------------------------------------------------------------------------------- what is written
 
@@ -211,7 +211,9 @@ def test_two_images_of_one_name_are_a_usage_error_and_one_named_twice_is_not(
         f"error: {two}: found a second image named heart; expected one image per name; "
     )
     assert not out.exists()
-    assert list(find_images([one, tmp_path / "x" / ".." / "x" / "heart.nii.gz"])) == ["heart"]
+    assert list(find_inputs([one, tmp_path / "x" / ".." / "x" / "heart.nii.gz"]).images) == [
+        "heart"
+    ]
 
 
 def test_a_folder_is_searched_for_images_only(tmp_path):
@@ -231,7 +233,7 @@ def test_a_folder_is_searched_for_images_only(tmp_path):
     (tmp_path / "again").symlink_to(".")
     (tmp_path / "dangling.nii.gz").symlink_to("nowhere.nii.gz")
     (tmp_path / "notes.txt").write_text("not a list unless it is named")
-    assert list(find_images([tmp_path])) == ["b", "dangling", "inner"]
+    assert list(find_inputs([tmp_path]).images) == ["b", "dangling", "inner"]
 
 
 def test_results_beside_the_images_are_not_taken_for_images(segment, tmp_path):
